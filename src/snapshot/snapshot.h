@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A snapshot: everything a report needs, as tables in memory. Every report is a function of one (or of two).
+ *
+ * cmd/open.c fills it from a target; nothing in it points into the target or its image, so these are released first. Strings that
+ * came from the target are unescaped: report/ escapes them.
+ */
+#ifndef HEAPSNAP_SNAPSHOT_SNAPSHOT_H
+#define HEAPSNAP_SNAPSHOT_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/array.h"
+#include "base/vaddr.h"
+#include "heap/heap.h"
+
+enum snapshot_kind {
+	SNAPSHOT_LIVE,
+	SNAPSHOT_CORE,
+};
+
+struct snapshot_module {
+	/** Owned. */
+	char *path;
+	vaddr start, end;
+	/** Lower-case hexadecimal, NULL when there is none. Owned. */
+	char *build_id;
+	/** Why its file could not be read, NULL when it was. Owned. */
+	char *why_absent;
+	/** Where its debug information was found: a path, «inside», or NULL when not found or not looked for. Owned. */
+	char *debug;
+	/** The path on disk is not what is mapped any more (upgraded or deleted). */
+	bool replaced;
+};
+
+struct snapshot_thread {
+	pid_t tid;
+	char name[16];
+	vaddr pc, sp;
+	/** Inside malloc when the copy was made. */
+	bool in_malloc;
+};
+
+/** What a mapping is for, for the account beside the heap's own. */
+enum memory_kind {
+	/** Memory of the walked malloc: brk, arena heaps, mmapped chunks. */
+	MEMORY_HEAP,
+	/** Anonymous memory of somebody else. */
+	MEMORY_ANONYMOUS,
+	MEMORY_STACK,
+	/** Private and shared mappings of files. */
+	MEMORY_FILE,
+	/** Shared memory without a file in a file system (memfd, shm, /dev/zero). */
+	MEMORY_SHARED,
+	/** vdso, vvar, vsyscall and the like. */
+	MEMORY_KERNEL,
+	MEMORY_KINDS,
+};
+
+struct snapshot_memory {
+	/** Address space, and resident bytes. rss is UINT64_MAX when unknown (cores). */
+	uint64_t mapped, rss;
+	uint64_t n_mappings;
+};
+
+struct snapshot {
+	enum snapshot_kind kind;
+	pid_t pid;
+	/** Program name, path of its executable, command line (NULL when unknown), path of the core file (NULL when live). Owned. */
+	char *name, *exe, *command, *core;
+	/** Of the stop. Units: seconds since 1970. */
+	int64_t time;
+	/** «x86-64», «aarch64». Borrowed: for ever. */
+	const char *machine;
+	uint32_t page_size;
+	/** As struct capture in target/target.h. */
+	uint64_t pause_ns, copy_ns, quiesce_ns, copied_bytes, steps, threads_stepped;
+	bool spooled, held_by_debugger;
+	/** CPU time heapsnap itself used after the capture. Units: ns. */
+	uint64_t analysis_ns;
+	ARRAY(struct snapshot_module) modules;
+	ARRAY(struct snapshot_thread) threads;
+	struct snapshot_memory memory[MEMORY_KINDS];
+	/** Pages (as addresses) of the heap that are resident are not kept; this is how many bytes of free chunks lie on whole free pages that are
+	    resident, UINT64_MAX when unknown. */
+	uint64_t trimmable_resident;
+	/** Another allocator serves this program («jemalloc»), NULL when glibc does. Owned. */
+	char *foreign_allocator;
+	/** What is missing or was not possible, one line each. Owned. */
+	ARRAY(char *) notices;
+	struct heap heap;
+};
+
+/** Starts an empty snapshot. */
+void snapshot_init(struct snapshot *snapshot);
+
+/** Frees it. */
+void snapshot_deinit(struct snapshot *snapshot);
+
+#endif
