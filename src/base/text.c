@@ -98,7 +98,8 @@ bool text_parse_u64(const char *string, uint64_t *ret)
 
 	if (base == 16)
 		string += 2;
-	if (!isxdigit((unsigned char)string[0]))
+	// strtoull() itself would take signs, spaces and a second 0x.
+	if (!isxdigit((unsigned char)string[0]) || string[1] == 'x' || string[1] == 'X')
 		return false;
 	errno = 0;
 	uint64_t value = strtoull(string, &end, base);

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# warnings.t: gcc and clang have nothing to say about any source, test or fixture. Optimised, since
+# some warnings come only from data flow.
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
+
+flags="-std=gnu11 -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla
+	-Wswitch-enum -Werror -D_GNU_SOURCE -I$top_srcdir/src -I$top_srcdir/tests/unit
+	$CPPFLAGS $TEST_CPPFLAGS"
+
+# clean COMPILER FLAGS FILE...: compiles each; all are tried.
+# shellcheck disable=SC2086 # several flags
+clean() {
+	compiler=$1 its_flags=$2
+	shift 2
+	bad=0
+	for file; do
+		"$compiler" $its_flags -c -o /dev/null "$file" || bad=1
+	done
+	return $bad
+}
+
+cd "$top_srcdir" || exit 99
+for compiler in gcc clang; do
+	if ! command -v "$compiler" >/dev/null; then
+		skip "$compiler has no warnings" "$compiler is not installed"
+		continue
+	fi
+	for folder in src/*/ tests/unit/ tests/fuzz/; do
+		set -- "$folder"*.c
+		[ -e "$1" ] || continue
+		check "$compiler has no warnings for $folder" clean "$compiler" "$flags" "$@"
+	done
+	check "$compiler has no warnings for the fixtures" clean "$compiler" \
+		"-std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE" fixtures/programs/*.c
+done
+done_testing
