@@ -30,8 +30,9 @@ typedef ARRAY(struct frame) frame_array;
 
 struct unwinder;
 
-/** An unwinder over mappings and files of a target, with its own way to read. Everything is borrowed until it is destroyed. */
-struct unwinder *unwinder_create(const struct target *target, const mapping_array *mappings, frames_read *read, void *context);
+/** An unwinder over mappings, with its own way to read their bytes (text and .eh_frame included). For threads of this machine's own architecture
+    only: of another one it finds no frames. Everything is borrowed until it is destroyed. */
+struct unwinder *unwinder_create(const mapping_array *mappings, frames_read *read, void *context);
 
 /** Frees an unwinder; NULL is accepted. */
 void unwinder_destroy(struct unwinder *unwinder);
