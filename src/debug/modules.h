@@ -35,28 +35,45 @@ struct module_segment {
 	unsigned flags;
 };
 
+/** Symbol tables of one module, read when first asked for; private to symbols.c. */
+struct symbol_tables;
+
 struct module {
-	/** Path as the target names it; borrowed from the target. */
-	const char *path;
+	/** Path as the target names it; a copy, unescaped. Owned. */
+	char *path;
 	/** Index in target.files. */
 	int file;
-	/** From the first mapping's start to the last one's end. */
+	/** A descriptor of the file of our own, -1 when it is absent. Owned. */
+	int fd;
+	/** Length of the file when it was opened. Units: bytes. */
+	uint64_t file_length;
+	/** From the first mapping's start to the end of the last one (or of the .bss behind it). */
 	vaddr start, end;
 	/** What is added to an address of the file to have one of the target. */
 	vaddr bias;
-	/** NULL when the file is absent or no ELF file of this architecture. Owned. */
+	/** NULL when the file is absent, no ELF file of this architecture, or its section headers are nonsense. Owned. */
 	Elf *elf;
-	/** ET_EXEC or ET_DYN; 0 when elf is NULL. */
+	/** ET_EXEC or ET_DYN; 0 when the file is absent or no ELF file of this architecture. */
 	unsigned type;
+	/** The PT_LOADs, in the file's order. Empty when type is 0. */
 	ARRAY(struct module_segment) segments;
-	/** PT_TLS: address of the initialisation image, its size, size in memory and alignment; size_in_memory 0 for none. */
+	/** PT_TLS: address of the initialisation image, its size, size in memory and alignment; tls_size 0 for none. */
 	vaddr tls_start;
 	uint64_t tls_file_size, tls_size, tls_align;
+	/** PT_DYNAMIC; size 0 for none (a static executable). In the file's addresses. */
+	vaddr dynamic_start;
+	uint64_t dynamic_size;
+	/** PT_INTERP; size 0 for none. In the file's addresses. */
+	vaddr interpreter_start;
+	uint64_t interpreter_size;
 	/** The separate debug file: ELF that holds .debug_info or .symtab of it (may equal elf); NULL until module_debug_file() found one. */
 	Elf *debug_elf;
+	/** Where it was opened, and its descriptor; NULL and -1 when debug_elf is elf or NULL. Owned. */
 	char *debug_path;
 	int debug_fd;
 	bool debug_looked_for;
+	/** Owned. */
+	struct symbol_tables *symbols;
 };
 
 struct modules {
@@ -81,9 +98,26 @@ const char *module_name(const struct module *module);
     file size and memory size read as zero. False when outside. */
 bool module_get(const struct module *module, vaddr file_address, void *buffer, size_t size);
 
-/** Looks for the separate debug file once, by build ID in the debug directories and the target's own root, then by .gnu_debuglink with
-    its CRC; checks the build ID of what it finds. Returns the ELF that has symbols or DWARF (the module's own if they are inside), NULL if none.
-    Never asks debuginfod. Borrowed: as long as the module. */
+/** The build ID of the module: what target.files says, else the note in the file. False if it has none. */
+bool module_build_id(const struct modules *modules, const struct module *module, struct build_id *ret);
+
+/** The nth (from 0) value that PT_DYNAMIC gives for a DT_… tag, as it is in the file (addresses without bias). False when there are fewer. */
+bool module_dynamic(const struct module *module, int64_t tag, size_t nth, uint64_t *ret);
+
+/** The nth (from 0) DT_NEEDED name. Owner: the caller; NULL when there are fewer or the name is longer than any real one. */
+char *module_needed(const struct module *module, size_t nth);
+
+/** The section of an ELF file with a name, and its header in ret. NULL when there is none that has bytes in the file. Borrowed: as long as elf. */
+Elf_Scn *section_named(Elf *elf, const char *name, GElf_Shdr *ret);
+
+/** The bytes of a section as they are in the file (not inflated); NULL when they are not all inside it, or more than 1 GiB. Owner: elf. */
+const Elf_Data *section_bytes(Elf_Scn *section);
+
+/** Looks for the separate debug file once: DWARF in the module itself, then .build-id/xx/rest.debug in the debug directories (by default
+    /usr/lib/debug in the target's own root while it lives, in the sysroot, and here), then .gnu_debuglink beside the module, in .debug, and
+    in the debug directories. What is found must have the module's build ID, or, where the module has none, the CRC of the link. Returns the ELF
+    that has symbols or DWARF (the module's own when only that has a .symtab), NULL if none. Never asks debuginfod; .gnu_debugdata (a compressed
+    table of function names) is not read, since it names none of the variables that are wanted. Borrowed: as long as the module. */
 Elf *module_debug_file(struct modules *modules, struct module *module);
 
 #endif

@@ -20,11 +20,17 @@ struct symbol {
 	unsigned char type, binding;
 };
 
+/** Tables that are read when first asked for: one for each module, made and freed with it by modules.c. Owner: the caller. */
+struct symbol_tables *symbol_tables_create(void);
+
+/** Frees them; NULL is accepted. */
+void symbol_tables_destroy(struct symbol_tables *tables);
+
 /** An exported (.dynsym) defined symbol by name; false if there is none. Works on a stripped file. */
 bool symbol_exported(const struct module *module, const char *name, struct symbol *ret);
 
-/** Any defined symbol by name: .dynsym, then .symtab of the file or its debug file. A suffix the compiler added (.lto_priv.0, .isra.0) is ignored.
-    Cost: linear in the table. */
+/** Any defined symbol by name: .dynsym, then .symtab of the file or its debug file. A suffix the compiler added (.lto_priv.0, .isra.0) is ignored
+    where no symbol has the very name. Cost: the first call reads the table, then constant. */
 bool symbol_named(struct modules *modules, struct module *module, const char *name, struct symbol *ret);
 
 /** The function or object that holds a file address, from the fullest table there is; false if none. The first call sorts
