@@ -86,7 +86,7 @@ struct capture {
 	uint64_t copy_ns, quiesce_ns;
 	/** Bytes that were copied. */
 	uint64_t bytes;
-	/** Single steps that the quiesce step made, and in how many threads. */
+	/** How often the quiesce step let a thread run for a moment, and how many threads. */
 	uint64_t steps, threads_stepped;
 	/** The copy lies in an unlinked file, not in memory. */
 	bool spooled;
