@@ -25,8 +25,12 @@ struct disasm_reference {
 
 typedef ARRAY(struct disasm_reference) disasm_reference_array;
 
-/** The references of the code in [start, start + size) of a module, in address order, at most 4096. Unknown instructions are skipped. Empty when
-    the bytes are not there. Cost: about 3 M instructions a second. */
+/** The references of the code in [start, start + size) of a module, in address order, at most 4096 of at most 16 MiB. Unknown instructions are
+    skipped. Empty when the bytes are not there; ret need not be initialised. Owner: the caller, array_deinit(). Cost: about 3 M instructions
+    a second. */
 void disasm_references(const struct module *module, vaddr start, uint64_t size, disasm_reference_array *ret);
+
+/** disasm_references() of bytes at hand, whose first is at start. */
+void disasm_bytes(enum machine machine, const void *bytes, size_t size, vaddr start, disasm_reference_array *ret);
 
 #endif

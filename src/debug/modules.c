@@ -212,6 +212,7 @@ static struct module module_begin(const struct target *target, const struct mapp
 		.fd = file->fd >= 0 ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0) : -1,
 		.start = mapping->start,
 		.end = mapping->end,
+		.machine = target->machine,
 		.debug_fd = -1,
 		.symbols = symbol_tables_create(),
 	};

@@ -53,6 +53,8 @@ struct module {
 	vaddr bias;
 	/** NULL when the file is absent, no ELF file of this architecture, or its section headers are nonsense. Owned. */
 	Elf *elf;
+	/** Of the target. */
+	enum machine machine;
 	/** ET_EXEC or ET_DYN; 0 when the file is absent or no ELF file of this architecture. */
 	unsigned type;
 	/** The PT_LOADs, in the file's order. Empty when type is 0. */
