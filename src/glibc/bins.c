@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bins: the free chunks that an arena keeps lists of.
+ *
+ * Bins 1..126 are circular lists through fd and bk whose heads lie in the arena, two words each, addressed as if a chunk stood 16 bytes before them.
+ * Fast bins are singly linked to NULL; since 2.32 each link is stored XOR (its own address >> 12), the heads are plain.
+ *
+ * A chunk in a fast bin still looks in use by its neighbour's header; one in any other bin must look free.
+ */
+#include <stdlib.h>
+
+#include "glibc/walk.h"
+
+enum {
+	FD = 16,
+	BK = 24,
+	LINK_SHIFT = 12,
+};
+
+static void list_broken(struct walk *walk, const struct arena *arena, vaddr address, const char *what, unsigned bin)
+{
+	walk->broken_lists++;
+	heap_finding(walk->heap, FINDING_CORRUPTION, address, arena->id,
+		     "%s %u of this arena is broken here: its link leads nowhere it could; free chunks behind it are not known as such", what,
+		     bin);
+}
+
+static bool link_plausible(vaddr link)
+{
+	return link && link % CHUNK_ALIGN == 0;
+}
+
+/* As many links as the memory of the arena could hold chunks: a list longer than that is a cycle. */
+static uint64_t links_maximum(const struct walk *walk, const struct arena *arena)
+{
+	const struct heap_arena *books = &walk->heap->arenas.v[arena->id];
+	uint64_t bytes = books->max_system_bytes > books->system_bytes ? books->max_system_bytes : books->system_bytes, image = 0;
+
+	for (size_t i = 0; i < walk->target->image.segments.n; i++)
+		image += walk->target->image.segments.v[i].end - walk->target->image.segments.v[i].start;
+	return (bytes < image ? bytes : image) / CHUNK_MINIMUM + 1;
+}
+
+static void bin_collect(struct walk *walk, const struct arena *arena, unsigned bin, uint64_t maximum)
+{
+	const struct glibc_layout *layout = &arena->instance->layout;
+	vaddr head = walk->heap->arenas.v[arena->id].address + layout->arena.bins + (bin - 1) * 16 - FD;
+	uint32_t state = bin == BIN_UNSORTED ? CHUNK_UNSORTED : bin < BIN_LARGE ? CHUNK_SMALL : CHUNK_LARGE;
+	vaddr before = head, chunk, back;
+
+	for (uint64_t n = 0;; n++) {
+		if (!window_word(&walk->window, before + FD, &chunk) || (chunk != head && !link_plausible(chunk)) || n > maximum ||
+		    !window_word(&walk->window, chunk + BK, &back) || back != before) {
+			list_broken(walk, arena, before, "bin", bin);
+			return;
+		}
+		if (chunk == head)
+			return;
+		array_append(&walk->listed, (struct listed){ .chunk = chunk, .state = state, .arena = arena->id });
+		before = chunk;
+	}
+}
+
+static void fastbin_collect(struct walk *walk, const struct arena *arena, unsigned bin, uint64_t maximum)
+{
+	const struct glibc_layout *layout = &arena->instance->layout;
+	vaddr at = walk->heap->arenas.v[arena->id].address + layout->arena.fastbins + bin * 8, chunk;
+
+	for (uint64_t n = 0;; n++) {
+		if (!window_word(&walk->window, at, &chunk)) {
+			list_broken(walk, arena, at, "fast bin", bin);
+			return;
+		}
+		if (n && layout->safe_linking)
+			chunk ^= at >> LINK_SHIFT;
+		if (!chunk)
+			return;
+		if (!link_plausible(chunk) || n > maximum) {
+			list_broken(walk, arena, at, "fast bin", bin);
+			return;
+		}
+		array_append(&walk->listed, (struct listed){ .chunk = chunk, .state = CHUNK_FAST, .arena = arena->id });
+		at = chunk + FD;
+	}
+}
+
+void bins_collect(struct walk *walk, const struct arena *arena)
+{
+	const struct glibc_layout *layout = &arena->instance->layout;
+	uint64_t maximum = links_maximum(walk, arena);
+
+	// An arena that was never used has lists that are not set up yet.
+	if (!arena->top)
+		return;
+	for (unsigned bin = BIN_UNSORTED; bin < BIN_END; bin++)
+		bin_collect(walk, arena, bin, maximum);
+	for (unsigned bin = 0; bin < layout->arena.n_fastbins; bin++)
+		fastbin_collect(walk, arena, bin, maximum);
+}
+
+static int compare_listed(const void *left, const void *right)
+{
+	const struct listed *a = left, *b = right;
+
+	return a->chunk < b->chunk ? -1 : a->chunk > b->chunk;
+}
+
+void bins_sort(struct walk *walk)
+{
+	if (walk->listed_sorted)
+		return;
+	if (walk->listed.n)
+		qsort(walk->listed.v, walk->listed.n, sizeof(*walk->listed.v), compare_listed);
+	walk->listed_sorted = true;
+}
+
+void bins_mark(struct walk *walk)
+{
+	struct chunks *chunks = &walk->heap->chunks;
+
+	for (size_t i = 0; i < walk->listed.n; i++) {
+		const struct listed *listed = &walk->listed.v[i];
+		chunk_id id = chunks_at(chunks, listed->chunk + CHUNK_HEADER);
+
+		if (id == CHUNK_NONE) {
+			walk->listed_not_walked++;
+			heap_finding(walk->heap, FINDING_CORRUPTION, listed->chunk + CHUNK_HEADER, listed->arena,
+				     "a %s bin holds this address, but no chunk starts here", chunk_state_name(listed->state));
+			continue;
+		}
+		// Fast bins hold chunks whose neighbours take them for used; all others must look free.
+		enum chunk_state expected = listed->state == CHUNK_FAST ? CHUNK_IN_USE : CHUNK_FREE;
+
+		if (chunks->state[id] == expected) {
+			chunks->state[id] = (uint8_t)listed->state;
+		} else if (chunks->state[id] == CHUNK_IN_USE) {
+			walk->listed_not_free++;
+			heap_finding(walk->heap, FINDING_AMBIGUOUS, chunks->mem[id], listed->arena,
+				     "a %s bin holds this chunk, but its neighbour says that it is in use; it is counted as free",
+				     chunk_state_name(listed->state));
+			chunks->state[id] = (uint8_t)listed->state;
+		} else {
+			walk->listed_twice++;
+			heap_finding(walk->heap, FINDING_CORRUPTION, chunks->mem[id], listed->arena,
+				     "a %s bin holds this chunk, which is %s already", chunk_state_name(listed->state),
+				     chunk_state_name(chunks->state[id]));
+		}
+	}
+}

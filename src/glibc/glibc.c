@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "glibc/glibc.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "glibc/inside.h"
+#include "glibc/walk.h"
+
+static bool read_image(void *context, vaddr address, void *buffer, size_t size)
+{
+	return image_get(context, address, buffer, size);
+}
+
+/* Flags the threads that were inside malloc at the copy; returns how many. A live capture knows; of a core, its registers and frames tell. */
+static size_t threads_inside(const struct glibc *glibc, const struct target *target, bool *flags)
+{
+	size_t n = 0;
+
+	if (glibc->quiesced) {
+		for (size_t i = 0; i < target->threads.n; i++)
+			for (size_t k = 0; k < glibc->inside.n && !flags[i]; k++)
+				flags[i] = glibc->inside.v[k] == target->threads.v[i].tid;
+	} else {
+		struct inside inside;
+
+		inside_init(&inside, glibc, &target->mappings, read_image, (void *)(uintptr_t)&target->image);
+		for (size_t i = 0; i < target->threads.n; i++)
+			flags[i] = inside_until(&inside, &target->threads.v[i]) != 0;
+		inside_deinit(&inside);
+	}
+	for (size_t i = 0; i < target->threads.n; i++)
+		n += flags[i];
+	return n;
+}
+
+static void allocators_collect(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->glibc->instances.n; i++) {
+		const struct instance *instance = &walk->glibc->instances.v[i];
+		struct heap_allocator allocator = {
+			.name = xstrdup("glibc"),
+			.module = xstrdup(instance->path),
+			.offsets = xstrdup(instance->offsets),
+		};
+		uint32_t n_mmaps = 0;
+
+		image_get(&walk->target->image, instance->mp + instance->layout.mp.n_mmaps, &n_mmaps, sizeof(n_mmaps));
+		allocator.n_mmaps = n_mmaps;
+		image_get_word(&walk->target->image, instance->mp + instance->layout.mp.mmapped_mem, &allocator.mmapped_bytes);
+		array_append(&walk->heap->allocators, allocator);
+	}
+}
+
+/* A file without a banner is known by its structure alone, in full only after the walk (size of the tcache). */
+static void versions_name(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->glibc->instances.n; i++) {
+		const struct instance *instance = &walk->glibc->instances.v[i];
+
+		walk->heap->allocators.v[i].version =
+			xstrdup(instance->version ? instance->version : glibc_layout_releases(&instance->layout));
+	}
+}
+
+static uint64_t image_bytes(const struct image *image)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < image->segments.n; i++)
+		if (image->segments.v[i].bytes)
+			bytes += image->segments.v[i].end - image->segments.v[i].start;
+	return bytes;
+}
+
+void glibc_walk(struct glibc *glibc, const struct target *target, struct heap *ret, bool **in_malloc_ret)
+{
+	bool *flags = xcalloc(target->threads.n, sizeof(*flags));
+	struct walk walk = { .target = target, .glibc = glibc, .heap = ret };
+
+	heap_init(ret);
+	if (glibc->instances.n) {
+		window_init(&walk.window, &target->image);
+		// Enough for some passes over everything; only damage needs any.
+		walk.search_budget = image_bytes(&target->image) / CHUNK_ALIGN * 4 + 1024 * 1024;
+		allocators_collect(&walk);
+		arenas_collect(&walk);
+		for (size_t i = 0; i < walk.arenas.n; i++)
+			bins_collect(&walk, &walk.arenas.v[i]);
+		segments_collect(&walk);
+		mmapped_collect(&walk);
+		pieces_emit(&walk);
+
+		size_t dropped = chunks_seal(&ret->chunks);
+
+		if (dropped)
+			heap_finding(ret, FINDING_CORRUPTION, 0, UINT32_MAX, "%zu chunks overlap others and were left out", dropped);
+		bins_mark(&walk);
+		tcaches_mark(&walk);
+		checks_run(&walk, threads_inside(glibc, target, flags));
+		versions_name(&walk);
+		heap_sum(ret);
+	}
+	array_deinit(&walk.arenas);
+	array_deinit(&walk.listed);
+	array_deinit(&walk.pieces);
+	if (in_malloc_ret)
+		*in_malloc_ret = flags;
+	else
+		free(flags);
+}
