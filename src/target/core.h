@@ -5,6 +5,9 @@
  * Notes give threads, registers, mappings (NT_FILE too: gcore leaves file text without a PT_LOAD) and auxv; segments give the image;
  * pages that were not dumped come from the files, matched by build ID. «filesz < memsz» and truncation mean «not dumped», never
  * zero. Everything in the file is hostile.
+ *
+ * The file is mapped, not read (target/mapped_file.h says what happens when it is cut short meanwhile); captured bytes lie at addresses
+ * that are congruent, modulo 8, to those of the target, so that words can be read in place.
  */
 #ifndef HEAPSNAP_TARGET_CORE_H
 #define HEAPSNAP_TARGET_CORE_H

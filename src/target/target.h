@@ -108,6 +108,9 @@ struct target {
 	int exe_file;
 	/** The command line, arguments separated by a space; NULL when unknown. Owned, unescaped. */
 	char *command;
+	/** What ended the process of a core: the signal (0: none, or a core of a process that ran on), and of a fault the address. */
+	int signal;
+	vaddr fault_address;
 	uint32_t page_size;
 	mapping_array mappings;
 	ARRAY(struct target_file) files;
