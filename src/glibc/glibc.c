@@ -52,6 +52,15 @@ static void allocators_collect(struct walk *walk)
 	}
 }
 
+void glibc_describe(const struct glibc *glibc, size_t index, const char **module_ret, const char **version_ret, const char **offsets_ret)
+{
+	const struct instance *instance = &glibc->instances.v[index];
+
+	*module_ret = instance->path;
+	*version_ret = instance->version ? instance->version : glibc_layout_releases(&instance->layout);
+	*offsets_ret = instance->offsets;
+}
+
 /* A file without a banner is known by its structure alone, in full only after the walk (size of the tcache). */
 static void versions_name(struct walk *walk)
 {

@@ -34,6 +34,10 @@ void glibc_destroy(struct glibc *glibc);
 /** How many malloc implementations were found. */
 size_t glibc_count(const struct glibc *glibc);
 
+/** What is known of one of them before any walk: its module's path, its version as far as the file tells, and where its offsets come from. Borrowed:
+    as long as the struct glibc, or for ever. */
+void glibc_describe(const struct glibc *glibc, size_t index, const char **module_ret, const char **version_ret, const char **offsets_ret);
+
 /** Forbids (false) or allows single-stepping in glibc_quiesce(); allowed at first. */
 void glibc_set_stepping(struct glibc *glibc, bool allowed);
 
