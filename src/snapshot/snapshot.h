@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/vaddr.h"
 #include "heap/heap.h"
 
@@ -61,7 +62,8 @@ enum memory_kind {
 };
 
 struct snapshot_memory {
-	/** Address space, and resident bytes. rss is UINT64_MAX when unknown (cores). */
+	/** Address space with any access right (what is merely reserved is left out), and resident bytes. rss is UINT64_MAX when unknown
+	    (cores). */
 	uint64_t mapped, rss;
 	uint64_t n_mappings;
 };
@@ -71,12 +73,15 @@ struct snapshot {
 	pid_t pid;
 	/** Program name, path of its executable, command line (NULL when unknown), path of the core file (NULL when live). Owned. */
 	char *name, *exe, *command, *core;
+	/** What ended the process of a core: the signal (0: none), and of a fault the address. */
+	int signal;
+	vaddr fault_address;
 	/** Of the stop. Units: seconds since 1970. */
 	int64_t time;
 	/** «x86-64», «aarch64». Borrowed: for ever. */
 	const char *machine;
 	uint32_t page_size;
-	/** As struct capture in target/target.h. */
+	/** As struct capture in target/target.h. steps: how often a thread was let run on to get it out of malloc. */
 	uint64_t pause_ns, copy_ns, quiesce_ns, copied_bytes, steps, threads_stepped;
 	bool spooled, held_by_debugger;
 	/** CPU time heapsnap itself used after the capture. Units: ns. */
@@ -89,6 +94,10 @@ struct snapshot {
 	uint64_t trimmable_resident;
 	/** Another allocator serves this program («jemalloc»), NULL when glibc does. Owned. */
 	char *foreign_allocator;
+	/** How that was told: a sentence. Owned; NULL when it was not looked for. */
+	char *allocator_evidence;
+	/** A managed runtime whose own heap is beside malloc's («JVM»), NULL when there is none. Owned. */
+	char *runtime;
 	/** What is missing or was not possible, one line each. Owned. */
 	ARRAY(char *) notices;
 	struct heap heap;
@@ -99,5 +108,20 @@ void snapshot_init(struct snapshot *snapshot);
 
 /** Frees it. */
 void snapshot_deinit(struct snapshot *snapshot);
+
+static inline void snapshot_deinit_p(struct snapshot *snapshot)
+{
+	snapshot_deinit(snapshot);
+}
+#define _cleanup_snapshot_ _cleanup_(snapshot_deinit_p)
+
+/** «heap», «anonymous» …: the word of a memory kind in JSON. Borrowed: for ever. */
+const char *memory_kind_name(enum memory_kind kind);
+
+/** All kinds together; rss is UINT64_MAX when any of them is unknown. */
+struct snapshot_memory snapshot_memory_total(const struct snapshot *snapshot);
+
+/** The name of a thread, or NULL when there is none of that tid or it has no name. Borrowed: as long as the snapshot. */
+const char *snapshot_thread_name(const struct snapshot *snapshot, pid_t tid);
 
 #endif

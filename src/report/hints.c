@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/hints.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+
+static void add(hint_array *hints, const char *command, char *arguments, const char *reason)
+{
+	array_append(hints, (struct hint){ command, arguments, reason });
+}
+
+/* Offsets that came without debug information would come with it. */
+static bool wants_doctor(const struct snapshot *snapshot)
+{
+	const struct heap *heap = &snapshot->heap;
+
+	if (snapshot->foreign_allocator || !heap_is_exact(heap))
+		return true;
+	for (size_t i = 0; i < heap->allocators.n; i++)
+		if (heap->allocators.v[i].offsets && !strstr(heap->allocators.v[i].offsets, "DWARF"))
+			return true;
+	return false;
+}
+
+void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, const char *target, hint_array *ret)
+{
+	const struct heap *heap = &snapshot->heap;
+	uint64_t kept = heap_totals_free(&heap->totals) + heap->totals.bytes[CHUNK_TOP];
+
+	*ret = (hint_array){ 0 };
+	if (heap->chunks.n) {
+		if (kept > heap->system_bytes / 8)
+			add(ret, "arenas", xstrdup(target), "where free memory sits and what pins it");
+		if (histogram->rows.n) {
+			const struct histogram_row *row = &histogram->rows.v[0];
+
+			if (row->min == row->max)
+				add(ret, "list",
+				    xasprintf("%s --min-size %" PRIu64 " --max-size %" PRIu64, target, row->min, row->max),
+				    "the addresses behind the first row");
+			else
+				add(ret, "list", xasprintf("%s -s size -n 20", target), "the largest chunks");
+		}
+		if (kept <= heap->system_bytes / 8)
+			add(ret, "arenas", xstrdup(target), "memory by arena and by thread");
+	}
+	if (wants_doctor(snapshot))
+		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
+}
+
+void hints_arenas(const struct snapshot *snapshot, const char *target, hint_array *ret)
+{
+	*ret = (hint_array){ 0 };
+	if (snapshot->heap.chunks.n) {
+		add(ret, "report", xstrdup(target), "chunks in use by size");
+		add(ret, "list", xasprintf("%s --all -s size -n 20", target), "the largest chunks, free ones too");
+	}
+	if (wants_doctor(snapshot))
+		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
+}
+
+void hints_print(struct writer *writer, const hint_array *hints)
+{
+	static const struct column columns[] = {
+		{ .key = "command", .title = "" },
+		{ .key = "reason", .title = "" },
+	};
+	static const struct table table = { .key = "hints", .columns = columns, .n_columns = 2, .is_bare = true };
+
+	if (hints->n)
+		writer_print(writer, STYLE_BOLD, "\nNext\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < hints->n; i++) {
+		_cleanup_free_ char *line = xasprintf("  heapsnap %s %s", hints->v[i].command, hints->v[i].arguments);
+
+		// The indentation is for eyes.
+		writer_row(writer, (struct value[]){
+					   value_text(writer_options(writer)->format == FORMAT_TEXT ? line : line + 2),
+					   value_word(hints->v[i].reason),
+				   });
+	}
+	writer_table_end(writer);
+}
+
+void hints_deinit(hint_array *hints)
+{
+	for (size_t i = 0; i < hints->n; i++)
+		free(hints->v[i].arguments);
+	array_deinit(hints);
+}

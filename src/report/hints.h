@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hints: which command to run next, ready to be pasted, and what it would tell. Only commands that exist are named (a test holds
+ * them against the command table).
+ */
+#ifndef HEAPSNAP_REPORT_HINTS_H
+#define HEAPSNAP_REPORT_HINTS_H
+
+#include "base/array.h"
+#include "report/histogram.h"
+#include "report/writer.h"
+#include "snapshot/snapshot.h"
+
+struct hint {
+	/** Name of the command, as typed; borrowed: for ever. */
+	const char *command;
+	/** What follows it: the target and options. Owned. */
+	char *arguments;
+	/** What it tells. Borrowed: for ever. */
+	const char *reason;
+};
+
+typedef ARRAY(struct hint) hint_array;
+
+/** What to run after `report`. The target is as the user would type it. Owner: the caller, hints_deinit(). */
+void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, const char *target, hint_array *ret);
+
+/** What to run after `arenas`. */
+void hints_arenas(const struct snapshot *snapshot, const char *target, hint_array *ret);
+
+/** Prints them. */
+void hints_print(struct writer *writer, const hint_array *hints);
+
+/** Frees them. */
+void hints_deinit(hint_array *hints);
+
+#endif

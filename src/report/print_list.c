@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/print_list.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "report/summary.h"
+
+/* The arena of a row as a column: its index; none for a chunk that is a mapping of its own. */
+struct arena_cursor {
+	const struct heap *heap;
+	/** Source that held the last row that was asked for. */
+	const struct heap_source *last;
+};
+
+static uint32_t arena_of(struct arena_cursor *cursor, vaddr mem)
+{
+	// Neighbouring rows nearly always share a source.
+	if (!cursor->last || mem < cursor->last->start || mem >= cursor->last->end)
+		cursor->last = heap_source_at(cursor->heap, mem);
+	return cursor->last ? cursor->last->arena : UINT32_MAX;
+}
+
+static bool wants_arena(const struct list_options *options, uint32_t arena)
+{
+	for (size_t i = 0; i < options->arenas.n; i++)
+		if (options->arenas.v[i] == arena)
+			return true;
+	return false;
+}
+
+static bool wants(const struct list_options *options, const struct chunks *chunks, size_t row)
+{
+	return options->states >> chunks->state[row] & 1 && options->kinds >> chunks->kind[row] & 1 &&
+	       chunks->usable[row] >= options->min_size && chunks->usable[row] <= options->max_size;
+}
+
+static void list_row(struct writer *writer, const struct chunks *chunks, size_t row, uint32_t arena)
+{
+	writer_row(writer, (struct value[]){
+				   value_address(chunks->mem[row]),
+				   value_number(chunks->usable[row]),
+				   value_word(chunk_kind_name(chunks->kind[row])),
+				   arena == UINT32_MAX ? value_none() : value_number(arena),
+				   value_word(chunk_state_name(chunks->state[row])),
+				   value_none(),
+				   value_none(),
+				   value_none(),
+				   value_none(),
+				   value_none(),
+				   value_none(),
+				   value_none(),
+			   });
+}
+
+static int compare_sizes(const void *left, const void *right, void *context)
+{
+	const struct chunks *chunks = context;
+	chunk_id a = *(const chunk_id *)left, b = *(const chunk_id *)right;
+	uint64_t size_a = chunks->usable[a], size_b = chunks->usable[b];
+
+	if (size_a != size_b)
+		return size_a > size_b ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/* The rows that are wanted, largest first. */
+static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list_options *options, size_t *n_ret)
+{
+	const struct chunks *chunks = &snapshot->heap.chunks;
+	struct arena_cursor cursor = { .heap = &snapshot->heap };
+	ARRAY(chunk_id) rows = { 0 };
+
+	for (size_t i = 0; i < chunks->n; i++)
+		if (wants(options, chunks, i) &&
+		    (!options->has_arenas || wants_arena(options, arena_of(&cursor, chunks->mem[i]))))
+			array_append(&rows, (chunk_id)i);
+	if (rows.n)
+		qsort_r(rows.v, rows.n, sizeof(*rows.v), compare_sizes, (void *)chunks);
+	*n_ret = rows.n;
+	return rows.v;
+}
+
+static uint64_t list_by_size(struct writer *writer, const struct snapshot *snapshot, const struct list_options *options)
+{
+	struct arena_cursor cursor = { .heap = &snapshot->heap };
+	size_t n;
+	_cleanup_free_ chunk_id *rows = rows_by_size(snapshot, options, &n);
+	uint64_t printed = 0;
+
+	for (; printed < n && (!options->limit || printed < options->limit) && !writer_is_dead(writer); printed++)
+		list_row(writer, &snapshot->heap.chunks, rows[printed],
+			 arena_of(&cursor, snapshot->heap.chunks.mem[rows[printed]]));
+	return printed;
+}
+
+static uint64_t list_by_address(struct writer *writer, const struct snapshot *snapshot, const struct list_options *options)
+{
+	const struct chunks *chunks = &snapshot->heap.chunks;
+	struct arena_cursor cursor = { .heap = &snapshot->heap };
+	uint64_t printed = 0;
+
+	for (size_t i = 0; i < chunks->n && (!options->limit || printed < options->limit); i++) {
+		if (!wants(options, chunks, i))
+			continue;
+
+		uint32_t arena = arena_of(&cursor, chunks->mem[i]);
+
+		if (options->has_arenas && !wants_arena(options, arena))
+			continue;
+		if (writer_is_dead(writer))
+			break;
+		list_row(writer, chunks, i, arena);
+		printed++;
+	}
+	return printed;
+}
+
+uint64_t print_list(struct writer *writer, const struct snapshot *snapshot, const struct list_options *options)
+{
+	static const struct column columns[] = {
+		{ .key = "address", .title = "address", .width = 14 },
+		{ .key = "size", .title = "size", .flags = COLUMN_RIGHT, .width = 12 },
+		{ .key = "kind", .title = "kind", .width = 8 },
+		{ .key = "arena", .title = "arena", .flags = COLUMN_RIGHT, .width = 5 },
+		{ .key = "state", .title = "state", .width = 8 },
+		{ .key = "type" },
+		{ .key = "confidence" },
+		{ .key = "evidence" },
+		{ .key = "reach" },
+		{ .key = "retained" },
+		{ .key = "owner" },
+		{ .key = "lang" },
+	};
+	static const struct table table = { .key = "chunks",
+					    .columns = columns,
+					    .n_columns = sizeof(columns) / sizeof(columns[0]),
+					    .is_main = true,
+					    .is_streamed = true };
+	uint64_t printed;
+
+	writer_field(writer, "exact", value_flag(heap_is_exact(&snapshot->heap)));
+	writer_table_begin(writer, &table);
+	printed = options->order == LIST_BY_SIZE ? list_by_size(writer, snapshot, options) :
+						   list_by_address(writer, snapshot, options);
+	writer_table_end(writer);
+	writer_field(writer, "rows", value_count(printed));
+	return printed;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counting by usable size: how many, and one more sum beside it.
+ *
+ * Nearly all chunks are small and their sizes a few hundred values, so small sizes index an array directly; the rest goes to a hash table. Ten
+ * million rows cost some tens of milliseconds.
+ */
+#ifndef HEAPSNAP_REPORT_SIZES_H
+#define HEAPSNAP_REPORT_SIZES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+
+enum {
+	/** Sizes below this are indexed directly. Units: bytes. */
+	SIZES_DIRECT = 32 * 1024,
+	SIZES_STEP = 8,
+};
+
+struct size_count {
+	/** Units: bytes. */
+	uint64_t usable;
+	uint64_t count;
+	/** What the caller sums. */
+	double sum;
+};
+
+struct sizes {
+	/** Indexed by usable / SIZES_STEP. */
+	struct size_count *direct;
+	/** Open addressing, a power of two of slots; count 0 is empty. */
+	struct size_count *slots;
+	size_t n_slots, n_used;
+};
+
+/** Starts an empty count. */
+void sizes_init(struct sizes *sizes);
+
+/** Frees it. */
+void sizes_deinit(struct sizes *sizes);
+
+/** The entry of a size that is not below SIZES_DIRECT or no multiple of SIZES_STEP. Borrowed: until the next call. The caller must count
+    it at once (count 0 is an empty slot). */
+struct size_count *sizes_hashed(struct sizes *sizes, uint64_t usable);
+
+/** The entry of a size, to be counted by the caller at once. Borrowed: until the next call. */
+static inline struct size_count *sizes_at(struct sizes *sizes, uint64_t usable)
+{
+	if (usable < SIZES_DIRECT && usable % SIZES_STEP == 0)
+		return &sizes->direct[usable / SIZES_STEP];
+	return sizes_hashed(sizes, usable);
+}
+
+typedef ARRAY(struct size_count) size_count_array;
+
+/** All entries with a count, by ascending size. Owner: the caller, array_deinit(). */
+void sizes_list(const struct sizes *sizes, size_count_array *ret);
+
+#endif
