@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static __attribute__((noreturn)) void out_of_memory(void)
+void out_of_memory(void)
 {
 	static const char message[] = "heapsnap: out of memory\n";
 

@@ -12,6 +12,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/** Says on stderr that memory ran out, and ends the program with status 3. */
+void out_of_memory(void) __attribute__((noreturn));
+
 /** malloc() that never returns NULL. */
 void *xmalloc(size_t size) __attribute__((malloc, alloc_size(1)));
 

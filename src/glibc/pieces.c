@@ -331,7 +331,13 @@ static void piece_emit(struct walk *walk, const struct piece *piece)
 
 void pieces_emit(struct walk *walk)
 {
+	uint64_t rows = 0;
+
 	pieces_sort(walk);
+	// As many as there could be at the most: room that is not used costs nothing, growing does.
+	for (size_t i = 0; i < walk->pieces.n; i++)
+		rows += walk->pieces.v[i].kind == PIECE_MMAPPED ? 1 : (walk->pieces.v[i].end - walk->pieces.v[i].start) / CHUNK_MINIMUM + 1;
+	chunks_reserve(&walk->heap->chunks, rows);
 	for (size_t i = 0; i < walk->pieces.n; i++)
 		piece_emit(walk, &walk->pieces.v[i]);
 }

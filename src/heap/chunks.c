@@ -14,13 +14,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/column.h"
 
 enum {
 	GAP = 16 * 1024,
 	WORD_SPAN = 64 * CHUNK_ALIGN,
 };
 
-static const uint32_t ROWS_MAX = UINT32_MAX - 1;
+static const size_t ROWS_MAX = UINT32_MAX; // CHUNK_NONE is no id
 
 const char *chunk_state_name(enum chunk_state state)
 {
@@ -64,34 +65,26 @@ static void index_deinit(struct chunks *chunks)
 void chunks_deinit(struct chunks *chunks)
 {
 	index_deinit(chunks);
-	free(chunks->mem);
-	free(chunks->usable);
-	free(chunks->state);
-	free(chunks->kind);
+	column_free(chunks->mem, chunks->capacity * sizeof(*chunks->mem));
+	column_free(chunks->usable, chunks->capacity * sizeof(*chunks->usable));
+	column_free(chunks->state, chunks->capacity * sizeof(*chunks->state));
+	column_free(chunks->kind, chunks->capacity * sizeof(*chunks->kind));
 	chunks_init(chunks);
 }
 
-static void grow(struct chunks *chunks)
+void chunks_reserve(struct chunks *chunks, size_t capacity)
 {
-	// Untouched capacity costs no memory, so growing by a quarter only saves address space; by half saves copying.
-	size_t capacity = chunks->capacity ? chunks->capacity + chunks->capacity / 2 : 1024;
-
-	chunks->mem = xreallocarray(chunks->mem, capacity, sizeof(*chunks->mem));
-	chunks->usable = xreallocarray(chunks->usable, capacity, sizeof(*chunks->usable));
-	chunks->state = xreallocarray(chunks->state, capacity, sizeof(*chunks->state));
-	chunks->kind = xreallocarray(chunks->kind, capacity, sizeof(*chunks->kind));
+	if (capacity > ROWS_MAX)
+		capacity = ROWS_MAX;
+	if (capacity <= chunks->capacity)
+		return;
+#define GROW(column) chunks->column = column_grow(chunks->column, chunks->capacity * sizeof(*chunks->column), capacity * sizeof(*chunks->column))
+	GROW(mem);
+	GROW(usable);
+	GROW(state);
+	GROW(kind);
+#undef GROW
 	chunks->capacity = capacity;
-}
-
-void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable, enum chunk_state state, enum chunk_kind kind)
-{
-	if (chunks->n == chunks->capacity)
-		grow(chunks);
-	chunks->mem[chunks->n] = mem;
-	chunks->usable[chunks->n] = usable;
-	chunks->state[chunks->n] = (uint8_t)state;
-	chunks->kind[chunks->n] = (uint8_t)kind;
-	chunks->n++;
 }
 
 struct row {
@@ -137,7 +130,7 @@ static size_t drop_misfits(struct chunks *chunks)
 	vaddr previous_end = 0;
 
 	for (size_t i = 0; i < chunks->n; i++) {
-		if (!row_fits(chunks, i, previous_end) || kept >= ROWS_MAX)
+		if (!row_fits(chunks, i, previous_end))
 			continue;
 		// A chunk of no usable bytes still occupies its own address.
 		previous_end = chunks->mem[i] + (chunks->usable[i] ? chunks->usable[i] : 1);
@@ -220,7 +213,7 @@ size_t chunks_seal(struct chunks *chunks)
 	size_t dropped = drop_misfits(chunks);
 
 	build_index(chunks);
-	return dropped;
+	return dropped + chunks->refused;
 }
 
 /* The last range that starts at or before an address, or NULL. */

@@ -66,8 +66,8 @@ struct chunk_range {
 };
 
 struct chunks {
-	/** Number of rows. */
-	size_t n, capacity;
+	/** Number of rows, how many there is room for, and how many were refused because no chunk_id is left. */
+	size_t n, capacity, refused;
 	/** The pointer the program holds. */
 	vaddr *mem;
 	/** Bytes the program may use from there. */
@@ -90,11 +90,28 @@ void chunks_init(struct chunks *chunks);
 /** Frees it. */
 void chunks_deinit(struct chunks *chunks);
 
-/** Appends a row in any order; ids are final after chunks_seal(). Cost: amortised constant. */
-void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable, enum chunk_state state, enum chunk_kind kind);
+/** Makes room for that many rows in all. Room that is not used takes no memory. */
+void chunks_reserve(struct chunks *chunks, size_t capacity);
+
+/** Appends a row in any order; ids are final after chunks_seal(). At most 2^32 - 1 rows are kept. Cost: amortised constant. */
+static inline void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable, enum chunk_state state, enum chunk_kind kind)
+{
+	if (__builtin_expect(chunks->n == chunks->capacity, 0)) {
+		chunks_reserve(chunks, chunks->capacity * 2 + 4096);
+		if (chunks->n == chunks->capacity) {
+			chunks->refused++;
+			return;
+		}
+	}
+	chunks->mem[chunks->n] = mem;
+	chunks->usable[chunks->n] = usable;
+	chunks->state[chunks->n] = (uint8_t)state;
+	chunks->kind[chunks->n] = (uint8_t)kind;
+	chunks->n++;
+}
 
 /** Sorts the rows (at no cost where they are sorted already), drops rows that overlap an earlier one or are not aligned, and builds the index.
-    Returns how many were dropped. Fails never; at most 2^32 - 2 rows are kept. */
+    Returns how many were dropped or refused. */
 size_t chunks_seal(struct chunks *chunks);
 
 /** The row whose mem is exactly this address, or CHUNK_NONE. Cost: constant within a range, logarithmic in the number of ranges. */
