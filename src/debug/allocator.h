@@ -37,11 +37,12 @@ enum runtime_kind {
 struct allocator {
 	enum allocator_kind kind;
 	enum runtime_kind runtime;
-	/** «glibc», «jemalloc» … Borrowed: for ever. */
+	/** «glibc», «jemalloc», «an interposed malloc» … Borrowed: for ever. */
 	const char *name;
 	/** The module that defines malloc first in lookup order; NULL when statically linked and stripped of the name. Borrowed from the modules. */
 	const struct module *module;
-	/** What was seen, for people: «libjemalloc.so.2 defines malloc and mallctl». Owned. */
+	/** What was seen, for people: «libjemalloc.so.2 defines malloc and mallctl». File names in it are as the target has them: escape before
+	    printing. Owned. */
 	char *evidence;
 };
 

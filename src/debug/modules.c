@@ -457,11 +457,11 @@ bool module_dynamic(const struct module *module, int64_t tag, size_t nth, uint64
 	return false;
 }
 
-char *module_needed(const struct module *module, size_t nth)
+char *module_string(const struct module *module, int64_t tag, size_t nth)
 {
 	uint64_t strings, size, at;
 
-	if (!module_dynamic(module, DT_NEEDED, nth, &at) || !module_dynamic(module, DT_STRTAB, 0, &strings) ||
+	if (!module_dynamic(module, tag, nth, &at) || !module_dynamic(module, DT_STRTAB, 0, &strings) ||
 	    !module_dynamic(module, DT_STRSZ, 0, &size) || at >= size)
 		return NULL;
 	size_t length = size - at < NAME_LENGTH_MAX ? (size_t)(size - at) : NAME_LENGTH_MAX;

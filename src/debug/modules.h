@@ -106,8 +106,9 @@ bool module_build_id(const struct modules *modules, const struct module *module,
 /** The nth (from 0) value that PT_DYNAMIC gives for a DT_… tag, as it is in the file (addresses without bias). False when there are fewer. */
 bool module_dynamic(const struct module *module, int64_t tag, size_t nth, uint64_t *ret);
 
-/** The nth (from 0) DT_NEEDED name. Owner: the caller; NULL when there are fewer or the name is longer than any real one. */
-char *module_needed(const struct module *module, size_t nth);
+/** The string whose offset is the nth (from 0) value of a tag (DT_NEEDED, DT_SONAME …). Owner: the caller; NULL when there are fewer or it is
+    longer than any real one. */
+char *module_string(const struct module *module, int64_t tag, size_t nth);
 
 /** The section of an ELF file with a name, and its header in ret. NULL when there is none that has bytes in the file. Borrowed: as long as elf. */
 Elf_Scn *section_named(Elf *elf, const char *name, GElf_Shdr *ret);
