@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/message.h"
+#include "cmd/open.h"
+
+const struct command *const commands[] = {
+	&command_report, &command_list, &command_arenas, &command_doctor, &command_help, &command_version, NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+enum status command_print(const struct options *options,
+			  struct error *(*print)(struct writer *writer, const struct snapshot *snapshot,
+						 const struct options *options, const char *target))
+{
+	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
+	struct target_choice choice;
+	struct error *error = target_choose_only(options, &choice);
+
+	if (!error)
+		error = open_snapshot(options, &choice, &snapshot);
+	if (error)
+		return message_error(error);
+
+	struct writer_options settings = options_writer(options);
+	_cleanup_writer_ struct writer *writer = writer_create(&settings);
+	_cleanup_free_ char *target = target_retype(options, &choice);
+
+	writer_begin(writer, options->command->name);
+	error = print(writer, &snapshot, options, target);
+	if (!error)
+		error = writer_finish(writer);
+	if (error)
+		return message_error(error);
+	return snapshot_status(&snapshot);
+}
+
+enum { WORD_MAX = 24 };
+
+/* How many letters must be put in, taken out, changed or swapped with a neighbour to make one word of the other. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned rows[3][WORD_MAX + 1];
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > WORD_MAX || m > WORD_MAX)
+		return UINT32_MAX;
+	for (size_t j = 0; j <= m; j++)
+		rows[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= n; i++) {
+		unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3], *above_that = rows[(i + 1) % 3];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= m; j++) {
+			unsigned best = above[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (above[j] + 1 < best)
+				best = above[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above_that[j - 2] + 1 < best)
+				best = above_that[j - 2] + 1;
+			row[j] = best;
+		}
+	}
+	return rows[n % 3][m];
+}
+
+const char *name_suggest(const char *word, const char *(*next)(size_t index))
+{
+	// One slip for three letters or fewer, two for longer words: more is another word.
+	unsigned best = strlen(word) <= 3 ? 2 : 3;
+	const char *found = NULL, *name;
+
+	for (size_t i = 0; (name = next(i)); i++) {
+		unsigned away = distance(word, name);
+
+		// Someone who stops typing after two letters or more means what begins so.
+		if (strlen(word) >= 2 && !strncmp(name, word, strlen(word)))
+			away = 1;
+		if (away < best) {
+			best = away;
+			found = name;
+		}
+	}
+	return found;
+}
+
+static const char *command_name(size_t index)
+{
+	return commands[index] ? commands[index]->name : NULL;
+}
+
+const char *command_suggest(const char *word)
+{
+	return name_suggest(word, command_name);
+}
+
+static void print_orders(const struct command *command)
+{
+	if (!command->orders)
+		return;
+	printf("\nOrders for -s: ");
+	for (size_t i = 0; command->orders[i]; i++)
+		printf("%s%s%s", i ? ", " : "", command->orders[i], i ? "" : " (the default)");
+	printf(".\n");
+}
+
+void command_print_help(const struct command *command)
+{
+	printf("Usage: heapsnap %s %s\n%s.\n", command->name, command->usage, command->summary);
+	if (command->description)
+		printf("\n%s\n", command->description);
+	print_orders(command);
+	if (command->options) {
+		printf("\nOptions:\n");
+		options_print(command->options);
+	}
+	printf("\nAll of it, with examples: man heapsnap\n");
+}
+
+void commands_print_help(void)
+{
+	printf("Usage: heapsnap [COMMAND] TARGET [OPTION...]\n"
+	       "Tells who owns a running program's memory, from outside: no restart, no recompile.\n"
+	       "\n"
+	       "TARGET is -p PID, --core FILE, or just a PID or the path of a core.\n"
+	       "\n"
+	       "Commands:\n");
+	for (size_t i = 0; commands[i]; i++)
+		printf("  %-10s%s%s\n", commands[i]->name, commands[i]->summary,
+		       commands[i] == &command_report ? " (the default)" : "");
+	printf("\n"
+	       "Options of report; 'heapsnap COMMAND --help' has those of another command:\n");
+	options_print(command_report.options);
+	printf("\n"
+	       "Exit status: 0 done; 1 done and something was found; 2 usage; 3 the target could\n"
+	       "not be read; 4 not supported; 5 printed, but partial or the heap is inconsistent.\n"
+	       "\n"
+	       "Examples:\n"
+	       "  heapsnap -p 4711                   who owns the memory of process 4711\n"
+	       "  heapsnap list 4711 --min-size 1M   its large chunks, one row each\n"
+	       "  heapsnap arenas core.4711          what a core says of arenas and free memory\n"
+	       "  heapsnap doctor 4711               what stands in the way, and the fix\n");
+}

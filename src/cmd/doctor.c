@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What stands in the way of a report, and the remedy. It looks as far as it may and never stops the target: the right to attach, who serves malloc,
+ * where offsets would come from, which debug information is there, and what the stop would cost.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/diagnosis.h"
+#include "cmd/message.h"
+#include "cmd/open.h"
+#include "cmd/package.h"
+#include "cmd/permission.h"
+#include "cmd/recognise.h"
+#include "debug/allocator.h"
+#include "debug/modules.h"
+#include "glibc/glibc.h"
+#include "target/available.h"
+
+enum {
+	/** A prefaulted copy, as measured: 0.12–0.17 s per GB. Units: ns for 1000 bytes. */
+	COPY_COST = 150,
+	/** Modules without debug information that are named unless -v. */
+	MODULES_SHOWN = 5,
+};
+
+struct doctor {
+	const struct options *options;
+	const struct target *target;
+	/** Where the target's own system lies, for package databases. */
+	const char *root;
+	struct modules modules;
+	struct diagnoses *diagnoses;
+};
+
+static char *escaped(const char *string)
+{
+	return string ? text_escape(string, strlen(string)) : xstrdup("?");
+}
+
+/* ---- allocator ---- */
+
+static void diagnose_allocator(struct doctor *doctor, const struct allocator *allocator, const struct glibc *glibc)
+{
+	struct heap nothing;
+	_cleanup_free_ char *evidence = escaped(allocator->evidence);
+	const char *runtime = runtime_name(allocator->runtime);
+
+	// The heap is not walked here, so an interposed malloc may still forward to libc.
+	heap_init(&nothing);
+	nothing.allocators.n = glibc_count(glibc);
+
+	bool foreign = allocator->kind != ALLOCATOR_INTERPOSED && allocator_is_foreign(allocator, &nothing);
+
+	if (foreign || !glibc_count(glibc)) {
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_PROBLEM, "allocator", "malloc is not glibc's: %s (%s)", allocator->name,
+			      evidence);
+		diagnosis_remedy(doctor->diagnoses, "heapsnap lists chunks of glibc malloc; heapsnap report shows what can be known "
+						    "without");
+		diagnosis_status(doctor->diagnoses, STATUS_UNSUPPORTED);
+	} else if (allocator->kind == ALLOCATOR_INTERPOSED) {
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "allocator",
+			      "malloc is interposed (%s); if it forwards to libc, its chunks are listed", evidence);
+	}
+	for (size_t i = 0; i < glibc_count(glibc); i++) {
+		const char *module, *version, *offsets;
+
+		glibc_describe(glibc, i, &module, &version, &offsets);
+
+		_cleanup_free_ char *name = escaped(module), *release = escaped(version), *from = escaped(offsets);
+
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, foreign ? "glibc's part" : "allocator",
+			      "glibc %s in %s; offsets from %s", release, name, from);
+	}
+	if (runtime)
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "runtime",
+			      "the %s keeps objects of its own outside malloc: reports are about the native C heap", runtime);
+}
+
+/* ---- debug information ---- */
+
+static const struct target_file *module_file(const struct doctor *doctor, const struct module *module)
+{
+	return module->file >= 0 ? &doctor->target->files.v[module->file] : NULL;
+}
+
+static void diagnose_file(struct doctor *doctor, const struct module *module)
+{
+	const struct target_file *file = module_file(doctor, module);
+	_cleanup_free_ char *path = escaped(module->path), *why = escaped(file ? file->why_absent : NULL);
+
+	diagnosis_add(doctor->diagnoses, DIAGNOSIS_PROBLEM, "file", "%s: %s", path,
+		      file && file->why_absent ? why : "is no ELF file of this architecture");
+	// What malloc and the stacks need of it is missing, but not all is lost.
+	doctor->diagnoses->v.v[doctor->diagnoses->v.n - 1].result = DIAGNOSIS_NOTE;
+	if (doctor->target->kind == TARGET_CORE)
+		diagnosis_remedy(doctor->diagnoses, "copy it from the machine of the core below a directory, and give --sysroot DIR%s",
+				 module->file == doctor->target->exe_file ? ", or -e FILE" : "");
+}
+
+/* True when the module is one that reports lean on: the executable, and whatever holds a malloc. */
+static bool is_relevant(const struct doctor *doctor, const struct module *module, const struct glibc *glibc)
+{
+	if (module->file >= 0 && module->file == doctor->target->exe_file)
+		return true;
+	for (size_t i = 0; i < glibc_count(glibc); i++) {
+		const char *path, *version, *offsets;
+
+		glibc_describe(glibc, i, &path, &version, &offsets);
+		if (module->path && path && !strcmp(module->path, path))
+			return true;
+	}
+	return false;
+}
+
+static void diagnose_debug(struct doctor *doctor, struct module *module)
+{
+	Elf *debug = module_debug_file(&doctor->modules, module);
+	_cleanup_free_ char *path = escaped(module->path);
+
+	if (debug && debug == module->elf) {
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%s: inside", path);
+	} else if (debug) {
+		_cleanup_free_ char *found = escaped(module->debug_path);
+
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%s: %s", path, found);
+	} else {
+		struct build_id id;
+		_cleanup_free_ char *build_id = module_build_id(&doctor->modules, module, &id) ? build_id_hex(&id) : NULL;
+		_cleanup_free_ char *remedy = package_remedy(doctor->root, module->path, build_id, doctor->options->debuginfod_urls);
+
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "debug info", "%s: none%s%s", path, build_id ? ", build ID " : "",
+			      build_id ? build_id : "");
+		diagnosis_remedy(doctor->diagnoses, "%s", remedy);
+	}
+}
+
+static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
+{
+	size_t without = 0, absent = 0, others = 0;
+
+	for (size_t i = 0; i < doctor->modules.v.n; i++) {
+		struct module *module = &doctor->modules.v.v[i];
+		const struct target_file *file = module_file(doctor, module);
+
+		if (!module->elf) {
+			if (absent++ < MODULES_SHOWN || doctor->options->verbose)
+				diagnose_file(doctor, module);
+			continue;
+		}
+		if (file && file->replaced) {
+			_cleanup_free_ char *path = escaped(module->path);
+
+			diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "replaced",
+				      "%s was upgraded or deleted; what is mapped is read all the same", path);
+		}
+		if (is_relevant(doctor, module, glibc) || doctor->options->verbose) {
+			diagnose_debug(doctor, module);
+			continue;
+		}
+		others++;
+		without += module_debug_file(&doctor->modules, module) == NULL;
+	}
+	if (absent > MODULES_SHOWN && !doctor->options->verbose)
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "file", "%zu more files cannot be read (-v names them)",
+			      absent - MODULES_SHOWN);
+	if (others)
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%zu of %zu other modules have none%s", without, others,
+			      without ? " (-v names them)" : "");
+}
+
+/* ---- what the stop costs ---- */
+
+static uint64_t bytes_to_copy(const struct target *target)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < target->mappings.n; i++) {
+		const struct mapping *mapping = &target->mappings.v[i];
+
+		if (mapping->prot & MAPPING_WRITE && !mapping->shared && mapping->rss != UINT64_MAX)
+			bytes += mapping->rss;
+	}
+	return bytes;
+}
+
+static void diagnose_cost(struct doctor *doctor)
+{
+	uint64_t bytes = bytes_to_copy(doctor->target), available = available_memory();
+	char needed[TEXT_NUMBER_MAX], there[TEXT_NUMBER_MAX];
+
+	text_bytes(needed, bytes, doctor->options->bytes);
+	text_bytes(there, available, doctor->options->bytes);
+	if (available == UINT64_MAX || bytes < available / 4 * 3) {
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "memory", "the copy needs about %s%s%s%s", needed,
+			      available == UINT64_MAX ? "" : " of the ", available == UINT64_MAX ? "" : there,
+			      available == UINT64_MAX ? "" : " available");
+	} else {
+		const char *directory = doctor->options->spool_dir ? doctor->options->spool_dir :
+					getenv("TMPDIR")	   ? getenv("TMPDIR") :
+								     "/tmp";
+		uint64_t room = 0;
+		bool is_memory = false, known = available_room(directory, &room, &is_memory);
+		_cleanup_free_ char *where = escaped(directory);
+		char free_room[TEXT_NUMBER_MAX];
+
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "memory",
+			      "the copy needs about %s, and %s are available; it goes to a file in %s where it does not fit", needed, there,
+			      where);
+		if (!known || is_memory || room < bytes)
+			diagnosis_remedy(doctor->diagnoses, "--spool DIR, with %s free on a disk (%s %s)", needed, where,
+					 !known	   ? "cannot be used" :
+					 is_memory ? "is itself memory" :
+						     "has too little room");
+		else
+			diagnosis_remedy(doctor->diagnoses, "nothing: %s has room (%s)", where,
+					 text_bytes(free_room, room, doctor->options->bytes));
+	}
+
+	double pause = (double)bytes / 1000 * COPY_COST / 1e6;
+
+	diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "pause", "about %.*f ms, if it may copy at the usual 0.15 s per GB", pause < 10 ? 1 : 0,
+		      pause + 0.5);
+}
+
+/* ---- the whole ---- */
+
+static void diagnose_target(const struct options *options, const struct target_choice *choice, struct diagnoses *diagnoses)
+{
+	_cleanup_target_ struct target *target = NULL;
+	struct error *error = target_open(options, choice, &target);
+
+	if (error) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, choice->pid ? "process" : "core", "%s", error->message);
+		diagnosis_status(diagnoses, error_status(error));
+		error_destroy(error);
+		return;
+	}
+
+	_cleanup_free_ char *root = choice->pid ? xasprintf("/proc/%d/root", (int)choice->pid) :
+						  xstrdup(options->sysroot ? options->sysroot : "");
+	struct doctor doctor = { .options = options, .target = target, .root = root, .diagnoses = diagnoses };
+	struct debug_options debug = { .debug_path = options->debug_path, .sysroot = options->sysroot };
+	struct allocator allocator;
+
+	if (choice->core) {
+		_cleanup_free_ char *name = escaped(target->name);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "core", "of %s, %zu threads, %zu mappings", name, target->threads.n,
+			      target->mappings.n);
+	}
+	for (size_t i = 0; i < target->notices.n; i++) {
+		_cleanup_free_ char *notice = escaped(target->notices.v[i]);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_NOTE, choice->core ? "core" : "process", "%s", notice);
+	}
+	modules_init(&doctor.modules, target, &debug);
+	allocator_recognise(&doctor.modules, &allocator);
+
+	struct glibc *glibc = glibc_find(&doctor.modules);
+
+	diagnose_allocator(&doctor, &allocator, glibc);
+	diagnose_modules(&doctor, glibc);
+	if (target->kind == TARGET_LIVE)
+		diagnose_cost(&doctor);
+	glibc_destroy(glibc);
+	free(allocator.evidence);
+	modules_deinit(&doctor.modules);
+}
+
+static enum status verdict(const struct diagnoses *diagnoses)
+{
+	for (size_t i = 0; i < diagnoses->v.n; i++)
+		if (diagnoses->v.v[i].result == DIAGNOSIS_PROBLEM)
+			return diagnoses->v.v[i].status;
+	return STATUS_DONE;
+}
+
+static const char *result_word(enum diagnosis_result result)
+{
+	switch (result) {
+	case DIAGNOSIS_FINE:
+		return "ok";
+	case DIAGNOSIS_NOTE:
+		return "note";
+	case DIAGNOSIS_PROBLEM:
+		return "PROBLEM";
+	}
+	return "?";
+}
+
+static const char *result_key(enum diagnosis_result result)
+{
+	return result == DIAGNOSIS_PROBLEM ? "problem" : result_word(result);
+}
+
+static void print_text(struct writer *writer, const struct diagnoses *diagnoses, const char *target)
+{
+	static const enum style styles[] = {
+		[DIAGNOSIS_FINE] = STYLE_GOOD,
+		[DIAGNOSIS_NOTE] = STYLE_PLAIN,
+		[DIAGNOSIS_PROBLEM] = STYLE_BAD,
+	};
+	size_t problems = 0;
+
+	for (size_t i = 0; i < diagnoses->v.n; i++) {
+		const struct diagnosis *diagnosis = &diagnoses->v.v[i];
+
+		problems += diagnosis->result == DIAGNOSIS_PROBLEM;
+		writer_print(writer, styles[diagnosis->result], "%-8s", result_word(diagnosis->result));
+		writer_print(writer, STYLE_PLAIN, "%-12s %s\n", diagnosis->topic, diagnosis->detail);
+		if (diagnosis->remedy)
+			writer_print(writer, STYLE_BOLD, "%21s> %s\n", "", diagnosis->remedy);
+	}
+	if (problems)
+		writer_print(writer, STYLE_BAD, "\n%zu problem%s in the way.\n", problems, problems == 1 ? " stands" : "s stand");
+	else
+		writer_print(writer, STYLE_GOOD, "\nNothing stands in the way: heapsnap %s\n", target);
+}
+
+static void print_fields(struct writer *writer, const struct diagnoses *diagnoses, const struct target_choice *choice)
+{
+	static const struct column columns[] = {
+		{ .key = "topic" },
+		{ .key = "result" },
+		{ .key = "detail" },
+		{ .key = "remedy" },
+	};
+	static const struct table table = { .key = "diagnoses", .columns = columns, .n_columns = 4, .is_main = true };
+
+	if (writer_options(writer)->format == FORMAT_TEXT)
+		return;
+	writer_field(writer, "pid", choice->pid ? value_number((uint64_t)choice->pid) : value_none());
+	writer_field(writer, "core", value_text(choice->core));
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < diagnoses->v.n; i++)
+		// What they quote is escaped already.
+		writer_row(writer, (struct value[]){
+					   value_word(diagnoses->v.v[i].topic),
+					   value_word(result_key(diagnoses->v.v[i].result)),
+					   value_word(diagnoses->v.v[i].detail),
+					   value_word(diagnoses->v.v[i].remedy),
+				   });
+	writer_table_end(writer);
+	writer_field(writer, "status", value_number(verdict(diagnoses)));
+}
+
+static enum status run(const struct options *options)
+{
+	struct target_choice choice;
+	struct error *error = target_choose_only(options, &choice);
+	struct diagnoses diagnoses = { 0 };
+
+	if (error)
+		return message_error(error);
+	if (choice.core || permission_diagnose(choice.pid, &diagnoses))
+		diagnose_target(options, &choice, &diagnoses);
+
+	struct writer_options settings = options_writer(options);
+	_cleanup_writer_ struct writer *writer = writer_create(&settings);
+	_cleanup_free_ char *target = target_retype(options, &choice);
+	enum status status = verdict(&diagnoses);
+
+	writer_begin(writer, options->command->name);
+	print_fields(writer, &diagnoses, &choice);
+	print_text(writer, &diagnoses, target);
+	error = writer_finish(writer);
+	diagnoses_deinit(&diagnoses);
+	return error ? message_error(error) : status;
+}
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.usage = "TARGET [OPTION...]",
+	.summary = "What stands in the way of a report, and the remedy",
+	.description = "The right to attach, who serves malloc, where offsets come from, which debug information is\n"
+		       "missing and which package brings it, what the stop would cost. A process is not stopped.\n"
+		       "The exit status is what the other commands would end with.",
+	.options = (OPTIONS_TARGET | OPTIONS_OUTPUT) & ~(OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_JOBS)),
+	.run = run,
+};

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/open.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/memory.h"
+#include "cmd/message.h"
+#include "cmd/recognise.h"
+#include "debug/allocator.h"
+#include "debug/modules.h"
+#include "glibc/glibc.h"
+#include "target/core.h"
+#include "target/live.h"
+
+/* ---- which target ---- */
+
+static struct error *choose_operand(const char *operand, struct target_choice *ret)
+{
+	uint64_t number;
+	struct stat status;
+
+	// A number is a process; a file of that name needs a path («./4711»).
+	if (text_parse_u64(operand, &number) && number >= 1 && number <= INT_MAX) {
+		ret->pid = (pid_t)number;
+		return NULL;
+	}
+	if (stat(operand, &status)) {
+		if (errno == ENOENT && command_find(operand))
+			return error_create(ERROR_USAGE, "the command comes first: heapsnap %s TARGET [OPTION...]", operand);
+		return error_os(errno, "cannot open %s", operand);
+	}
+	if (S_ISDIR(status.st_mode))
+		return error_create(ERROR_FORMAT, "%s is a directory, neither a core nor a process id", operand);
+	if (access(operand, R_OK))
+		return error_os(errno, "cannot open %s", operand);
+	if (!core_recognise(operand))
+		return error_create(ERROR_FORMAT, "%s is not a core file", operand);
+	ret->core = operand;
+	return NULL;
+}
+
+struct error *target_choose(const struct options *options, struct target_choice *ret)
+{
+	struct target_choice choice = { options->pid, options->core, options->operands, options->n_operands };
+
+	if (choice.pid && choice.core)
+		return error_create(ERROR_USAGE, "-p and --core are two targets; one at a time");
+	if (!choice.pid && !choice.core) {
+		if (!choice.n_operands)
+			return error_create(ERROR_USAGE, "no target: give a process id or a core");
+
+		struct error *error = choose_operand(choice.operands[0], &choice);
+
+		if (error)
+			return error;
+		choice.operands++;
+		choice.n_operands--;
+	}
+	if (options->exe && !choice.core)
+		return error_create(ERROR_USAGE, "-e is for cores; a process knows its executable");
+	*ret = choice;
+	return NULL;
+}
+
+struct error *target_choose_only(const struct options *options, struct target_choice *ret)
+{
+	struct target_choice choice;
+	struct error *error = target_choose(options, &choice);
+
+	if (error)
+		return error;
+	if (choice.n_operands)
+		return error_create(ERROR_USAGE, "one target at a time: what is \"%s\"?", choice.operands[0]);
+	*ret = choice;
+	return NULL;
+}
+
+/* A word as a shell takes it; owned by the caller. */
+static char *shell_word(const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+
+	if (*word && strspn(word, plain) == strlen(word))
+		return xstrdup(word);
+
+	char *quoted = xmalloc(strlen(word) * 4 + 3), *out = quoted;
+
+	*out++ = '\'';
+	for (; *word; word++) {
+		if (*word == '\'')
+			out = stpcpy(out, "'\\''");
+		else
+			*out++ = *word;
+	}
+	*out++ = '\'';
+	*out = '\0';
+	return quoted;
+}
+
+static char *append_option(char *line, const char *option, const char *value)
+{
+	if (!value)
+		return line;
+
+	_cleanup_free_ char *word = shell_word(value);
+	char *longer = xasprintf("%s %s %s", line, option, word);
+
+	free(line);
+	return longer;
+}
+
+char *target_retype(const struct options *options, const struct target_choice *choice)
+{
+	char *line;
+
+	if (choice->pid) {
+		line = xasprintf("-p %d", (int)choice->pid);
+	} else {
+		_cleanup_free_ char *word = shell_word(choice->core);
+
+		line = xasprintf("--core %s", word);
+	}
+	line = append_option(line, "-e", options->exe);
+	line = append_option(line, "--sysroot", options->sysroot);
+	return append_option(line, "--debuginfo-path", options->debug_path);
+}
+
+struct error *target_open(const struct options *options, const struct target_choice *choice, struct target **ret)
+{
+	if (choice->pid)
+		return live_open(choice->pid, ret);
+
+	struct core_options core = {
+		.exe = options->exe,
+		.sysroot = options->sysroot,
+		.debug_path = options->debug_path,
+		.spool_dir = options->spool_dir,
+	};
+
+	return core_open(choice->core, &core, ret);
+}
+
+/* ---- timing, for -v ---- */
+
+struct phase {
+	bool is_told;
+	struct timespec wall, cpu;
+};
+
+static struct phase phase_start(const struct options *options)
+{
+	struct phase phase = { .is_told = options->verbose && !options->quiet };
+
+	clock_gettime(CLOCK_MONOTONIC, &phase.wall);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &phase.cpu);
+	return phase;
+}
+
+static uint64_t since(clockid_t clock, const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)((now.tv_sec - start->tv_sec) * 1000000000 + (now.tv_nsec - start->tv_nsec));
+}
+
+/* Ends a phase and starts the next. */
+static void phase_next(struct phase *phase, const char *name)
+{
+	if (phase->is_told)
+		fprintf(stderr, "heapsnap: %-8s %9.3f ms, %9.3f ms CPU\n", name,
+			(double)since(CLOCK_MONOTONIC, &phase->wall) / 1e6,
+			(double)since(CLOCK_PROCESS_CPUTIME_ID, &phase->cpu) / 1e6);
+	clock_gettime(CLOCK_MONOTONIC, &phase->wall);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &phase->cpu);
+}
+
+/* ---- from target to snapshot ---- */
+
+/* The modules of a target, and the mallocs among them: all that is known from files. */
+struct found {
+	struct modules modules;
+	struct allocator allocator;
+	struct glibc *glibc;
+};
+
+static void found_init(struct found *found, const struct target *target, const struct options *options)
+{
+	struct debug_options debug = { .debug_path = options->debug_path, .sysroot = options->sysroot };
+
+	modules_init(&found->modules, target, &debug);
+	allocator_recognise(&found->modules, &found->allocator);
+	found->glibc = glibc_find(&found->modules);
+	glibc_set_stepping(found->glibc, !options->no_step);
+}
+
+static void found_deinit(struct found *found)
+{
+	glibc_destroy(found->glibc);
+	free(found->allocator.evidence);
+	modules_deinit(&found->modules);
+}
+
+/* Which files are mapped where, as a number: the same before and after the stop, or modules came or went meanwhile. */
+static uint64_t modules_fingerprint(const struct target *target)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < target->mappings.n; i++) {
+		const struct mapping *mapping = &target->mappings.v[i];
+
+		if (mapping->file < 0)
+			continue;
+
+		const uint64_t words[] = { mapping->start, mapping->end, mapping->offset, (uint64_t)mapping->file,
+					   mapping->prot };
+
+		for (size_t j = 0; j < sizeof(words) / sizeof(words[0]); j++)
+			hash = (hash ^ words[j]) * UINT64_C(0x100000001b3) + (hash >> 29);
+	}
+	return hash;
+}
+
+/* What was found before the stop, brought up to what is mapped now. */
+static void found_refresh(struct found *found, const struct target *target, const struct options *options)
+{
+	struct found fresh;
+
+	found_init(&fresh, target, options);
+	if (glibc_count(fresh.glibc) == glibc_count(found->glibc)) {
+		// The same mallocs; the old finder has been in the stop window and knows more.
+		glibc_destroy(fresh.glibc);
+		fresh.glibc = found->glibc;
+		found->glibc = NULL;
+	}
+	found_deinit(found);
+	*found = fresh;
+}
+
+char *build_id_hex(const struct build_id *id)
+{
+	if (!id->size || id->size > BUILD_ID_MAX)
+		return NULL;
+
+	char *hex = xmalloc(id->size * 2 + 1);
+
+	for (size_t i = 0; i < id->size; i++)
+		sprintf(hex + i * 2, "%02x", id->bytes[i]);
+	return hex;
+}
+
+static char *copy_or_null(const char *string)
+{
+	return string ? xstrdup(string) : NULL;
+}
+
+static void fill_modules(struct snapshot *snapshot, const struct target *target, const struct modules *modules)
+{
+	for (size_t i = 0; i < modules->v.n; i++) {
+		const struct module *module = &modules->v.v[i];
+		const struct target_file *file = module->file >= 0 ? &target->files.v[module->file] : NULL;
+		struct build_id build_id;
+		struct snapshot_module *copy = array_push(&snapshot->modules);
+
+		*copy = (struct snapshot_module){
+			.path = copy_or_null(module->path),
+			.start = module->start,
+			.end = module->end,
+			.build_id = module_build_id(modules, module, &build_id) ? build_id_hex(&build_id) : NULL,
+			.why_absent = file ? copy_or_null(file->why_absent) : NULL,
+			.replaced = file && file->replaced,
+		};
+		if (module->debug_elf)
+			copy->debug = xstrdup(module->debug_elf == module->elf ? "inside" :
+					      module->debug_path		? module->debug_path :
+										  "found");
+	}
+}
+
+static const char *machine_word(enum machine machine)
+{
+	switch (machine) {
+	case MACHINE_X86_64:
+		return "x86-64";
+	case MACHINE_AARCH64:
+		return "aarch64";
+	}
+	return "unknown";
+}
+
+static void fill_target(struct snapshot *snapshot, const struct target *target, const struct target_choice *choice)
+{
+	const struct capture *capture = &target->capture;
+
+	snapshot->kind = target->kind == TARGET_LIVE ? SNAPSHOT_LIVE : SNAPSHOT_CORE;
+	snapshot->pid = target->pid;
+	snapshot->name = copy_or_null(target->name);
+	snapshot->exe = copy_or_null(target->exe_path);
+	snapshot->command = copy_or_null(target->command);
+	snapshot->core = copy_or_null(choice->core);
+	snapshot->signal = target->signal;
+	snapshot->fault_address = target->fault_address;
+	snapshot->time = capture->time;
+	snapshot->machine = machine_word(target->machine);
+	snapshot->page_size = target->page_size;
+	snapshot->pause_ns = capture->pause_ns;
+	snapshot->copy_ns = capture->copy_ns;
+	snapshot->quiesce_ns = capture->quiesce_ns;
+	snapshot->copied_bytes = capture->bytes;
+	snapshot->steps = capture->steps;
+	snapshot->threads_stepped = capture->threads_stepped;
+	snapshot->spooled = capture->spooled;
+	snapshot->held_by_debugger = capture->held_by_debugger;
+	for (size_t i = 0; i < target->notices.n; i++)
+		array_append(&snapshot->notices, xstrdup(target->notices.v[i]));
+}
+
+static void fill_threads(struct snapshot *snapshot, const struct target *target, const bool *in_malloc)
+{
+	for (size_t i = 0; i < target->threads.n; i++) {
+		const struct thread *thread = &target->threads.v[i];
+		struct snapshot_thread *copy = array_push(&snapshot->threads);
+
+		*copy = (struct snapshot_thread){
+			.tid = thread->tid,
+			.pc = thread->pc,
+			.sp = thread->sp,
+			.in_malloc = in_malloc && in_malloc[i],
+		};
+		memcpy(copy->name, thread->name, sizeof(copy->name));
+		copy->name[sizeof(copy->name) - 1] = '\0';
+	}
+}
+
+struct error *open_snapshot(const struct options *options, const struct target_choice *choice, struct snapshot *ret)
+{
+	_cleanup_target_ struct target *target = NULL;
+	struct phase phase = phase_start(options);
+	struct error *error = target_open(options, choice, &target);
+	struct found found;
+
+	if (error)
+		return error;
+	phase_next(&phase, "open");
+	found_init(&found, target, options);
+	phase_next(&phase, "find");
+
+	if (target->kind == TARGET_LIVE) {
+		struct live_options live = { .spool_dir = options->spool_dir, .copy_threads = options->jobs };
+		uint64_t before = modules_fingerprint(target);
+
+		error = live_capture(target, &live, glibc_quiesce, found.glibc);
+		if (error) {
+			found_deinit(&found);
+			return error;
+		}
+		phase_next(&phase, "capture");
+		if (modules_fingerprint(target) != before) {
+			found_refresh(&found, target, options);
+			phase_next(&phase, "refind");
+		}
+	}
+
+	struct snapshot snapshot;
+	struct timespec analysis;
+	_cleanup_free_ bool *in_malloc = NULL;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &analysis);
+	snapshot_init(&snapshot);
+	heap_deinit(&snapshot.heap);
+	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
+	phase_next(&phase, "walk");
+	fill_target(&snapshot, target, choice);
+	fill_modules(&snapshot, target, &found.modules);
+	fill_threads(&snapshot, target, in_malloc);
+	memory_account(target, &snapshot);
+	recognise(&snapshot, &found.allocator);
+	snapshot.analysis_ns = since(CLOCK_PROCESS_CPUTIME_ID, &analysis);
+	phase_next(&phase, "account");
+
+	found_deinit(&found);
+	target_destroy(take_pointer(target));
+	phase_next(&phase, "release");
+	*ret = snapshot;
+	return NULL;
+}
+
+enum status snapshot_status(const struct snapshot *snapshot)
+{
+	const struct heap *heap = &snapshot->heap;
+
+	if (!heap->allocators.n || (snapshot->foreign_allocator && !heap->chunks.n))
+		return STATUS_UNSUPPORTED;
+	if (snapshot->foreign_allocator || !heap_is_exact(heap))
+		return STATUS_PARTIAL;
+	return STATUS_DONE;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the command line to a snapshot: the one place where all layers meet.
+ *
+ *	open the target (it runs on) → modules → allocator → glibc's malloc, from files alone
+ *	the stop window: quiesce, copy, release
+ *	walk → account of all memory → snapshot; then image, modules and target are let go
+ */
+#ifndef HEAPSNAP_CMD_OPEN_H
+#define HEAPSNAP_CMD_OPEN_H
+
+#include "base/error.h"
+#include "cmd/options.h"
+#include "cmd/status.h"
+#include "snapshot/snapshot.h"
+#include "target/target.h"
+
+struct target_choice {
+	/** A process, or 0. */
+	pid_t pid;
+	/** A core, or NULL. Borrowed from the command line. */
+	const char *core;
+	/** The operands behind the target. Borrowed. */
+	char *const *operands;
+	size_t n_operands;
+};
+
+/** Which target the command line names: -p, --core, or the first operand (a number is a process, a path a core, told by its content).
+    Errors: ERROR_USAGE when there is none or more than one; ERROR_FORMAT and ERROR_OS for an operand that is neither. */
+struct error *target_choose(const struct options *options, struct target_choice *ret) _must_check_;
+
+/** As target_choose(), and an error when operands are left over. */
+struct error *target_choose_only(const struct options *options, struct target_choice *ret) _must_check_;
+
+/** The target as the user would type it again: «-p 4711», «--core 'a file'» with -e and --sysroot where they were given. Owner: the caller. */
+char *target_retype(const struct options *options, const struct target_choice *choice);
+
+/** Opens a target; a process runs on. Owner of it: the caller. */
+struct error *target_open(const struct options *options, const struct target_choice *choice, struct target **ret) _must_check_;
+
+/** The whole way: stops a process for the copy, walks its heap, fills a snapshot. Owner: the caller, snapshot_deinit(). */
+struct error *open_snapshot(const struct options *options, const struct target_choice *choice, struct snapshot *ret) _must_check_;
+
+/** A build ID in lower-case hexadecimal, NULL when it is empty. Owner: the caller. */
+char *build_id_hex(const struct build_id *id);
+
+/** The exit status of a report on this snapshot: STATUS_DONE, STATUS_PARTIAL, or STATUS_UNSUPPORTED. */
+enum status snapshot_status(const struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options: one table for all commands, so that an option means the same everywhere. A command says which of them it takes.
+ *
+ * The table is also what --help prints and what the man page and the completion are held against. To add an option: its id, its line in
+ * options.c (with help text), its member of struct options and its case in option_set(); then its bit in the commands that take it.
+ */
+#ifndef HEAPSNAP_CMD_OPTIONS_H
+#define HEAPSNAP_CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "report/writer.h"
+
+enum option_id {
+	OPTION_PID,
+	OPTION_CORE,
+	OPTION_EXE,
+	OPTION_SYSROOT,
+	OPTION_DEBUGINFO_PATH,
+	OPTION_NO_STEP,
+	OPTION_SPOOL,
+	OPTION_JOBS,
+	OPTION_SIZES,
+	OPTION_SORT,
+	OPTION_LIMIT,
+	OPTION_MIN_SIZE,
+	OPTION_MAX_SIZE,
+	OPTION_ALL,
+	OPTION_STATE,
+	OPTION_KIND,
+	OPTION_ARENA,
+	OPTION_FORMAT,
+	OPTION_BYTES,
+	OPTION_COLOR,
+	OPTION_QUIET,
+	OPTION_VERBOSE,
+	OPTION_HELP,
+	OPTION_IDS,
+};
+
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
+
+/* What every command that reads a target takes: where it is, and how to read it. */
+#define OPTIONS_TARGET                                                                                                     \
+	(OPTION_BIT(OPTION_PID) | OPTION_BIT(OPTION_CORE) | OPTION_BIT(OPTION_EXE) | OPTION_BIT(OPTION_SYSROOT) |          \
+	 OPTION_BIT(OPTION_DEBUGINFO_PATH) | OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_SPOOL) | OPTION_BIT(OPTION_JOBS))
+
+/* What every command that prints takes. */
+#define OPTIONS_OUTPUT                                                                                                     \
+	(OPTION_BIT(OPTION_FORMAT) | OPTION_BIT(OPTION_BYTES) | OPTION_BIT(OPTION_COLOR) | OPTION_BIT(OPTION_QUIET) |      \
+	 OPTION_BIT(OPTION_VERBOSE) | OPTION_BIT(OPTION_HELP))
+
+struct option_entry {
+	enum option_id id;
+	/** Short form, 0 for none. */
+	char letter;
+	const char *name;
+	/** What it takes, for the help; NULL when it takes nothing. */
+	const char *argument;
+	/** Lines separated by \n. */
+	const char *help;
+};
+
+/** The options, in the order of enum option_id. */
+extern const struct option_entry option_entries[OPTION_IDS];
+
+struct command;
+
+enum color_mode {
+	COLOR_AUTO,
+	COLOR_ALWAYS,
+	COLOR_NEVER,
+};
+
+enum sizes_mode {
+	SIZES_DEFAULT,
+	SIZES_EXACT,
+	SIZES_CLASS,
+};
+
+struct options {
+	const struct command *command;
+	/** Bit of every option that was given. */
+	uint64_t given;
+
+	/** -p, 0 when not given. */
+	pid_t pid;
+	/** Strings are borrowed from the command line; NULL when not given. */
+	const char *core, *exe, *sysroot, *debug_path, *spool_dir;
+	bool no_step;
+	unsigned jobs;
+
+	enum sizes_mode sizes;
+	/** -s: index in the command's list of orders. */
+	unsigned order;
+	/** -n: most rows; 0 for all. Only with its bit in given. */
+	uint64_t limit;
+	uint64_t min_size, max_size;
+	bool all;
+	/** Bits of enum chunk_state and enum chunk_kind; 0 when not given. */
+	unsigned states, kinds;
+	/** --arena: «main», an index or an address. */
+	const char *arena;
+
+	enum format format;
+	bool bytes, quiet, verbose, help;
+	enum color_mode color;
+
+	/** What is left of the command line. Borrowed. */
+	char *const *operands;
+	size_t n_operands;
+
+	/** $DEBUGINFOD_URLS as it was; it is never passed on to libraries. Owned; NULL when unset. */
+	char *debuginfod_urls;
+};
+
+/** Parses the arguments of a command (argv[0] is not looked at) into options, which hold defaults. Errors: ERROR_USAGE. The operands
+    move to the end of argv. */
+struct error *options_parse(const struct command *command, int argc, char **argv, struct options *ret) _must_check_;
+
+/** Sets the defaults. */
+void options_init(struct options *options, const struct command *command);
+
+/** True when the option was on the command line. */
+bool options_has(const struct options *options, enum option_id id);
+
+/** Prints the options of a mask as --help does. */
+void options_print(uint64_t mask);
+
+/** Where to write, and how, as the options and the terminal say. */
+struct writer_options options_writer(const struct options *options);
+
+#endif
