@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The copy itself: from the memory of a process into ours, or into a file, by several threads.
+ *
+ * The threads are started, and our pages faulted in, before the target is stopped; while it waits nothing is left but
+ * process_vm_readv(2). Pages that exist and cannot be read (guards inside a mapping, pages of a file that became shorter) are
+ * holes: the copy goes on behind them.
+ */
+#ifndef HEAPSNAP_TARGET_COPY_H
+#define HEAPSNAP_TARGET_COPY_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/vaddr.h"
+
+enum {
+	/** The most bytes of one part. */
+	COPY_PART_MAX = 4 << 20,
+};
+
+/** Successive pages that are copied to one place. */
+struct copy_part {
+	vaddr start;
+	/** At most COPY_PART_MAX. */
+	uint64_t size;
+	/** Where they go. */
+	uint8_t *to;
+	/** Where they go in the spool file, when there is one. */
+	uint64_t spool_offset;
+};
+
+typedef ARRAY(struct copy_part) copy_part_array;
+
+/** Half-open. */
+struct copy_hole {
+	vaddr start, end;
+};
+
+typedef ARRAY(struct copy_hole) copy_hole_array;
+
+struct copier;
+
+/** Starts threads that wait for work. Owner: the caller. Fewer are started where the system allows no more. */
+struct copier *copier_create(unsigned threads);
+
+/** Ends the threads; NULL is accepted. */
+void copier_destroy(struct copier *copier);
+
+/** Faults in where the parts go, so that nothing needs to be while the target waits. */
+void copier_prefault(struct copier *copier, const copy_part_array *parts);
+
+/** Copies the parts from a process. With a spool file (spool >= 0) the bytes go there, not to `to`. `holes_ret` gets the pages that could not be
+    read, ascending. Stops early, with an error, when *interrupted becomes other than 0. Errors: ERROR_OS (ESRCH: the process ended). */
+struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts, uint32_t page_size, int spool,
+			  const volatile sig_atomic_t *interrupted, copy_hole_array *holes_ret) _must_check_;
+
+#endif

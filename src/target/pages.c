@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "target/pages.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+/* Linux 6.7 include/uapi/linux/fs.h struct page_region, struct pm_scan_arg; headers of older systems lack them. */
+struct scan_region {
+	uint64_t start, end, categories;
+};
+
+struct scan_argument {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define SCAN_REQUEST _IOWR('f', 16, struct scan_argument)
+
+enum {
+	SCAN_FILE = 1 << 2,
+	SCAN_PRESENT = 1 << 3,
+	SCAN_SWAPPED = 1 << 4,
+	/** Regions in one call; a process has hundreds, a fragmented one more. */
+	SCAN_REGIONS = 16384,
+	/** Entries in one read of pagemap: 256 MiB of address space. */
+	PAGEMAP_ENTRIES = 65536,
+};
+
+/* Bits of a pagemap entry: Documentation/admin-guide/mm/pagemap.rst. */
+static const uint64_t PAGEMAP_PRESENT = UINT64_C(1) << 63, PAGEMAP_SWAPPED = UINT64_C(1) << 62,
+		      PAGEMAP_OF_FILE = UINT64_C(1) << 61;
+
+/* [vsyscall] lies in the upper half, which is not the process's. */
+static const vaddr UPPER_HALF = UINT64_C(1) << 63;
+
+static void run_append(page_run_array *runs, size_t first, vaddr start, vaddr end, unsigned kind)
+{
+	struct page_run *last = runs->n > first ? &runs->v[runs->n - 1] : NULL;
+
+	if (last && last->end == start && last->kind == kind)
+		last->end = end;
+	else
+		array_append(runs, (struct page_run){ start, end, kind });
+}
+
+/* Whole address space, mapping by mapping in the order of both lists. */
+static int scan_fast(int pagemap, const mapping_array *mappings, page_run_array *ret)
+{
+	_cleanup_free_ struct scan_region *regions = xcalloc(SCAN_REGIONS, sizeof(*regions));
+	size_t at = 0, n = mappings->n;
+
+	while (n && mappings->v[n - 1].end > UPPER_HALF)
+		n--;
+	if (!n)
+		return 0;
+
+	struct scan_argument argument = {
+		.size = sizeof(argument),
+		.start = mappings->v[0].start,
+		.end = mappings->v[n - 1].end,
+		.vec = (uint64_t)(uintptr_t)regions,
+		.vec_len = SCAN_REGIONS,
+		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+		.return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_FILE,
+	};
+	// A run that one mapping ends with is not continued in the next one.
+	size_t first = ret->n;
+
+	while (argument.start < argument.end) {
+		int got = ioctl(pagemap, SCAN_REQUEST, &argument);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		for (int i = 0; i < got; i++) {
+			const struct scan_region *region = &regions[i];
+			unsigned kind = (region->categories & SCAN_PRESENT ? PAGE_PRESENT : 0u) |
+					(region->categories & SCAN_SWAPPED ? PAGE_SWAPPED : 0u) |
+					(region->categories & SCAN_FILE ? PAGE_OF_FILE : 0u);
+			vaddr start = region->start;
+
+			while (start < region->end) {
+				while (at < n && mappings->v[at].end <= start) {
+					at++;
+					first = ret->n;
+				}
+				if (at == n)
+					break;
+				if (start < mappings->v[at].start)
+					start = mappings->v[at].start;
+				if (start >= region->end)
+					break;
+
+				vaddr end = region->end < mappings->v[at].end ? region->end : mappings->v[at].end;
+
+				run_append(ret, first, start, end, kind);
+				start = end;
+			}
+		}
+		if (argument.walk_end <= argument.start)
+			break;
+		argument.start = argument.walk_end;
+	}
+	return 0;
+}
+
+static int scan_slow(int pagemap, const struct mapping *mapping, uint32_t page_size, uint64_t *entries, page_run_array *ret)
+{
+	uint64_t page = mapping->start / page_size, end = mapping->end / page_size;
+	size_t first = ret->n;
+
+	while (page < end) {
+		size_t wanted = end - page < PAGEMAP_ENTRIES ? (size_t)(end - page) : PAGEMAP_ENTRIES;
+		ssize_t got = pread(pagemap, entries, wanted * sizeof(*entries), (off_t)(page * sizeof(*entries)));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got < (ssize_t)sizeof(*entries))
+			break;
+		for (size_t i = 0; i < (size_t)got / sizeof(*entries); i++, page++) {
+			unsigned kind = (entries[i] & PAGEMAP_PRESENT ? PAGE_PRESENT : 0u) |
+					(entries[i] & PAGEMAP_SWAPPED ? PAGE_SWAPPED : 0u);
+
+			if (!kind)
+				continue;
+			if (entries[i] & PAGEMAP_OF_FILE)
+				kind |= PAGE_OF_FILE;
+			run_append(ret, first, page * page_size, (page + 1) * page_size, kind);
+		}
+	}
+	return 0;
+}
+
+static int scan_all_slow(int pagemap, const mapping_array *mappings, uint32_t page_size, uint64_t slow_max, page_run_array *ret)
+{
+	_cleanup_free_ uint64_t *entries = xcalloc(PAGEMAP_ENTRIES, sizeof(*entries));
+
+	for (size_t i = 0; i < mappings->n && mappings->v[i].end <= UPPER_HALF; i++) {
+		const struct mapping *mapping = &mappings->v[i];
+
+		if (mapping->end - mapping->start > slow_max)
+			array_append(ret, (struct page_run){ mapping->start, mapping->end, PAGE_UNKNOWN });
+		else if (scan_slow(pagemap, mapping, page_size, entries, ret) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct error *pages_scan(int pagemap, const mapping_array *mappings, uint32_t page_size, bool slow, uint64_t slow_max,
+			 page_run_array *ret)
+{
+	size_t before = ret->n;
+
+	if (!slow) {
+		if (scan_fast(pagemap, mappings, ret) == 0)
+			return NULL;
+		ret->n = before;
+		// ENOTTY before Linux 6.7; anything else may be a filter's idea of the same.
+		if (errno == ESRCH)
+			return error_os(errno, "its page tables cannot be read");
+	}
+	if (scan_all_slow(pagemap, mappings, page_size, slow_max, ret) == 0)
+		return NULL;
+	ret->n = before;
+	return error_os(errno, "its page tables cannot be read");
+}
+
+void pages_count(const page_run_array *runs, mapping_array *mappings)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < mappings->n; i++) {
+		struct mapping *mapping = &mappings->v[i];
+		uint64_t rss = 0;
+
+		for (; at < runs->n && runs->v[at].start < mapping->end; at++) {
+			const struct page_run *run = &runs->v[at];
+
+			if (run->kind & PAGE_UNKNOWN)
+				rss = UINT64_MAX;
+			else if (run->kind & PAGE_PRESENT && run->start >= mapping->start)
+				rss += run->end - run->start;
+		}
+		mapping->rss = rss;
+	}
+}

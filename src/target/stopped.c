@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "target/stopped.h"
+
+#include <sys/uio.h>
+
+#include "target/stopped_process.h"
+
+size_t stopped_threads(const struct stopped *stopped)
+{
+	return stopped->tracees->list.n;
+}
+
+const struct thread *stopped_thread(const struct stopped *stopped, size_t index)
+{
+	return &stopped->tracees->list.v[index].thread;
+}
+
+const mapping_array *stopped_mappings(const struct stopped *stopped)
+{
+	return stopped->mappings;
+}
+
+bool stopped_get(struct stopped *stopped, vaddr address, void *buffer, size_t size)
+{
+	struct iovec local = { buffer, size }, remote = { (void *)(uintptr_t)address, size };
+
+	return process_vm_readv(stopped->memory_tid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+bool stopped_run(struct stopped *stopped, size_t index, unsigned microseconds)
+{
+	return tracees_run(stopped->tracees, index, microseconds);
+}
+
+uint64_t stopped_elapsed(const struct stopped *stopped)
+{
+	return tracees_clock() - stopped->tracees->started;
+}
