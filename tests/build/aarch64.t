@@ -7,7 +7,7 @@
 
 need clang
 cache=${HEAPSNAP_SUITES:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/heapsnap-suites}/aarch64
-packages="libc6-dev linux-libc-dev libelf-dev libdw-dev libunwind-dev libcapstone-dev libzstd-dev"
+packages="libc6-dev linux-libc-dev libelf-dev libdw-dev libcapstone-dev libzstd-dev"
 
 # The packages are unpacked, not installed: only headers are wanted of them.
 fetch() {
@@ -39,7 +39,7 @@ fi
 
 compiles() {
 	clang --target=aarch64-linux-gnu --sysroot="$root" -std=gnu11 -fsyntax-only -Wall -Wextra \
-		-Werror -D_GNU_SOURCE -DHEAPSNAP_VERSION='"0"' -I"$top_srcdir/src" \
+		-Werror -D_GNU_SOURCE -DPACKAGE_VERSION='"0"' -I"$top_srcdir/src" \
 		-I"$root/usr/include/capstone" "$1"
 }
 # A compiler that quietly took the host's headers would prove nothing.

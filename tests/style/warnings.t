@@ -5,7 +5,7 @@
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
 
 flags="-std=gnu11 -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla
-	-Wswitch-enum -Werror -D_GNU_SOURCE -DHEAPSNAP_VERSION=\"0\" -I$top_srcdir/src -I$top_srcdir/tests/unit
+	-Wswitch-enum -Werror -D_GNU_SOURCE -DPACKAGE_VERSION=\"0\" -I$top_srcdir/src -I$top_srcdir/tests/unit
 	$CPPFLAGS $TEST_CPPFLAGS"
 
 # clean COMPILER FLAGS FILE...: compiles each; all are tried.
