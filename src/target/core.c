@@ -383,6 +383,11 @@ static void note_segment_parse(struct reader *reader, const Elf64_Phdr *phdr)
 
 static void phdrs_read(struct reader *reader)
 {
+	const Elf64_Ehdr *ehdr = &reader->ehdr;
+
+	// gcore writes a section for each segment, and their headers last.
+	if (ehdr->e_shoff && ehdr->e_shoff < INT64_MAX)
+		reader->wanted_size = ehdr->e_shoff + (uint64_t)ehdr->e_shnum * ehdr->e_shentsize;
 	for (uint64_t i = 0; i < reader->phnum; i++) {
 		Elf64_Phdr phdr = phdr_at(reader, i);
 
@@ -398,6 +403,9 @@ static void phdrs_read(struct reader *reader)
 /* Adds what is present of a segment to the image, holes of the file as pages that were never touched. */
 static void segment_add_bytes(struct reader *reader, const struct core_segment *segment, size_t *calls)
 {
+	if (!segment->present)
+		return;
+
 	const uint8_t *bytes = reader->bytes + segment->offset;
 	uint64_t at = 0, added = 0;
 
@@ -459,7 +467,10 @@ static void absences_notice(const struct reader *reader)
 			withheld += segment->end - segment->start - segment->dumped;
 		}
 	}
-	if (reader->wanted_size > reader->size)
+	if (reader->wanted_size > reader->size && !cut_segments)
+		target_notice(reader->target, "the core is cut off: it has %" PRIu64 " of %" PRIu64 " bytes; no memory is missing",
+			      reader->size, reader->wanted_size);
+	else if (cut_segments)
 		target_notice(reader->target,
 			      "the core is cut off: it has %" PRIu64 " of %" PRIu64 " bytes; %s of memory in %s segment%s missing, the first from 0x%" PRIxVADDR,
 			      reader->size, reader->wanted_size, text_bytes(missing, cut, false), text_count(count, cut_segments),

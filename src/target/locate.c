@@ -125,7 +125,7 @@ static char *unfit(const struct wanted_file *wanted, int fd, struct build_id *bu
 		*verified = false;
 	}
 	if (!elf_headers_is_whole(&headers, elf_get_file, &fd, size))
-		return xstrdup("has debug information only, not the code and data");
+		return xstrdup("has debug information only (or is cut off), not the code and data");
 	// The last page may reach behind the end of the file; 64 KiB is the largest page there is.
 	if (wanted->needed_size > size + 65535)
 		return xstrdup("is shorter than what was mapped");
