@@ -2,19 +2,19 @@
 #include "target/unpack.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <zstd.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "target/available.h"
+#include "target/spool.h"
 
 enum {
 	/* What is tested for zeros and left out as a whole. */
@@ -49,37 +49,18 @@ bool unpack_recognise(const uint8_t *bytes, size_t size)
 	return magic == ZSTD_MAGICNUMBER || (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
 }
 
-static struct error *unlinked_file(const char *dir, int *ret)
+/* What may be stored without filling the directory: a sixteenth of what is free, at most 1 GiB, is left to the others. */
+static uint64_t space_left(const char *dir)
 {
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	uint64_t left, memory;
+	bool in_memory;
 
-	// Not every file system has O_TMPFILE.
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL)) {
-		_cleanup_free_ char *name = xasprintf("%s/heapsnap-XXXXXX", dir);
-
-		fd = mkostemp(name, O_CLOEXEC);
-		if (fd >= 0)
-			unlink(name);
-	}
-	if (fd < 0)
-		return error_os(errno, "no file can be made in %s to unpack the core to (--spool DIR names another directory)", dir);
-	*ret = fd;
-	return NULL;
-}
-
-/* What may be stored without filling the file system: a twentieth of it, at most 1 GiB, is left to the others. */
-static uint64_t space_left(int fd)
-{
-	struct statvfs fs;
-
-	if (fstatvfs(fd, &fs) != 0)
+	if (!available_room(dir, &left, &in_memory))
 		return UINT64_MAX;
-
-	uint64_t unit = fs.f_frsize, left = fs.f_bavail * unit, reserve = fs.f_blocks * unit / 20;
-
-	if (reserve > UINT64_C(1) << 30)
-		reserve = UINT64_C(1) << 30;
-	return left > reserve ? left - reserve : 0;
+	memory = available_memory();
+	if (in_memory && memory < left)
+		left = memory;
+	return left - (left / 16 < UINT64_C(1) << 30 ? left / 16 : UINT64_C(1) << 30);
 }
 
 static struct error *no_room(const struct sink *sink)
@@ -90,7 +71,7 @@ static struct error *no_room(const struct sink *sink)
 			    "not enough room in %s to unpack the core: %s are written, %s more could be, and it goes on "
 			    "(--spool DIR names another directory)",
 			    sink->dir, text_bytes(stored, sink->stored, false),
-			    text_bytes(left, space_left(sink->fd), false));
+			    text_bytes(left, space_left(sink->dir), false));
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size)
@@ -114,7 +95,7 @@ static struct error *sink_store(struct sink *sink, const uint8_t *bytes, size_t 
 	if (size > sink->stored_limit || sink->stored > sink->stored_limit - size)
 		return no_room(sink);
 	if (sink->stored >= sink->next_check) {
-		if (space_left(sink->fd) < SPACE_CHECK)
+		if (space_left(sink->dir) < SPACE_CHECK)
 			return no_room(sink);
 		sink->next_check += SPACE_CHECK;
 	}
@@ -264,10 +245,10 @@ struct error *unpack_zstd(int fd, const char *path, const char *dir, const struc
 	if (fstat(fd, &source) != 0)
 		return error_os(errno, "%s: cannot be examined", path);
 
-	struct error *error = unlinked_file(dir, &to);
+	struct error *error = spool_open(dir, &to);
 
 	if (error)
-		return error;
+		return error_context(error, "%s cannot be unpacked (--spool DIR names another directory)", path);
 
 	uint64_t size = (uint64_t)source.st_size;
 	uint64_t length_limit;
@@ -279,7 +260,7 @@ struct error *unpack_zstd(int fd, const char *path, const char *dir, const struc
 	sink.fd = to;
 	sink.dir = dir;
 	sink.next_check = SPACE_CHECK;
-	sink.stored_limit = limits ? limits->stored : space_left(to);
+	sink.stored_limit = limits ? limits->stored : space_left(dir);
 	if (limits)
 		length_limit = limits->length;
 

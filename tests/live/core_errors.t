@@ -57,6 +57,6 @@ printf '\050\265\057\375\340\000\000\000\000\000\000\020\000\001\000\000' >bomb.
 refused "a zstd bomb" 3 "bomb.zst: unpacks to more than [0-9]* bytes" --core bomb.zst
 TMPDIR=$tmp/nowhere
 export TMPDIR
-refused "no place to unpack to" 3 "$tmp/nowhere to unpack the core to \(--spool DIR names another directory\)" --core "$top_srcdir/tests/fuzz/corpus/core/zstd"
+refused "no place to unpack to" 3 "cannot be unpacked \(--spool DIR names another directory\): .* $tmp/nowhere: No such file or directory" --core "$top_srcdir/tests/fuzz/corpus/core/zstd"
 unset TMPDIR
 done_testing
