@@ -116,11 +116,18 @@ static void sort_rows(struct chunks *chunks)
 	free(rows);
 }
 
+/* A chunk of no usable bytes still occupies its own address. */
+static vaddr row_end(const struct chunks *chunks, size_t i)
+{
+	return chunks->mem[i] + (chunks->usable[i] ? chunks->usable[i] : 1);
+}
+
 static bool row_fits(const struct chunks *chunks, size_t i, vaddr previous_end)
 {
 	vaddr mem = chunks->mem[i];
 
-	return mem % CHUNK_ALIGN == 0 && mem >= previous_end && chunks->usable[i] < UINT64_MAX - mem;
+	// The last word of the index would end at no address; no process has memory there, though a core may say so.
+	return mem % CHUNK_ALIGN == 0 && mem >= previous_end && mem < UINT64_MAX - WORD_SPAN && chunks->usable[i] < UINT64_MAX - mem;
 }
 
 /* Removes rows that overlap an earlier one; returns how many. */
@@ -132,14 +139,11 @@ static size_t drop_misfits(struct chunks *chunks)
 	for (size_t i = 0; i < chunks->n; i++) {
 		if (!row_fits(chunks, i, previous_end))
 			continue;
-		// A chunk of no usable bytes still occupies its own address.
-		previous_end = chunks->mem[i] + (chunks->usable[i] ? chunks->usable[i] : 1);
-		if (kept != i) {
-			chunks->mem[kept] = chunks->mem[i];
-			chunks->usable[kept] = chunks->usable[i];
-			chunks->state[kept] = chunks->state[i];
-			chunks->kind[kept] = chunks->kind[i];
-		}
+		previous_end = row_end(chunks, i);
+		chunks->mem[kept] = chunks->mem[i];
+		chunks->usable[kept] = chunks->usable[i];
+		chunks->state[kept] = chunks->state[i];
+		chunks->kind[kept] = chunks->kind[i];
 		kept++;
 	}
 
@@ -149,36 +153,44 @@ static size_t drop_misfits(struct chunks *chunks)
 	return dropped;
 }
 
-static void build_ranges(struct chunks *chunks)
+/* Checks the rows and divides them into ranges, in the one pass that all models need that append in order. False at the first row that does not fit. */
+static bool build_ranges(struct chunks *chunks)
 {
 	struct chunk_range *range = NULL;
-	vaddr last = 0;
+	vaddr last = 0, previous_end = 0;
 
+	chunks->ranges.n = 0;
+	chunks->n_words = 0;
 	for (size_t i = 0; i < chunks->n; i++) {
 		vaddr mem = chunks->mem[i];
 
+		if (!row_fits(chunks, i, previous_end))
+			return false;
+		previous_end = row_end(chunks, i);
 		if (!range || mem - last > GAP) {
 			vaddr start = mem - mem % WORD_SPAN;
 
-			// Two ranges must not share a word, or ranks would not ascend.
-			if (range && start < range->end)
-				start = range->end;
-			if (range)
+			if (range) {
+				range->end = last - last % WORD_SPAN + WORD_SPAN;
 				chunks->n_words += (range->end - range->start) / WORD_SPAN;
+				// Two ranges never share a word, since GAP is larger than one.
+			}
 			range = array_push(&chunks->ranges);
 			*range = (struct chunk_range){ .start = start, .word = chunks->n_words };
 		}
 		last = mem;
-		range->end = mem - mem % WORD_SPAN + WORD_SPAN;
 	}
-	if (range)
+	if (range) {
+		range->end = last - last % WORD_SPAN + WORD_SPAN;
 		chunks->n_words += (range->end - range->start) / WORD_SPAN;
+	}
+	return true;
 }
 
 static void build_index(struct chunks *chunks)
 {
-	index_deinit(chunks);
-	build_ranges(chunks);
+	free(chunks->bits);
+	free(chunks->rank);
 	chunks->bits = xcalloc(chunks->n_words, sizeof(*chunks->bits));
 	chunks->rank = xcalloc(chunks->n_words, sizeof(*chunks->rank));
 
@@ -203,17 +215,16 @@ static void build_index(struct chunks *chunks)
 
 size_t chunks_seal(struct chunks *chunks)
 {
-	bool sorted = true;
+	size_t dropped = chunks->refused;
 
-	for (size_t i = 1; i < chunks->n && sorted; i++)
-		sorted = chunks->mem[i - 1] < chunks->mem[i];
-	if (!sorted)
+	if (!build_ranges(chunks)) {
 		sort_rows(chunks);
-
-	size_t dropped = drop_misfits(chunks);
-
+		dropped += drop_misfits(chunks);
+		if (!build_ranges(chunks))
+			assert(!"sorted rows without misfits do not fit");
+	}
 	build_index(chunks);
-	return dropped + chunks->refused;
+	return dropped;
 }
 
 /* The last range that starts at or before an address, or NULL. */
@@ -276,7 +287,7 @@ char *chunks_verify(const struct chunks *chunks)
 		if (!row_fits(chunks, i, previous_end))
 			return xasprintf("chunk %zu at 0x%" PRIxVADDR " overlaps the one before it or is not aligned", i,
 					 chunks->mem[i]);
-		previous_end = chunks->mem[i] + (chunks->usable[i] ? chunks->usable[i] : 1);
+		previous_end = row_end(chunks, i);
 		if (chunks->state[i] >= CHUNK_STATES || chunks->kind[i] >= CHUNK_KINDS)
 			return xasprintf("chunk %zu at 0x%" PRIxVADDR " has no valid state or kind", i, chunks->mem[i]);
 		if (chunks_at(chunks, chunks->mem[i]) != i)
