@@ -32,7 +32,7 @@ sort -u "$tmp/options" >"$tmp/known"
 check "there are options" test -s "$tmp/known"
 
 # In the manual a hyphen is \-, and an option begins a line of bold.
-grep -oE '\\-[a-zA-Z-][a-zA-Z\\-]*' "$manual" | sed 's/\\-/-/g; s/\\$//' | sort -u >"$tmp/in-manual"
+grep -oE '\\-(\\-)?[a-zA-Z][a-zA-Z\\-]*' "$manual" | sed 's/\\-/-/g; s/\\$//' | sort -u >"$tmp/in-manual"
 check_lists() {
 	comm -23 "$2" "$3" >"$tmp/missing"
 	check "$1" test ! -s "$tmp/missing"
