@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "target/locate.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core_builder.h"
@@ -166,6 +168,9 @@ START_TEST(links_stay_within_the_sysroot)
 {
 	struct located_file located;
 
+	// Only openat2() keeps them inside, which Linux before 5.6 does not have, nor valgrind 3.19.
+	if (syscall(SYS_openat2, -1, NULL, NULL, 0) != 0 && errno == ENOSYS)
+		return;
 	enter_directory();
 	make_directories("root/usr/lib");
 	put_elf("root/usr/lib/libx.so.1.2", EM_X86_64, 0xaa, 1, false);
