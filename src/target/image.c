@@ -213,11 +213,22 @@ static const struct segment *next_adjacent(const struct image *image, const stru
 	return next < image->segments.v + image->segments.n && next->start == segment->end ? next : NULL;
 }
 
+/* Whether this is the read that a test wants to fail. */
+static bool read_fails(const struct image *image)
+{
+	if (!image->reads_left)
+		return false;
+	if (!*image->reads_left)
+		return true;
+	--*image->reads_left;
+	return false;
+}
+
 const void *image_view(const struct image *image, vaddr address, uint64_t size)
 {
 	const struct segment *segment = image_find(image, address);
 
-	if (!segment || !segment->bytes)
+	if (!segment || !segment->bytes || read_fails(image))
 		return NULL;
 
 	const uint8_t *view = segment->bytes + (address - segment->start);
@@ -272,6 +283,8 @@ bool image_get(const struct image *image, vaddr address, void *buffer, size_t si
 	const struct segment *segment = image_find(image, address);
 	uint8_t *to = buffer;
 
+	if (size && read_fails(image))
+		return false;
 	while (size) {
 		if (!segment)
 			return false;
@@ -312,6 +325,8 @@ char *image_get_string(const struct image *image, vaddr address, size_t maximum)
 	ARRAY(char) string = { 0 };
 	char part[256];
 
+	if (segment && read_fails(image))
+		return NULL;
 	while (segment) {
 		uint64_t here = segment->end - address;
 		// One byte more than the longest string, for its NUL.

@@ -37,6 +37,8 @@ struct segment {
 struct image {
 	ARRAY(struct segment) segments;
 	bool sealed;
+	/** For tests: how many reads (views included) still succeed; the next one fails. NULL: all of them. Borrowed. */
+	uint64_t *reads_left;
 };
 
 /** Starts an empty image. */
