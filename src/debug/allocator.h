@@ -46,7 +46,7 @@ struct allocator {
 	char *evidence;
 };
 
-/** Recognises the allocator (glibc-malloc.md section 12). Never fails: ALLOCATOR_UNKNOWN says what was seen. Owner of evidence: the caller. */
+/** Recognises the allocator and the managed runtime. Never fails: ALLOCATOR_UNKNOWN says what was seen. Owner of evidence: the caller. */
 void allocator_recognise(struct modules *modules, struct allocator *ret);
 
 #endif

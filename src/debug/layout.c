@@ -59,7 +59,8 @@ static bool dwarf_is_sane(Elf *elf)
 	return true;
 }
 
-/* A type without its typedefs and qualifiers; false at the end of a chain that leads nowhere. */
+/* A type without its typedefs and qualifiers; false at the end of a chain that leads nowhere, or to a mere declaration. (Definitions in
+   type units, as -fdebug-types-section makes them, are not looked for: no libc is built that way.) */
 static bool type_peel(Dwarf_Die *type)
 {
 	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
@@ -76,10 +77,6 @@ static bool type_peel(Dwarf_Die *type)
 			break;
 		case DW_TAG_structure_type:
 		case DW_TAG_union_type:
-			// With -fdebug-types-section the definition is in a type unit.
-			if (dwarf_hasattr(type, DW_AT_declaration) && dwarf_attr(type, DW_AT_signature, &attribute) &&
-			    !dwarf_formref_die(&attribute, type))
-				return false;
 			return !dwarf_hasattr(type, DW_AT_declaration);
 		default:
 			return true;
@@ -232,7 +229,8 @@ static void layout_fill(struct layout *layout, Dwarf_Die *definition, unsigned a
 			    !dwarf_attr(&member, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, &type))
 				continue;
 			offset += base;
-			if (offset >= size && offset > base)
+			// A flexible array may begin at the very end.
+			if (offset > size)
 				continue;
 			const char *name = dwarf_diename(&member);
 			if (name)

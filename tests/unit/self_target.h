@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_SELF_TARGET_H
 #define TESTS_UNIT_SELF_TARGET_H
 
+#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,23 @@
 
 #include "base/alloc.h"
 #include "target/target.h"
+
+/* A directory of the test's own; it is the caller's to remove. */
+static inline const char *temporary_directory(char buffer[64])
+{
+	snprintf(buffer, 64, "%s", "/tmp/heapsnap-unit-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(buffer));
+	return buffer;
+}
+
+/* Removes a directory with all that is in it. */
+static inline void remove_directory(const char *path)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "rm -rf -- '%s'", path);
+	ck_assert_int_eq(system(command), 0);
+}
 
 /* The index of a file in a target, added (and opened) when it is new. */
 static inline int target_add_file(struct target *target, const char *path)
@@ -56,6 +74,29 @@ static inline struct target *empty_target(void)
 #endif
 	target->page_size = (uint32_t)sysconf(_SC_PAGESIZE);
 	return target;
+}
+
+/* Maps an ELF file as the loader would, each PT_LOAD with a mapping; the caller keeps the biases ascending. */
+static inline void target_add_elf(struct target *target, const char *path, vaddr bias)
+{
+	const uint64_t page = target->page_size;
+	Elf64_Ehdr header;
+	Elf64_Phdr phdr;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		ck_assert_int_eq(pread(fd, &phdr, sizeof(phdr), (off_t)(header.e_phoff + i * sizeof(phdr))), sizeof(phdr));
+		if (phdr.p_type != PT_LOAD)
+			continue;
+		unsigned prot = (phdr.p_flags & PF_R ? MAPPING_READ : 0) | (phdr.p_flags & PF_W ? MAPPING_WRITE : 0) |
+				(phdr.p_flags & PF_X ? MAPPING_EXEC : 0);
+		target_add_mapping(target, bias + (phdr.p_vaddr & ~(page - 1)),
+				   bias + ((phdr.p_vaddr + phdr.p_filesz + page - 1) & ~(page - 1)),
+				   phdr.p_offset & ~(page - 1), prot, path);
+	}
+	close(fd);
 }
 
 /* The target that a maps file describes. */
