@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "target/urgency.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 // Linux 5.14
@@ -25,6 +26,8 @@ enum {
 	/** Parts in one process_vm_readv(); IOV_MAX is 1024. */
 	PIECE_PARTS = 256,
 	COPIER_THREADS_MAX = 16,
+	/** A copy of no more pieces than this (some tens of ms) comes before everything else on the machine. */
+	URGENT_PIECES = 32,
 };
 
 struct piece {
@@ -184,6 +187,11 @@ static void work(struct copier *copier)
 {
 	_cleanup_free_ uint8_t *bounce = NULL;
 
+	// Faulting pages in comes before the stop, and is in nobody's way.
+	if (!copier->prefault && copier->pieces.n <= URGENT_PIECES)
+		urgency_trace();
+	else if (!copier->prefault)
+		urgency_copy();
 	for (;;) {
 		size_t next = atomic_fetch_add(&copier->next, 1);
 

@@ -41,6 +41,7 @@
 #include "target/stopped_process.h"
 #include "target/store.h"
 #include "target/tracees.h"
+#include "target/urgency.h"
 
 static const uint64_t MIB = UINT64_C(1) << 20, GIB = UINT64_C(1) << 30;
 
@@ -457,8 +458,10 @@ static void *tracer_main(void *argument)
 {
 	struct window *window = argument;
 
+	urgency_trace();
 	window->capture.time = (int64_t)time(NULL);
 	window->error = stop_and_copy(window);
+	urgency_trace();
 	tracees_release(&window->tracees);
 	if (window->tracees.started)
 		window->capture.pause_ns = tracees_clock() - window->tracees.started;
