@@ -64,8 +64,8 @@ struct reader {
 	struct core_notes notes;
 	/** What the core holds, for looking things up before the files are known. */
 	struct image dumped;
-	/** Where the executable is, if only loaded_find() knows. */
-	vaddr exe;
+	/** Where the executable and the vdso are, if only loaded_find() knows. */
+	struct loaded loaded;
 	/** The file should be this long. */
 	uint64_t wanted_size;
 	/** Segments that contradict themselves. */
@@ -613,7 +613,7 @@ static void mappings_build(struct reader *reader)
 		for (size_t i = 0; i < reader->segments.n; i++)
 			if (reader->segments.v[i].present)
 				array_append(&starts, reader->segments.v[i].start);
-		loaded_find(&reader->notes, target, &reader->dumped, starts.v, starts.n, &reader->exe);
+		loaded_find(&reader->notes, target, &reader->dumped, starts.v, starts.n, &reader->loaded);
 		array_deinit(&starts);
 		target_notice(target, "the core does not list the mapped files: %s", reader->notes.files.n ?
 			      "they were found by their headers in memory" : "and none were found by their headers in memory");
@@ -624,6 +624,7 @@ static void mappings_build(struct reader *reader)
 	if (merge.paths_size > PATHS_SIZE_MAX)
 		target_notice(target, "the names of the mapped files are longer than any real ones; the rest are left out");
 	mapping_set_name(target, target_auxv(target, AT_SYSINFO_EHDR), "[vdso]");
+	mapping_set_name(target, reader->loaded.vdso, "[vdso]");
 	mapping_set_name(target, target_auxv(target, AT_RANDOM), "[stack]");
 	if (target->machine == MACHINE_X86_64)
 		mapping_set_name(target, UINT64_C(0xffffffffff600000), "[vsyscall]");
@@ -694,6 +695,17 @@ static void process_take(struct reader *reader)
 	target->page_size = page_size == 4096 || page_size == 16384 || page_size == 65536 ? (uint32_t)page_size : 4096;
 }
 
+/* Without NT_PRPSINFO the program is called as its file is. */
+static void name_settle(struct target *target)
+{
+	const char *slash = target->exe_path ? strrchr(target->exe_path, '/') : NULL;
+
+	if (*target->name)
+		return;
+	free(target->name);
+	target->name = xstrdup(slash ? slash + 1 : "unknown program");
+}
+
 static void image_build(struct reader *reader)
 {
 	struct target *target = reader->target;
@@ -728,9 +740,10 @@ static struct error *target_fill(struct reader *reader, const struct core_option
 	absences_notice(reader);
 	if (!reader->target->threads.n)
 		target_notice(reader->target, "the core has no threads: nothing is known of registers and stacks");
-	core_files_find(reader->target, &reader->dumped, reader->exe, options);
+	core_files_find(reader->target, &reader->dumped, reader->loaded.exe, options);
 	image_build(reader);
 	mappings_allow_execution(reader->target);
+	name_settle(reader->target);
 	return NULL;
 }
 

@@ -177,23 +177,22 @@ static void module_add_ranges(struct core_notes *notes, const struct module_head
 }
 
 void loaded_find(struct core_notes *notes, const struct target *target, const struct image *dumped, const vaddr *starts, size_t n,
-		 vaddr *exe_ret)
+		 struct loaded *ret)
 {
 	module_heads modules = { 0 };
-	uint64_t vdso = target_auxv(target, AT_SYSINFO_EHDR);
 	size_t left = LINK_MAPS_MAX;
 
-	*exe_ret = 0;
+	*ret = (struct loaded){ .vdso = target_auxv(target, AT_SYSINFO_EHDR) };
 	for (size_t i = 0; i < n && modules.n < MODULES_MAX; i++) {
 		struct module_head module;
 
-		if (starts[i] != vdso && module_read(dumped, starts[i], target->page_size, &module))
+		if (starts[i] != ret->vdso && module_read(dumped, starts[i], target->page_size, &module))
 			array_append(&modules, module);
 	}
 	for (size_t i = 0; i < modules.n; i++) {
 		if (!modules.v[i].debug)
 			continue;
-		*exe_ret = modules.v[i].start;
+		ret->exe = modules.v[i].start;
 		names_from_link_maps(dumped, &modules, modules.v[i].debug, &left);
 	}
 	for (size_t i = 0; i < modules.n; i++) {
@@ -201,7 +200,11 @@ void loaded_find(struct core_notes *notes, const struct target *target, const st
 
 		if (!module->path)
 			module_name_otherwise(target, dumped, module);
-		module_add_ranges(notes, module, target->page_size);
+		// Linux arch/x86/entry/vdso/vdso.lds.S and arch/arm64/kernel/vdso/Makefile; link_map has that name too.
+		if (strcmp(module->path, "linux-vdso.so.1") == 0)
+			ret->vdso = module->start;
+		else
+			module_add_ranges(notes, module, target->page_size);
 		free(module->path);
 		elf_headers_deinit(&module->headers);
 	}

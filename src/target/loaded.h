@@ -14,9 +14,15 @@
 #include "target/core_notes.h"
 #include "target/target.h"
 
+/** What the headers in memory tell beside the files. */
+struct loaded {
+	/** An address within the executable, and where the vdso begins; 0 when not found. */
+	vaddr exe, vdso;
+};
+
 /** Adds to notes.files the ranges of the modules that begin at one of the given addresses (n of them, where segments start), and leaves
-    them sorted. `*exe_ret` is an address within the executable, 0 when it was not found. Cost: linear in the modules. */
+    them sorted. Cost: linear in the modules. */
 void loaded_find(struct core_notes *notes, const struct target *target, const struct image *dumped, const vaddr *starts, size_t n,
-		 vaddr *exe_ret);
+		 struct loaded *ret);
 
 #endif

@@ -234,6 +234,22 @@ static bool try_debug_path(struct search *search, const char *debug_path)
 	return false;
 }
 
+/* A bare name, as a DT_SONAME is: where distributions keep libraries. */
+static bool try_library(struct search *search)
+{
+	static const char *const x86_64[] = { "/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib", "/lib" };
+	static const char *const aarch64[] = { "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib", "/lib" };
+	const char *const *directories = search->wanted->machine == MACHINE_X86_64 ? x86_64 : aarch64;
+
+	for (size_t i = 0; i < sizeof(x86_64) / sizeof(x86_64[0]); i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", directories[i], search->wanted->path);
+
+		if (try_path(search, path))
+			return true;
+	}
+	return false;
+}
+
 static bool search_run(struct search *search, const struct locate_options *options)
 {
 	const struct wanted_file *wanted = search->wanted;
@@ -248,14 +264,16 @@ static bool search_run(struct search *search, const struct locate_options *optio
 	}
 	if (options->sysroot && try_sysroot(search, options->sysroot))
 		return true;
-	// A relative name would mean something else in our working directory.
-	if (wanted->path[0] == '/') {
+	// A relative name would mean something else in our working directory, unless the file proves itself.
+	if (wanted->path[0] == '/' || wanted->build_id.size) {
 		size_t before = search->reasons.n;
 
 		if (try_path(search, wanted->path))
 			return true;
 		search->found.replaced = search->reasons.n > before;
 	}
+	if (wanted->build_id.size && !strchr(wanted->path, '/') && try_library(search))
+		return true;
 	if (try_debug_path(search, options->debug_path ? options->debug_path : default_debug_path) ||
 	    try_build_id(search, -1, NULL, "/usr/lib")) {
 		search->found.replaced = true;

@@ -4,7 +4,7 @@
  *
  * The name is a hint, the build ID is the proof: a file of that name with another build ID is as absent as none, and a file of another name
  * with the same one will do. Looked at in this order: -e EXE for the executable; the path below --sysroot, then the bare file name in it; the path
- * itself; .build-id/xx/rest below --sysroot and in the debug directories. Only a whole file counts: a separate debug file has the
+ * itself; for a bare name the usual library directories; .build-id/xx/rest below --sysroot and in the debug directories. Only a whole file counts: a separate debug file has the
  * build ID too, but none of the bytes.
  *
  * Names come from the core, which anybody may have made: nothing but a regular file is ever opened (a device may act on being opened).

@@ -352,11 +352,34 @@ START_TEST(only_regular_files_are_opened)
 	ck_assert_ptr_nonnull(strstr(located.why_absent, "/dev/null is no regular file"));
 	located_file_deinit(&located);
 
-	// A relative path would be looked for in our own working directory.
+	leave_directory();
+}
+END_TEST
+
+START_TEST(a_relative_path_needs_proof)
+{
+	struct located_file located;
+
+	enter_directory();
 	put_elf("libx.so", EM_X86_64, 0xaa, 1, false);
-	wanted.path = "libx.so";
+
+	struct wanted_file wanted = wanted_by_id("libx.so", 0xaa);
+
+	locate_file(&nowhere, &wanted, &located);
+	ck_assert_int_ge(located.fd, 0);
+	located_file_deinit(&located);
+
+	// Without it, a file of that name in our own working directory is just any file.
+	wanted.build_id.size = 0;
 	locate_file(&nowhere, &wanted, &located);
 	ck_assert_int_eq(located.fd, -1);
+	located_file_deinit(&located);
+
+	// A bare name is looked for among the libraries; whatever is there has another build ID.
+	wanted = wanted_by_id("libc.so.6", 0xaa);
+	locate_file(&nowhere, &wanted, &located);
+	ck_assert_int_eq(located.fd, -1);
+	ck_assert_ptr_nonnull(strstr(located.why_absent, "/libc.so.6 has another build ID: "));
 	located_file_deinit(&located);
 	leave_directory();
 }
@@ -383,4 +406,4 @@ END_TEST
 UNIT_SUITE("locate", the_path_itself, another_build_id_is_told_exactly, the_sysroot_comes_first_then_the_path,
 	   links_stay_within_the_sysroot, a_folder_of_collected_files_needs_proof, debug_directories_count_only_with_whole_files,
 	   the_executable_given_by_hand, without_a_build_id_the_first_page_decides, only_regular_files_are_opened,
-	   a_truncated_file_is_not_whole)
+	   a_relative_path_needs_proof, 	   a_truncated_file_is_not_whole)
