@@ -10,8 +10,8 @@ enum {
 	LINES_VERBOSE = 1000,
 };
 
-static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
-			   const char *target)
+static struct error *print(struct writer *writer, const struct snapshot *snapshot,
+			   const struct options *options, const char *target)
 {
 	static const enum arenas_order by[] = { ARENAS_BY_BYTES, ARENAS_BY_FREE, ARENAS_BY_INDEX };
 	struct arenas_options arenas = {
@@ -35,12 +35,17 @@ const struct command command_arenas = {
 	.name = "arenas",
 	.usage = "TARGET [OPTION...]",
 	.summary = "Memory by arena, heap, bin and thread; what is free, and what pins it",
-	.description = "Per arena: what it got from the system, in use, free, top, overhead; frag is the free part of\n"
-		       "what lies between chunks in use, largest the largest free chunk, thr the threads attached.\n"
-		       "Then free memory by kind of bin, each heap (or segment of a main arena), each thread's cache,\n"
-		       "and why free memory is resident: the pages that chunks in use keep, and what malloc_trim(3)\n"
+	.description = "Per arena: what it got from the system, in use, free, top, overhead; frag "
+		       "is the free part of\n"
+		       "what lies between chunks in use, largest the largest free chunk, thr the "
+		       "threads attached.\n"
+		       "Then free memory by kind of bin, each heap (or segment of a main arena), "
+		       "each thread's cache,\n"
+		       "and why free memory is resident: the pages that chunks in use keep, and "
+		       "what malloc_trim(3)\n"
 		       "could give back. CSV has the table of arenas.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT),
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) |
+		   OPTION_BIT(OPTION_LIMIT),
 	.orders = orders,
 	.run = run,
 };

@@ -8,7 +8,8 @@
 #include "cmd/open.h"
 
 const struct command *const commands[] = {
-	&command_report, &command_list, &command_arenas, &command_doctor, &command_help, &command_version, NULL,
+	&command_report,  &command_list, &command_arenas, &command_doctor, &command_help,
+	&command_version, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -20,7 +21,8 @@ const struct command *command_find(const char *name)
 }
 
 enum status command_print(const struct options *options,
-			  struct error *(*print)(struct writer *writer, const struct snapshot *snapshot,
+			  struct error *(*print)(struct writer *writer,
+						 const struct snapshot *snapshot,
 						 const struct options *options, const char *target))
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
@@ -58,7 +60,8 @@ static unsigned distance(const char *a, const char *b)
 	for (size_t j = 0; j <= m; j++)
 		rows[0][j] = (unsigned)j;
 	for (size_t i = 1; i <= n; i++) {
-		unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3], *above_that = rows[(i + 1) % 3];
+		unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3],
+			 *above_that = rows[(i + 1) % 3];
 
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= m; j++) {
@@ -68,7 +71,8 @@ static unsigned distance(const char *a, const char *b)
 				best = above[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above_that[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    above_that[j - 2] + 1 < best)
 				best = above_that[j - 2] + 1;
 			row[j] = best;
 		}
@@ -132,7 +136,8 @@ void command_print_help(const struct command *command)
 void commands_print_help(void)
 {
 	printf("Usage: heapsnap [COMMAND] TARGET [OPTION...]\n"
-	       "Tells who owns a running program's memory, from outside: no restart, no recompile.\n"
+	       "Tells who owns a running program's memory, from outside: no restart, no "
+	       "recompile.\n"
 	       "\n"
 	       "TARGET is -p PID, --core FILE, or just a PID or the path of a core.\n"
 	       "\n"

@@ -7,13 +7,15 @@
 
 #include "base/alloc.h"
 
-void diagnosis_add(struct diagnoses *diagnoses, enum diagnosis_result result, const char *topic, const char *format, ...)
+void diagnosis_add(struct diagnoses *diagnoses, enum diagnosis_result result, const char *topic,
+		   const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	array_append(&diagnoses->v,
-		     (struct diagnosis){ .result = result, .topic = topic, .detail = xvasprintf(format, args) });
+	array_append(&diagnoses->v, (struct diagnosis){ .result = result,
+							.topic = topic,
+							.detail = xvasprintf(format, args) });
 	va_end(args);
 }
 

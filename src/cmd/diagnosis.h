@@ -35,7 +35,8 @@ struct diagnoses {
 };
 
 /** Adds an item without a remedy. */
-void diagnosis_add(struct diagnoses *diagnoses, enum diagnosis_result result, const char *topic, const char *format, ...) _printf_(4, 5);
+void diagnosis_add(struct diagnoses *diagnoses, enum diagnosis_result result, const char *topic,
+		   const char *format, ...) _printf_(4, 5);
 
 /** Gives the last item its remedy. */
 void diagnosis_remedy(struct diagnoses *diagnoses, const char *format, ...) _printf_(2, 3);

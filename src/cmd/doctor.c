@@ -3,6 +3,7 @@
  * What stands in the way of a report, and the remedy. It looks as far as it may and never stops the target: the right to attach, who serves malloc,
  * where offsets would come from, which debug information is there, and what the stop would cost.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 #include "debug/modules.h"
 #include "glibc/glibc.h"
 #include "target/available.h"
+#include "target/proc.h"
 
 enum {
 	/** A prefaulted copy, as measured: 0.12–0.17 s per GB. Units: ns for 1000 bytes. */
@@ -43,7 +45,8 @@ static char *escaped(const char *string)
 
 /* ---- allocator ---- */
 
-static void diagnose_allocator(struct doctor *doctor, const struct allocator *allocator, const struct glibc *glibc)
+static void diagnose_allocator(struct doctor *doctor, const struct allocator *allocator,
+			       const struct glibc *glibc)
 {
 	struct heap nothing;
 	_cleanup_free_ char *evidence = escaped(allocator->evidence);
@@ -53,36 +56,45 @@ static void diagnose_allocator(struct doctor *doctor, const struct allocator *al
 	heap_init(&nothing);
 	nothing.allocators.n = glibc_count(glibc);
 
-	bool foreign = allocator->kind != ALLOCATOR_INTERPOSED && allocator_is_foreign(allocator, &nothing);
+	bool foreign = allocator->kind != ALLOCATOR_INTERPOSED &&
+		       allocator_is_foreign(allocator, &nothing);
 
 	if (foreign || !glibc_count(glibc)) {
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_PROBLEM, "allocator", "malloc is not glibc's: %s (%s)", allocator->name,
-			      evidence);
-		diagnosis_remedy(doctor->diagnoses, "heapsnap lists chunks of glibc malloc; heapsnap report shows what can be known "
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_PROBLEM, "allocator",
+			      "malloc is not glibc's: %s (%s)", allocator->name, evidence);
+		diagnosis_remedy(doctor->diagnoses, "heapsnap lists chunks of glibc malloc; "
+						    "heapsnap report shows what can be known "
 						    "without");
 		diagnosis_status(doctor->diagnoses, STATUS_UNSUPPORTED);
 	} else if (allocator->kind == ALLOCATOR_INTERPOSED) {
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "allocator",
-			      "malloc is interposed (%s); if it forwards to libc, its chunks are listed", evidence);
+		diagnosis_add(
+			doctor->diagnoses, DIAGNOSIS_NOTE, "allocator",
+			"malloc is interposed (%s); if it forwards to libc, its chunks are listed",
+			evidence);
 	}
 	for (size_t i = 0; i < glibc_count(glibc); i++) {
 		const char *module, *version, *offsets;
 
 		glibc_describe(glibc, i, &module, &version, &offsets);
 
-		_cleanup_free_ char *name = escaped(module), *release = escaped(version), *from = escaped(offsets);
+		_cleanup_free_ char *name = escaped(module), *release = escaped(version),
+				    *from = escaped(offsets);
 
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, foreign ? "glibc's part" : "allocator",
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE,
+			      foreign ? "glibc's part" : "allocator",
 			      "glibc %s in %s; offsets from %s", release, name, from);
 	}
 	if (runtime)
 		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "runtime",
-			      "the %s keeps objects of its own outside malloc: reports are about the native C heap", runtime);
+			      "the %s keeps objects of its own outside malloc: reports are about "
+			      "the native C heap",
+			      runtime);
 }
 
 /* ---- debug information ---- */
 
-static const struct target_file *module_file(const struct doctor *doctor, const struct module *module)
+static const struct target_file *module_file(const struct doctor *doctor,
+					     const struct module *module)
 {
 	return module->file >= 0 ? &doctor->target->files.v[module->file] : NULL;
 }
@@ -90,19 +102,23 @@ static const struct target_file *module_file(const struct doctor *doctor, const 
 static void diagnose_file(struct doctor *doctor, const struct module *module)
 {
 	const struct target_file *file = module_file(doctor, module);
-	_cleanup_free_ char *path = escaped(module->path), *why = escaped(file ? file->why_absent : NULL);
+	_cleanup_free_ char *path = escaped(module->path),
+			    *why = escaped(file ? file->why_absent : NULL);
 
 	diagnosis_add(doctor->diagnoses, DIAGNOSIS_PROBLEM, "file", "%s: %s", path,
 		      file && file->why_absent ? why : "is no ELF file of this architecture");
 	// What malloc and the stacks need of it is missing, but not all is lost.
 	doctor->diagnoses->v.v[doctor->diagnoses->v.n - 1].result = DIAGNOSIS_NOTE;
 	if (doctor->target->kind == TARGET_CORE)
-		diagnosis_remedy(doctor->diagnoses, "copy it from the machine of the core below a directory, and give --sysroot DIR%s",
+		diagnosis_remedy(doctor->diagnoses,
+				 "copy it from the machine of the core below a directory, and give "
+				 "--sysroot DIR%s",
 				 module->file == doctor->target->exe_file ? ", or -e FILE" : "");
 }
 
 /* True when the module is one that reports lean on: the executable, and whatever holds a malloc. */
-static bool is_relevant(const struct doctor *doctor, const struct module *module, const struct glibc *glibc)
+static bool is_relevant(const struct doctor *doctor, const struct module *module,
+			const struct glibc *glibc)
 {
 	if (module->file >= 0 && module->file == doctor->target->exe_file)
 		return true;
@@ -126,14 +142,18 @@ static void diagnose_debug(struct doctor *doctor, struct module *module)
 	} else if (debug) {
 		_cleanup_free_ char *found = escaped(module->debug_path);
 
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%s: %s", path, found);
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%s: %s", path,
+			      found);
 	} else {
 		struct build_id id;
-		_cleanup_free_ char *build_id = module_build_id(&doctor->modules, module, &id) ? build_id_hex(&id) : NULL;
-		_cleanup_free_ char *remedy = package_remedy(doctor->root, module->path, build_id, doctor->options->debuginfod_urls);
+		_cleanup_free_ char *build_id = module_build_id(&doctor->modules, module, &id)
+							? build_id_hex(&id)
+							: NULL;
+		_cleanup_free_ char *remedy = package_remedy(doctor->root, module->path, build_id,
+							     doctor->options->debuginfod_urls);
 
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "debug info", "%s: none%s%s", path, build_id ? ", build ID " : "",
-			      build_id ? build_id : "");
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "debug info", "%s: none%s%s", path,
+			      build_id ? ", build ID " : "", build_id ? build_id : "");
 		diagnosis_remedy(doctor->diagnoses, "%s", remedy);
 	}
 }
@@ -154,8 +174,10 @@ static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
 		if (file && file->replaced) {
 			_cleanup_free_ char *path = escaped(module->path);
 
-			diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "replaced",
-				      "%s was upgraded or deleted; what is mapped is read all the same", path);
+			diagnosis_add(
+				doctor->diagnoses, DIAGNOSIS_FINE, "replaced",
+				"%s was upgraded or deleted; what is mapped is read all the same",
+				path);
 		}
 		if (is_relevant(doctor, module, glibc) || doctor->options->verbose) {
 			diagnose_debug(doctor, module);
@@ -165,26 +187,38 @@ static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
 		without += module_debug_file(&doctor->modules, module) == NULL;
 	}
 	if (absent > MODULES_SHOWN && !doctor->options->verbose)
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "file", "%zu more files cannot be read (-v names them)",
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "file",
+			      "%zu more files cannot be read (-v names them)",
 			      absent - MODULES_SHOWN);
 	if (others)
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%zu of %zu other modules have none%s", without, others,
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info",
+			      "%zu of %zu other modules have none%s", without, others,
 			      without ? " (-v names them)" : "");
 }
 
 /* ---- what the stop costs ---- */
 
+/* A line of smaps_rollup, in bytes. */
+static uint64_t rollup(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+	unsigned long long kilobytes;
+
+	return line && sscanf(line + strlen(name), " %llu", &kilobytes) == 1
+		       ? (uint64_t)kilobytes * 1024
+		       : 0;
+}
+
+/* Private memory that exists, in memory or in swap: what the copy will take. UINT64_MAX when the kernel does not say. */
 static uint64_t bytes_to_copy(const struct target *target)
 {
-	uint64_t bytes = 0;
+	_cleanup_close_ int proc = proc_open(target->pid);
+	_cleanup_free_ char *text = NULL;
+	size_t length;
 
-	for (size_t i = 0; i < target->mappings.n; i++) {
-		const struct mapping *mapping = &target->mappings.v[i];
-
-		if (mapping->prot & MAPPING_WRITE && !mapping->shared && mapping->rss != UINT64_MAX)
-			bytes += mapping->rss;
-	}
-	return bytes;
+	if (proc < 0 || !proc_read(proc, "smaps_rollup", &text, &length))
+		return UINT64_MAX;
+	return rollup(text, "\nAnonymous:") + rollup(text, "\nSwap:");
 }
 
 static void diagnose_cost(struct doctor *doctor)
@@ -192,29 +226,36 @@ static void diagnose_cost(struct doctor *doctor)
 	uint64_t bytes = bytes_to_copy(doctor->target), available = available_memory();
 	char needed[TEXT_NUMBER_MAX], there[TEXT_NUMBER_MAX];
 
+	if (bytes == UINT64_MAX)
+		return;
 	text_bytes(needed, bytes, doctor->options->bytes);
 	text_bytes(there, available, doctor->options->bytes);
 	if (available == UINT64_MAX || bytes < available / 4 * 3) {
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "memory", "the copy needs about %s%s%s%s", needed,
-			      available == UINT64_MAX ? "" : " of the ", available == UINT64_MAX ? "" : there,
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "memory",
+			      "the copy needs about %s%s%s%s", needed,
+			      available == UINT64_MAX ? "" : " of the ",
+			      available == UINT64_MAX ? "" : there,
 			      available == UINT64_MAX ? "" : " available");
 	} else {
-		const char *directory = doctor->options->spool_dir ? doctor->options->spool_dir :
-					getenv("TMPDIR")	   ? getenv("TMPDIR") :
-								     "/tmp";
+		const char *directory = doctor->options->spool_dir ? doctor->options->spool_dir
+					: getenv("TMPDIR")	   ? getenv("TMPDIR")
+								   : "/tmp";
 		uint64_t room = 0;
 		bool is_memory = false, known = available_room(directory, &room, &is_memory);
 		_cleanup_free_ char *where = escaped(directory);
 		char free_room[TEXT_NUMBER_MAX];
 
 		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "memory",
-			      "the copy needs about %s, and %s are available; it goes to a file in %s where it does not fit", needed, there,
-			      where);
+			      "the copy needs about %s, and %s are available; it goes to a file in "
+			      "%s where it does not fit",
+			      needed, there, where);
 		if (!known || is_memory || room < bytes)
-			diagnosis_remedy(doctor->diagnoses, "--spool DIR, with %s free on a disk (%s %s)", needed, where,
-					 !known	   ? "cannot be used" :
-					 is_memory ? "is itself memory" :
-						     "has too little room");
+			diagnosis_remedy(doctor->diagnoses,
+					 "--spool DIR, with %s free on a disk (%s %s)", needed,
+					 where,
+					 !known	     ? "cannot be used"
+					 : is_memory ? "is itself memory"
+						     : "has too little room");
 		else
 			diagnosis_remedy(doctor->diagnoses, "nothing: %s has room (%s)", where,
 					 text_bytes(free_room, room, doctor->options->bytes));
@@ -222,40 +263,46 @@ static void diagnose_cost(struct doctor *doctor)
 
 	double pause = (double)bytes / 1000 * COPY_COST / 1e6;
 
-	diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "pause", "about %.*f ms, if it may copy at the usual 0.15 s per GB", pause < 10 ? 1 : 0,
-		      pause + 0.5);
+	diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "pause", "about %.*f ms (0.15 s per GB)",
+		      pause < 10 ? 1 : 0, pause);
 }
 
 /* ---- the whole ---- */
 
-static void diagnose_target(const struct options *options, const struct target_choice *choice, struct diagnoses *diagnoses)
+static void diagnose_target(const struct options *options, const struct target_choice *choice,
+			    struct diagnoses *diagnoses)
 {
 	_cleanup_target_ struct target *target = NULL;
 	struct error *error = target_open(options, choice, &target);
 
 	if (error) {
-		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, choice->pid ? "process" : "core", "%s", error->message);
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, choice->pid ? "process" : "core", "%s",
+			      error->message);
 		diagnosis_status(diagnoses, error_status(error));
 		error_destroy(error);
 		return;
 	}
 
-	_cleanup_free_ char *root = choice->pid ? xasprintf("/proc/%d/root", (int)choice->pid) :
-						  xstrdup(options->sysroot ? options->sysroot : "");
-	struct doctor doctor = { .options = options, .target = target, .root = root, .diagnoses = diagnoses };
-	struct debug_options debug = { .debug_path = options->debug_path, .sysroot = options->sysroot };
+	_cleanup_free_ char *root = choice->pid ? xasprintf("/proc/%d/root", (int)choice->pid)
+						: xstrdup(options->sysroot ? options->sysroot : "");
+	struct doctor doctor = {
+		.options = options, .target = target, .root = root, .diagnoses = diagnoses
+	};
+	struct debug_options debug = { .debug_path = options->debug_path,
+				       .sysroot = options->sysroot };
 	struct allocator allocator;
 
 	if (choice->core) {
 		_cleanup_free_ char *name = escaped(target->name);
 
-		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "core", "of %s, %zu threads, %zu mappings", name, target->threads.n,
-			      target->mappings.n);
+		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "core", "of %s, %zu threads, %zu mappings",
+			      name, target->threads.n, target->mappings.n);
 	}
 	for (size_t i = 0; i < target->notices.n; i++) {
 		_cleanup_free_ char *notice = escaped(target->notices.v[i]);
 
-		diagnosis_add(diagnoses, DIAGNOSIS_NOTE, choice->core ? "core" : "process", "%s", notice);
+		diagnosis_add(diagnoses, DIAGNOSIS_NOTE, choice->core ? "core" : "process", "%s",
+			      notice);
 	}
 	modules_init(&doctor.modules, target, &debug);
 	allocator_recognise(&doctor.modules, &allocator);
@@ -310,18 +357,23 @@ static void print_text(struct writer *writer, const struct diagnoses *diagnoses,
 		const struct diagnosis *diagnosis = &diagnoses->v.v[i];
 
 		problems += diagnosis->result == DIAGNOSIS_PROBLEM;
-		writer_print(writer, styles[diagnosis->result], "%-8s", result_word(diagnosis->result));
-		writer_print(writer, STYLE_PLAIN, "%-12s %s\n", diagnosis->topic, diagnosis->detail);
+		writer_print(writer, styles[diagnosis->result], "%-8s",
+			     result_word(diagnosis->result));
+		writer_print(writer, STYLE_PLAIN, "%-12s %s\n", diagnosis->topic,
+			     diagnosis->detail);
 		if (diagnosis->remedy)
 			writer_print(writer, STYLE_BOLD, "%21s> %s\n", "", diagnosis->remedy);
 	}
 	if (problems)
-		writer_print(writer, STYLE_BAD, "\n%zu problem%s in the way.\n", problems, problems == 1 ? " stands" : "s stand");
+		writer_print(writer, STYLE_BAD, "\n%zu problem%s in the way.\n", problems,
+			     problems == 1 ? " stands" : "s stand");
 	else
-		writer_print(writer, STYLE_GOOD, "\nNothing stands in the way: heapsnap %s\n", target);
+		writer_print(writer, STYLE_GOOD, "\nNothing stands in the way: heapsnap %s\n",
+			     target);
 }
 
-static void print_fields(struct writer *writer, const struct diagnoses *diagnoses, const struct target_choice *choice)
+static void print_fields(struct writer *writer, const struct diagnoses *diagnoses,
+			 const struct target_choice *choice)
 {
 	static const struct column columns[] = {
 		{ .key = "topic" },
@@ -329,11 +381,14 @@ static void print_fields(struct writer *writer, const struct diagnoses *diagnose
 		{ .key = "detail" },
 		{ .key = "remedy" },
 	};
-	static const struct table table = { .key = "diagnoses", .columns = columns, .n_columns = 4, .is_main = true };
+	static const struct table table = {
+		.key = "diagnoses", .columns = columns, .n_columns = 4, .is_main = true
+	};
 
 	if (writer_options(writer)->format == FORMAT_TEXT)
 		return;
-	writer_field(writer, "pid", choice->pid ? value_number((uint64_t)choice->pid) : value_none());
+	writer_field(writer, "pid",
+		     choice->pid ? value_number((uint64_t)choice->pid) : value_none());
 	writer_field(writer, "core", value_text(choice->core));
 	writer_table_begin(writer, &table);
 	for (size_t i = 0; i < diagnoses->v.n; i++)
@@ -376,9 +431,12 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.usage = "TARGET [OPTION...]",
 	.summary = "What stands in the way of a report, and the remedy",
-	.description = "The right to attach, who serves malloc, where offsets come from, which debug information is\n"
-		       "missing and which package brings it, what the stop would cost. A process is not stopped.\n"
+	.description = "The right to attach, who serves malloc, where offsets come from, which "
+		       "debug information is\n"
+		       "missing and which package brings it, what the stop would cost. A process "
+		       "is not stopped.\n"
 		       "The exit status is what the other commands would end with.",
-	.options = (OPTIONS_TARGET | OPTIONS_OUTPUT) & ~(OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_JOBS)),
+	.options = (OPTIONS_TARGET | OPTIONS_OUTPUT) &
+		   ~(OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_JOBS)),
 	.run = run,
 };

@@ -17,9 +17,11 @@ static enum status run_help(const struct options *options)
 		const char *close = command_suggest(options->operands[0]);
 
 		if (close)
-			message("there is no command \"%s\"; did you mean %s?", options->operands[0], close);
+			message("there is no command \"%s\"; did you mean %s?",
+				options->operands[0], close);
 		else
-			message("there is no command \"%s\"; heapsnap help lists them", options->operands[0]);
+			message("there is no command \"%s\"; heapsnap help lists them",
+				options->operands[0]);
 		return STATUS_USAGE;
 	}
 	command_print_help(command);

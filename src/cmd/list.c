@@ -10,18 +10,23 @@
 static const char *const orders[] = { "address", "size", NULL };
 
 /* The arenas that --arena names: «main» can be several, one for each allocator. */
-static struct error *choose_arenas(const struct heap *heap, const char *name, struct list_options *list)
+static struct error *choose_arenas(const struct heap *heap, const char *name,
+				   struct list_options *list)
 {
 	uint64_t number;
 
 	list->has_arenas = true;
 	for (size_t i = 0; i < heap->arenas.n; i++)
-		if (!strcmp(name, "main") ? heap->arenas.v[i].is_main :
-		    text_parse_u64(name, &number) && (number == i || number == heap->arenas.v[i].address))
+		if (!strcmp(name, "main")
+			    ? heap->arenas.v[i].is_main
+			    : text_parse_u64(name, &number) &&
+				      (number == i || number == heap->arenas.v[i].address))
 			array_append(&list->arenas, (uint32_t)i);
 	if (!list->arenas.n)
-		return error_create(ERROR_USAGE, "there is no arena %s; there are %zu (heapsnap arenas lists them)", name,
-				    heap->arenas.n);
+		return error_create(
+			ERROR_USAGE,
+			"there is no arena %s; there are %zu (heapsnap arenas lists them)", name,
+			heap->arenas.n);
 	return NULL;
 }
 
@@ -31,7 +36,8 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 	const struct heap *heap = &snapshot->heap;
 
 	if (snapshot->foreign_allocator)
-		message("malloc is not glibc's here but %s's; only glibc's part can be listed, which is %zu chunks",
+		message("malloc is not glibc's here but %s's; only glibc's part can be listed, "
+			"which is %zu chunks",
 			snapshot->foreign_allocator, heap->chunks.n);
 	else if (!heap->allocators.n)
 		message("there is no glibc malloc in this program; heapsnap doctor says more");
@@ -40,7 +46,9 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 	if (options->quiet)
 		return;
 	if (snapshot->runtime)
-		message("this is the native C heap only; the %s keeps its own objects elsewhere too", snapshot->runtime);
+		message("this is the native C heap only; the %s keeps its own objects elsewhere "
+			"too",
+			snapshot->runtime);
 	for (size_t i = 0; i < snapshot->notices.n; i++) {
 		if (i == SUMMARY_LINES_MAX && !options->verbose) {
 			message("and %zu more notes (-v)", snapshot->notices.n - i);
@@ -50,8 +58,8 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 	}
 }
 
-static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
-			   const char *target)
+static struct error *print(struct writer *writer, const struct snapshot *snapshot,
+			   const struct options *options, const char *target)
 {
 	enum { EVERYTHING = ~0u };
 	static const enum list_order by[] = { LIST_BY_ADDRESS, LIST_BY_SIZE };
@@ -60,7 +68,9 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		.limit = options->limit,
 		.min_size = options->min_size,
 		.max_size = options->max_size,
-		.states = options->states ? options->states : options->all ? (unsigned)EVERYTHING : 1u << CHUNK_IN_USE,
+		.states = options->states ? options->states
+			  : options->all  ? (unsigned)EVERYTHING
+					  : 1u << CHUNK_IN_USE,
 		.kinds = options->kinds ? options->kinds : (unsigned)EVERYTHING,
 	};
 
@@ -86,12 +96,15 @@ const struct command command_list = {
 	.name = "list",
 	.usage = "TARGET [OPTION...]",
 	.summary = "Every chunk, one row each",
-	.description = "Chunks in use, unless --all or --state asks for others. address is the pointer that the program\n"
-		       "holds, size its usable bytes, arena the index that heapsnap arenas shows. The columns of CSV\n"
+	.description = "Chunks in use, unless --all or --state asks for others. address is the "
+		       "pointer that the program\n"
+		       "holds, size its usable bytes, arena the index that heapsnap arenas shows. "
+		       "The columns of CSV\n"
 		       "and the fields of JSON are stable: later versions only append to them.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) |
-		   OPTION_BIT(OPTION_MIN_SIZE) | OPTION_BIT(OPTION_MAX_SIZE) | OPTION_BIT(OPTION_ALL) |
-		   OPTION_BIT(OPTION_STATE) | OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA),
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) |
+		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
+		   OPTION_BIT(OPTION_MAX_SIZE) | OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_STATE) |
+		   OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA),
 	.orders = orders,
 	.run = run,
 };

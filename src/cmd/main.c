@@ -37,7 +37,9 @@ static enum status stray_word(const char *word)
 	if (close)
 		message("there is no command \"%s\"; did you mean %s?", word, close);
 	else
-		message("\"%s\" is no command, no process id and no file; heapsnap --help lists the commands", word);
+		message("\"%s\" is no command, no process id and no file; heapsnap --help lists "
+			"the commands",
+			word);
 	return STATUS_USAGE;
 }
 

@@ -28,7 +28,8 @@ static range_array heap_ranges(const struct heap *heap, uint64_t page_size)
 	range_array ranges = { 0 };
 
 	for (size_t i = 0; i < heap->sources.n; i++)
-		array_append(&ranges, (struct range){ heap->sources.v[i].start, heap->sources.v[i].end });
+		array_append(&ranges,
+			     (struct range){ heap->sources.v[i].start, heap->sources.v[i].end });
 	for (size_t i = 0; i < chunks->n; i++) {
 		const uint8_t *next = memchr(chunks->kind + i, CHUNK_MMAPPED, chunks->n - i);
 
@@ -36,9 +37,11 @@ static range_array heap_ranges(const struct heap *heap, uint64_t page_size)
 			break;
 		i = (size_t)(next - chunks->kind);
 
-		vaddr start = chunks->mem[i] - HEADER, end = chunks->mem[i] + chunks->usable[i] + page_size - 1;
+		vaddr start = chunks->mem[i] - HEADER,
+		      end = chunks->mem[i] + chunks->usable[i] + page_size - 1;
 
-		array_append(&ranges, (struct range){ start - start % page_size, end - end % page_size });
+		array_append(&ranges,
+			     (struct range){ start - start % page_size, end - end % page_size });
 	}
 	if (ranges.n)
 		qsort(ranges.v, ranges.n, sizeof(*ranges.v), compare_ranges);
@@ -57,8 +60,8 @@ static range_array heap_ranges(const struct heap *heap, uint64_t page_size)
 	return ranges;
 }
 
-/* How many bytes of [start, end) were captured: what had been touched. */
-static uint64_t captured_bytes(const struct image *image, vaddr start, vaddr end)
+/* How many bytes of [start, end) had been touched. */
+static uint64_t touched_bytes(const struct image *image, vaddr start, vaddr end)
 {
 	size_t low = 0, high = image->segments.n;
 	uint64_t sum = 0;
@@ -73,9 +76,10 @@ static uint64_t captured_bytes(const struct image *image, vaddr start, vaddr end
 	}
 	for (; low < image->segments.n && image->segments.v[low].start < end; low++) {
 		const struct segment *segment = &image->segments.v[low];
-		vaddr from = segment->start > start ? segment->start : start, to = segment->end < end ? segment->end : end;
+		vaddr from = segment->start > start ? segment->start : start,
+		      to = segment->end < end ? segment->end : end;
 
-		if (segment->bytes)
+		if (segment->bytes && !segment->untouched)
 			sum += to - from;
 	}
 	return sum;
@@ -89,7 +93,8 @@ static bool has_prefix(const char *string, const char *prefix)
 static bool holds_stack_pointer(const struct target *target, const struct mapping *mapping)
 {
 	for (size_t i = 0; i < target->threads.n; i++)
-		if (target->threads.v[i].sp >= mapping->start && target->threads.v[i].sp < mapping->end)
+		if (target->threads.v[i].sp >= mapping->start &&
+		    target->threads.v[i].sp < mapping->end)
 			return true;
 	return false;
 }
@@ -103,9 +108,11 @@ static enum memory_kind mapping_kind(const struct target *target, const struct m
 		return MEMORY_STACK;
 	if (has_prefix(path, "[v") || has_prefix(path, "[uprobes"))
 		return MEMORY_KERNEL;
-	if (has_prefix(path, "/memfd:") || has_prefix(path, "/SYSV") || has_prefix(path, "/dev/shm/") ||
-	    (mapping->shared && (has_prefix(path, "/dev/zero") || has_prefix(path, "/anon_hugepage") ||
-				 has_prefix(path, "[anon_shmem") || !*path)))
+	if (has_prefix(path, "/memfd:") || has_prefix(path, "/SYSV") ||
+	    has_prefix(path, "/dev/shm/") ||
+	    (mapping->shared &&
+	     (has_prefix(path, "/dev/zero") || has_prefix(path, "/anon_hugepage") ||
+	      has_prefix(path, "[anon_shmem") || !*path)))
 		return MEMORY_SHARED;
 	if (mapping_is_private_anonymous(mapping) || !*path || *path == '[')
 		return holds_stack_pointer(target, mapping) ? MEMORY_STACK : MEMORY_ANONYMOUS;
@@ -122,45 +129,48 @@ static void add(struct snapshot_memory *memory, uint64_t mapped, uint64_t rss)
 		memory->rss += rss;
 }
 
-static void add_mapping(const struct target *target, const struct mapping *mapping, const range_array *ranges, size_t *range,
-			struct snapshot *snapshot)
+static void add_mapping(const struct target *target, const struct mapping *mapping,
+			const range_array *ranges, size_t *range, struct snapshot *snapshot)
 {
-	uint64_t size = mapping->end - mapping->start, ours = 0, captured = 0;
+	uint64_t size = mapping->end - mapping->start, rss = mapping->rss, ours = 0, touched = 0;
 
 	// Mappings ascend, so ranges that end before this one are done with.
 	while (*range < ranges->n && ranges->v[*range].end <= mapping->start)
 		(*range)++;
 	for (size_t i = *range; i < ranges->n && ranges->v[i].start < mapping->end; i++) {
-		vaddr from = ranges->v[i].start > mapping->start ? ranges->v[i].start : mapping->start;
+		vaddr from = ranges->v[i].start > mapping->start ? ranges->v[i].start
+								 : mapping->start;
 		vaddr to = ranges->v[i].end < mapping->end ? ranges->v[i].end : mapping->end;
 
 		ours += to - from;
-		captured += captured_bytes(&target->image, from, to);
+		touched += touched_bytes(&target->image, from, to);
 	}
-	// What nobody may touch is merely reserved.
-	if (!mapping->prot)
+	// What nobody may touch is merely reserved. Pages of it can be in memory, since debuggers read them: they are zero.
+	if (!mapping->prot) {
 		size = 0;
+		rss = rss == UINT64_MAX ? rss : 0;
+	}
 
 	enum memory_kind kind = mapping_kind(target, mapping);
 
 	if (ours == 0) {
-		add(&snapshot->memory[kind], size, mapping->rss);
+		add(&snapshot->memory[kind], size, rss);
 		return;
 	}
-	if (ours >= size || mapping->rss == UINT64_MAX) {
-		add(&snapshot->memory[MEMORY_HEAP], ours, mapping->rss);
+	if (ours >= size || rss == UINT64_MAX) {
+		add(&snapshot->memory[MEMORY_HEAP], ours, rss);
 		if (ours < size)
-			add(&snapshot->memory[kind], size - ours, mapping->rss);
+			add(&snapshot->memory[kind], size - ours, rss);
 		return;
 	}
 
-	uint64_t all = captured_bytes(&target->image, mapping->start, mapping->end);
-	uint64_t rss = all ? (uint64_t)((double)mapping->rss * ((double)captured / (double)all)) : 0;
+	uint64_t all = touched_bytes(&target->image, mapping->start, mapping->end);
+	uint64_t heap_rss = all ? (uint64_t)((double)rss * ((double)touched / (double)all)) : 0;
 
-	if (rss > mapping->rss)
-		rss = mapping->rss;
-	add(&snapshot->memory[MEMORY_HEAP], ours, rss);
-	add(&snapshot->memory[kind], size - ours, mapping->rss - rss);
+	if (heap_rss > rss)
+		heap_rss = rss;
+	add(&snapshot->memory[MEMORY_HEAP], ours, heap_rss);
+	add(&snapshot->memory[kind], size - ours, rss - heap_rss);
 }
 
 struct resident {
@@ -172,7 +182,7 @@ static void add_resident(vaddr start, vaddr end, void *context)
 {
 	struct resident *resident = context;
 
-	resident->bytes += captured_bytes(resident->image, start, end);
+	resident->bytes += touched_bytes(resident->image, start, end);
 }
 
 void memory_account(const struct target *target, struct snapshot *snapshot)

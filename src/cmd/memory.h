@@ -3,7 +3,7 @@
  * What the target's mappings are for: the account of the whole process, beside malloc's own.
  *
  * A mapping may serve several: the kernel merges neighbours, so a chunk that is a mapping of its own can share one with a thread's
- * stack. Address space is divided exactly; resident bytes are known for a mapping as a whole and divided as its captured bytes are.
+ * stack. Address space is divided exactly; resident bytes are known for a mapping as a whole and divided as its touched bytes are.
  */
 #ifndef HEAPSNAP_CMD_MEMORY_H
 #define HEAPSNAP_CMD_MEMORY_H

@@ -36,11 +36,14 @@ static struct error *choose_operand(const char *operand, struct target_choice *r
 	}
 	if (stat(operand, &status)) {
 		if (errno == ENOENT && command_find(operand))
-			return error_create(ERROR_USAGE, "the command comes first: heapsnap %s TARGET [OPTION...]", operand);
+			return error_create(
+				ERROR_USAGE,
+				"the command comes first: heapsnap %s TARGET [OPTION...]", operand);
 		return error_os(errno, "cannot open %s", operand);
 	}
 	if (S_ISDIR(status.st_mode))
-		return error_create(ERROR_FORMAT, "%s is a directory, neither a core nor a process id", operand);
+		return error_create(ERROR_FORMAT,
+				    "%s is a directory, neither a core nor a process id", operand);
 	if (access(operand, R_OK))
 		return error_os(errno, "cannot open %s", operand);
 	if (!core_recognise(operand))
@@ -51,7 +54,8 @@ static struct error *choose_operand(const char *operand, struct target_choice *r
 
 struct error *target_choose(const struct options *options, struct target_choice *ret)
 {
-	struct target_choice choice = { options->pid, options->core, options->operands, options->n_operands };
+	struct target_choice choice = { options->pid, options->core, options->operands,
+					options->n_operands };
 
 	if (choice.pid && choice.core)
 		return error_create(ERROR_USAGE, "-p and --core are two targets; one at a time");
@@ -80,7 +84,8 @@ struct error *target_choose_only(const struct options *options, struct target_ch
 	if (error)
 		return error;
 	if (choice.n_operands)
-		return error_create(ERROR_USAGE, "one target at a time: what is \"%s\"?", choice.operands[0]);
+		return error_create(ERROR_USAGE, "one target at a time: what is \"%s\"?",
+				    choice.operands[0]);
 	*ret = choice;
 	return NULL;
 }
@@ -88,7 +93,8 @@ struct error *target_choose_only(const struct options *options, struct target_ch
 /* A word as a shell takes it; owned by the caller. */
 static char *shell_word(const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
 
 	if (*word && strspn(word, plain) == strlen(word))
 		return xstrdup(word);
@@ -135,7 +141,8 @@ char *target_retype(const struct options *options, const struct target_choice *c
 	return append_option(line, "--debuginfo-path", options->debug_path);
 }
 
-struct error *target_open(const struct options *options, const struct target_choice *choice, struct target **ret)
+struct error *target_open(const struct options *options, const struct target_choice *choice,
+			  struct target **ret)
 {
 	if (choice->pid)
 		return live_open(choice->pid, ret);
@@ -171,7 +178,8 @@ static uint64_t since(clockid_t clock, const struct timespec *start)
 	struct timespec now;
 
 	clock_gettime(clock, &now);
-	return (uint64_t)((now.tv_sec - start->tv_sec) * 1000000000 + (now.tv_nsec - start->tv_nsec));
+	return (uint64_t)((now.tv_sec - start->tv_sec) * 1000000000 +
+			  (now.tv_nsec - start->tv_nsec));
 }
 
 /* Ends a phase and starts the next. */
@@ -194,9 +202,11 @@ struct found {
 	struct glibc *glibc;
 };
 
-static void found_init(struct found *found, const struct target *target, const struct options *options)
+static void found_init(struct found *found, const struct target *target,
+		       const struct options *options)
 {
-	struct debug_options debug = { .debug_path = options->debug_path, .sysroot = options->sysroot };
+	struct debug_options debug = { .debug_path = options->debug_path,
+				       .sysroot = options->sysroot };
 
 	modules_init(&found->modules, target, &debug);
 	allocator_recognise(&found->modules, &found->allocator);
@@ -222,8 +232,8 @@ static uint64_t modules_fingerprint(const struct target *target)
 		if (mapping->file < 0)
 			continue;
 
-		const uint64_t words[] = { mapping->start, mapping->end, mapping->offset, (uint64_t)mapping->file,
-					   mapping->prot };
+		const uint64_t words[] = { mapping->start, mapping->end, mapping->offset,
+					   (uint64_t)mapping->file, mapping->prot };
 
 		for (size_t j = 0; j < sizeof(words) / sizeof(words[0]); j++)
 			hash = (hash ^ words[j]) * UINT64_C(0x100000001b3) + (hash >> 29);
@@ -232,7 +242,8 @@ static uint64_t modules_fingerprint(const struct target *target)
 }
 
 /* What was found before the stop, brought up to what is mapped now. */
-static void found_refresh(struct found *found, const struct target *target, const struct options *options)
+static void found_refresh(struct found *found, const struct target *target,
+			  const struct options *options)
 {
 	struct found fresh;
 
@@ -264,11 +275,13 @@ static char *copy_or_null(const char *string)
 	return string ? xstrdup(string) : NULL;
 }
 
-static void fill_modules(struct snapshot *snapshot, const struct target *target, const struct modules *modules)
+static void fill_modules(struct snapshot *snapshot, const struct target *target,
+			 const struct modules *modules)
 {
 	for (size_t i = 0; i < modules->v.n; i++) {
 		const struct module *module = &modules->v.v[i];
-		const struct target_file *file = module->file >= 0 ? &target->files.v[module->file] : NULL;
+		const struct target_file *file = module->file >= 0 ? &target->files.v[module->file]
+								   : NULL;
 		struct build_id build_id;
 		struct snapshot_module *copy = array_push(&snapshot->modules);
 
@@ -276,14 +289,16 @@ static void fill_modules(struct snapshot *snapshot, const struct target *target,
 			.path = copy_or_null(module->path),
 			.start = module->start,
 			.end = module->end,
-			.build_id = module_build_id(modules, module, &build_id) ? build_id_hex(&build_id) : NULL,
+			.build_id = module_build_id(modules, module, &build_id)
+					    ? build_id_hex(&build_id)
+					    : NULL,
 			.why_absent = file ? copy_or_null(file->why_absent) : NULL,
 			.replaced = file && file->replaced,
 		};
 		if (module->debug_elf)
-			copy->debug = xstrdup(module->debug_elf == module->elf ? "inside" :
-					      module->debug_path		? module->debug_path :
-										  "found");
+			copy->debug = xstrdup(module->debug_elf == module->elf ? "inside"
+					      : module->debug_path	       ? module->debug_path
+									       : "found");
 	}
 }
 
@@ -298,7 +313,8 @@ static const char *machine_word(enum machine machine)
 	return "unknown";
 }
 
-static void fill_target(struct snapshot *snapshot, const struct target *target, const struct target_choice *choice)
+static void fill_target(struct snapshot *snapshot, const struct target *target,
+			const struct target_choice *choice)
 {
 	const struct capture *capture = &target->capture;
 
@@ -325,7 +341,8 @@ static void fill_target(struct snapshot *snapshot, const struct target *target, 
 		array_append(&snapshot->notices, xstrdup(target->notices.v[i]));
 }
 
-static void fill_threads(struct snapshot *snapshot, const struct target *target, const bool *in_malloc)
+static void fill_threads(struct snapshot *snapshot, const struct target *target,
+			 const bool *in_malloc)
 {
 	for (size_t i = 0; i < target->threads.n; i++) {
 		const struct thread *thread = &target->threads.v[i];
@@ -342,7 +359,8 @@ static void fill_threads(struct snapshot *snapshot, const struct target *target,
 	}
 }
 
-struct error *open_snapshot(const struct options *options, const struct target_choice *choice, struct snapshot *ret)
+struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
+			    struct snapshot *ret)
 {
 	_cleanup_target_ struct target *target = NULL;
 	struct phase phase = phase_start(options);
@@ -356,7 +374,8 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	phase_next(&phase, "find");
 
 	if (target->kind == TARGET_LIVE) {
-		struct live_options live = { .spool_dir = options->spool_dir, .copy_threads = options->jobs };
+		struct live_options live = { .spool_dir = options->spool_dir,
+					     .copy_threads = options->jobs };
 		uint64_t before = modules_fingerprint(target);
 
 		error = live_capture(target, &live, glibc_quiesce, found.glibc);

@@ -30,16 +30,19 @@ struct target_choice {
 struct error *target_choose(const struct options *options, struct target_choice *ret) _must_check_;
 
 /** As target_choose(), and an error when operands are left over. */
-struct error *target_choose_only(const struct options *options, struct target_choice *ret) _must_check_;
+struct error *target_choose_only(const struct options *options,
+				 struct target_choice *ret) _must_check_;
 
 /** The target as the user would type it again: «-p 4711», «--core 'a file'» with -e and --sysroot where they were given. Owner: the caller. */
 char *target_retype(const struct options *options, const struct target_choice *choice);
 
 /** Opens a target; a process runs on. Owner of it: the caller. */
-struct error *target_open(const struct options *options, const struct target_choice *choice, struct target **ret) _must_check_;
+struct error *target_open(const struct options *options, const struct target_choice *choice,
+			  struct target **ret) _must_check_;
 
 /** The whole way: stops a process for the copy, walks its heap, fills a snapshot. Owner: the caller, snapshot_deinit(). */
-struct error *open_snapshot(const struct options *options, const struct target_choice *choice, struct snapshot *ret) _must_check_;
+struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
+			    struct snapshot *ret) _must_check_;
 
 /** A build ID in lower-case hexadecimal, NULL when it is empty. Owner: the caller. */
 char *build_id_hex(const struct build_id *id);

@@ -19,29 +19,39 @@
 const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_PID, 'p', "pid", "PID", "read the running process PID" },
 	{ OPTION_CORE, 0, "core", "FILE", "read the core FILE (plain or zstd-compressed)" },
-	{ OPTION_EXE, 'e', "exe", "FILE", "the executable that dumped the core, where it is not found" },
+	{ OPTION_EXE, 'e', "exe", "FILE",
+	  "the executable that dumped the core, where it is not found" },
 	{ OPTION_SYSROOT, 0, "sysroot", "DIR", "look for the target's files below DIR first" },
 	{ OPTION_DEBUGINFO_PATH, 0, "debuginfo-path", "DIR[:DIR]...",
 	  "look for debug information in these directories, not in /usr/lib/debug" },
 	{ OPTION_NO_STEP, 0, "no-step", NULL,
-	  "never let a stopped thread run on to get it out of malloc;\nthe result may not be exact then" },
+	  "never let a stopped thread run on to get it out of malloc;\nthe result may not be exact "
+	  "then" },
 	{ OPTION_SPOOL, 0, "spool", "DIR",
-	  "where a copy that memory is too small for is put (an unlinked file);\n$TMPDIR or /tmp by default" },
+	  "where a copy that memory is too small for is put (an unlinked file);\n$TMPDIR or /tmp "
+	  "by default" },
 	{ OPTION_JOBS, 'j', "jobs", "N", "threads to copy with; by default as many as help" },
 	{ OPTION_SIZES, 0, "sizes", "exact|class",
-	  "exact: one row for each size; class: ranges of sizes alone;\nby default sizes that hold much, and ranges for the rest" },
+	  "exact: one row for each size; class: ranges of sizes alone;\nby default sizes that hold "
+	  "much, and ranges for the rest" },
 	{ OPTION_SORT, 's', "sort", "ORDER", "order of the rows, see above" },
 	{ OPTION_LIMIT, 'n', "limit", "N", "at most N rows; 0 for all" },
-	{ OPTION_MIN_SIZE, 0, "min-size", "SIZE", "only chunks of at least SIZE usable bytes (4096, 64k, 1.5M)" },
+	{ OPTION_MIN_SIZE, 0, "min-size", "SIZE",
+	  "only chunks of at least SIZE usable bytes (4096, 64k, 1.5M)" },
 	{ OPTION_MAX_SIZE, 0, "max-size", "SIZE", "only chunks of at most SIZE usable bytes" },
 	{ OPTION_ALL, 'a', "all", NULL, "chunks in every state, not just those in use" },
 	{ OPTION_STATE, 0, "state", "STATE[,STATE]...",
-	  "only chunks in these states: in-use, internal, tcache, fast, unsorted,\nsmall, large, free, top" },
-	{ OPTION_KIND, 0, "kind", "KIND[,KIND]...", "only chunks of these kinds: heap, mmapped, pymalloc" },
-	{ OPTION_ARENA, 0, "arena", "ARENA", "only chunks of one arena: its index, its address, or main" },
-	{ OPTION_FORMAT, 0, "format", "text|json|csv", "how to print; csv has the main table alone" },
+	  "only chunks in these states: in-use, internal, tcache, fast, unsorted,\nsmall, large, "
+	  "free, top" },
+	{ OPTION_KIND, 0, "kind", "KIND[,KIND]...",
+	  "only chunks of these kinds: heap, mmapped, pymalloc" },
+	{ OPTION_ARENA, 0, "arena", "ARENA",
+	  "only chunks of one arena: its index, its address, or main" },
+	{ OPTION_FORMAT, 0, "format", "text|json|csv",
+	  "how to print; csv has the main table alone" },
 	{ OPTION_BYTES, 0, "bytes", NULL, "plain numbers of bytes, no KiB and MiB" },
-	{ OPTION_COLOR, 0, "color", "auto|always|never", "colours; auto: on terminals, unless NO_COLOR is set" },
+	{ OPTION_COLOR, 0, "color", "auto|always|never",
+	  "colours; auto: on terminals, unless NO_COLOR is set" },
 	{ OPTION_QUIET, 'q', "quiet", NULL, "no hints and no notes on stderr" },
 	{ OPTION_VERBOSE, 'v', "verbose", NULL, "say more, and how long each phase took" },
 	{ OPTION_HELP, 'h', "help", NULL, "this help" },
@@ -59,7 +69,8 @@ bool options_has(const struct options *options, enum option_id id)
 
 /* ---- values ---- */
 
-static struct error *bad_value(const struct option_entry *entry, const char *value, const char *wanted)
+static struct error *bad_value(const struct option_entry *entry, const char *value,
+			       const char *wanted)
 {
 	return error_create(ERROR_USAGE, "--%s takes %s, not \"%s\"", entry->name, wanted, value);
 }
@@ -86,8 +97,8 @@ static char *words_join(const char *const *words)
 	return joined;
 }
 
-static struct error *parse_word(const struct option_entry *entry, const char *value, const char *const *words,
-				unsigned *ret)
+static struct error *parse_word(const struct option_entry *entry, const char *value,
+				const char *const *words, unsigned *ret)
 {
 	int index = word_index(words, value, strlen(value));
 
@@ -101,7 +112,8 @@ static struct error *parse_word(const struct option_entry *entry, const char *va
 }
 
 /* «tcache,fast» as bits. */
-static struct error *parse_set(const struct option_entry *entry, const char *value, const char *const *words, unsigned *ret)
+static struct error *parse_set(const struct option_entry *entry, const char *value,
+			       const char *const *words, unsigned *ret)
 {
 	unsigned set = 0;
 
@@ -131,8 +143,8 @@ static struct error *parse_size(const struct option_entry *entry, const char *va
 	return NULL;
 }
 
-static struct error *parse_number(const struct option_entry *entry, const char *value, uint64_t min, uint64_t max,
-				  const char *wanted, uint64_t *ret)
+static struct error *parse_number(const struct option_entry *entry, const char *value, uint64_t min,
+				  uint64_t max, const char *wanted, uint64_t *ret)
 {
 	uint64_t number;
 
@@ -142,7 +154,8 @@ static struct error *parse_number(const struct option_entry *entry, const char *
 	return NULL;
 }
 
-static struct error *parse_states(const struct option_entry *entry, const char *value, unsigned *ret)
+static struct error *parse_states(const struct option_entry *entry, const char *value,
+				  unsigned *ret)
 {
 	const char *words[CHUNK_STATES + 1] = { NULL };
 
@@ -160,7 +173,8 @@ static struct error *parse_kinds(const struct option_entry *entry, const char *v
 	return parse_set(entry, value, words, ret);
 }
 
-static struct error *option_set(struct options *options, const struct option_entry *entry, const char *value)
+static struct error *option_set(struct options *options, const struct option_entry *entry,
+				const char *value)
 {
 	static const char *const formats[] = { "text", "json", "csv", NULL };
 	static const char *const colors[] = { "auto", "always", "never", NULL };
@@ -223,7 +237,8 @@ static struct error *option_set(struct options *options, const struct option_ent
 		break;
 	case OPTION_ARENA:
 		if (strcmp(value, "main"))
-			error = parse_number(entry, value, 0, UINT64_MAX, "an index, an address or main", &number);
+			error = parse_number(entry, value, 0, UINT64_MAX,
+					     "an index, an address or main", &number);
 		options->arena = value;
 		break;
 	case OPTION_FORMAT:
@@ -263,7 +278,8 @@ static const char *option_name(size_t index)
 static const struct option_entry *entry_named(const char *name, size_t length)
 {
 	for (size_t i = 0; i < OPTION_IDS; i++)
-		if (strlen(option_entries[i].name) == length && !memcmp(option_entries[i].name, name, length))
+		if (strlen(option_entries[i].name) == length &&
+		    !memcmp(option_entries[i].name, name, length))
 			return &option_entries[i];
 	return NULL;
 }
@@ -277,12 +293,13 @@ static const struct option_entry *entry_lettered(char letter)
 }
 
 /* Why an argument was no option of this command. */
-static struct error *not_taken(const struct command *command, const struct option_entry *entry, const char *shown)
+static struct error *not_taken(const struct command *command, const struct option_entry *entry,
+			       const char *shown)
 {
 	for (size_t i = 0; entry && commands[i]; i++)
 		if (commands[i]->options & OPTION_BIT(entry->id))
-			return error_create(ERROR_USAGE, "%s does not take %s (heapsnap %s does)", command->name, shown,
-					    commands[i]->name);
+			return error_create(ERROR_USAGE, "%s does not take %s (heapsnap %s does)",
+					    command->name, shown, commands[i]->name);
 	return error_create(ERROR_USAGE, "there is no option %s", shown);
 }
 
@@ -303,10 +320,12 @@ static struct error *unknown_long(const struct command *command, const char *arg
 	size_t n_fitting = 0;
 
 	for (size_t i = 0; i < OPTION_IDS && length; i++) {
-		if (!(command->options & OPTION_BIT(i)) || strncmp(option_entries[i].name, name, length))
+		if (!(command->options & OPTION_BIT(i)) ||
+		    strncmp(option_entries[i].name, name, length))
 			continue;
 
-		char *longer = xasprintf("%s%s--%s", fitting ? fitting : "", fitting ? " or " : "", option_entries[i].name);
+		char *longer = xasprintf("%s%s--%s", fitting ? fitting : "", fitting ? " or " : "",
+					 option_entries[i].name);
 
 		free(fitting);
 		fitting = longer;
@@ -318,7 +337,8 @@ static struct error *unknown_long(const struct command *command, const char *arg
 	const char *close = name_suggest(name, option_name);
 
 	if (close)
-		return error_create(ERROR_USAGE, "there is no option %s; did you mean --%s?", shown, close);
+		return error_create(ERROR_USAGE, "there is no option %s; did you mean --%s?", shown,
+				    close);
 	return error_create(ERROR_USAGE, "there is no option %s", shown);
 }
 
@@ -331,9 +351,11 @@ static struct error *parse_failed(const struct command *command, int result, con
 		if (optopt >= 256)
 			entry = &option_entries[optopt - 256];
 		if (entry && optopt < 256)
-			return error_create(ERROR_USAGE, "-%c needs %s", entry->letter, entry->argument);
+			return error_create(ERROR_USAGE, "-%c needs %s", entry->letter,
+					    entry->argument);
 		if (entry)
-			return error_create(ERROR_USAGE, "--%s needs %s", entry->name, entry->argument);
+			return error_create(ERROR_USAGE, "--%s needs %s", entry->name,
+					    entry->argument);
 	}
 	if (argument && !strncmp(argument, "--", 2))
 		return unknown_long(command, argument);
@@ -343,7 +365,8 @@ static struct error *parse_failed(const struct command *command, int result, con
 	return not_taken(command, entry_lettered((char)optopt), shown);
 }
 
-struct error *options_parse(const struct command *command, int argc, char **argv, struct options *ret)
+struct error *options_parse(const struct command *command, int argc, char **argv,
+			    struct options *ret)
 {
 	struct option longs[OPTION_IDS + 1] = { 0 };
 	char letters[OPTION_IDS * 2 + 2] = ":";
@@ -356,8 +379,10 @@ struct error *options_parse(const struct command *command, int argc, char **argv
 		assert(entry->id == i);
 		if (!(command->options & OPTION_BIT(i)))
 			continue;
-		longs[n_longs++] = (struct option){ entry->name, entry->argument ? required_argument : no_argument, NULL,
-						    256 + (int)i };
+		longs[n_longs++] = (struct option){ entry->name,
+						    entry->argument ? required_argument
+								    : no_argument,
+						    NULL, 256 + (int)i };
 		if (entry->letter) {
 			letters[n_letters++] = entry->letter;
 			if (entry->argument)
@@ -377,13 +402,14 @@ struct error *options_parse(const struct command *command, int argc, char **argv
 		if (result == '?' || result == ':') {
 			// getopt has moved operands behind; the argument it stumbled over is the one before optind, or
 			// (within a cluster of letters) the one it stands at.
-			const char *argument = optind > at && optind <= argc ? argv[optind - 1] : NULL;
+			const char *argument = optind > at && optind <= argc ? argv[optind - 1]
+									     : NULL;
 
 			return parse_failed(command, result, argument);
 		}
 
-		const struct option_entry *entry = result >= 256 ? &option_entries[result - 256] :
-								   entry_lettered((char)result);
+		const struct option_entry *entry = result >= 256 ? &option_entries[result - 256]
+								 : entry_lettered((char)result);
 		struct error *error = option_set(ret, entry, optarg);
 
 		if (error)
@@ -408,8 +434,10 @@ void options_print(uint64_t mask)
 		if (!(mask & OPTION_BIT(i)))
 			continue;
 
-		_cleanup_free_ char *letter = entry->letter ? xasprintf("-%c, ", entry->letter) : xstrdup("    ");
-		_cleanup_free_ char *left = xasprintf("  %s--%s%s%s", letter, entry->name, entry->argument ? " " : "",
+		_cleanup_free_ char *letter = entry->letter ? xasprintf("-%c, ", entry->letter)
+							    : xstrdup("    ");
+		_cleanup_free_ char *left = xasprintf("  %s--%s%s%s", letter, entry->name,
+						      entry->argument ? " " : "",
 						      entry->argument ? entry->argument : "");
 		bool fits = strlen(left) + 2 <= COLUMN;
 
@@ -419,8 +447,9 @@ void options_print(uint64_t mask)
 		for (const char *line = entry->help; *line;) {
 			size_t length = strcspn(line, "\n");
 
-			printf("%*s%.*s\n", fits && line == entry->help ? (int)(COLUMN - strlen(left)) : COLUMN, "",
-			       (int)length, line);
+			printf("%*s%.*s\n",
+			       fits && line == entry->help ? (int)(COLUMN - strlen(left)) : COLUMN,
+			       "", (int)length, line);
 			line += length + (line[length] == '\n');
 		}
 	}
@@ -445,7 +474,8 @@ struct writer_options options_writer(const struct options *options)
 		writer.width = size.ws_col;
 	switch (options->color) {
 	case COLOR_AUTO:
-		writer.has_color = writer.is_terminal && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
+		writer.has_color = writer.is_terminal && !(no_color && *no_color) &&
+				   !(term && !strcmp(term, "dumb"));
 		break;
 	case COLOR_ALWAYS:
 		writer.has_color = true;

@@ -46,14 +46,15 @@ enum option_id {
 #define OPTION_BIT(id) (UINT64_C(1) << (id))
 
 /* What every command that reads a target takes: where it is, and how to read it. */
-#define OPTIONS_TARGET                                                                                                     \
-	(OPTION_BIT(OPTION_PID) | OPTION_BIT(OPTION_CORE) | OPTION_BIT(OPTION_EXE) | OPTION_BIT(OPTION_SYSROOT) |          \
-	 OPTION_BIT(OPTION_DEBUGINFO_PATH) | OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_SPOOL) | OPTION_BIT(OPTION_JOBS))
+#define OPTIONS_TARGET                                                                             \
+	(OPTION_BIT(OPTION_PID) | OPTION_BIT(OPTION_CORE) | OPTION_BIT(OPTION_EXE) |               \
+	 OPTION_BIT(OPTION_SYSROOT) | OPTION_BIT(OPTION_DEBUGINFO_PATH) |                          \
+	 OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_SPOOL) | OPTION_BIT(OPTION_JOBS))
 
 /* What every command that prints takes. */
-#define OPTIONS_OUTPUT                                                                                                     \
-	(OPTION_BIT(OPTION_FORMAT) | OPTION_BIT(OPTION_BYTES) | OPTION_BIT(OPTION_COLOR) | OPTION_BIT(OPTION_QUIET) |      \
-	 OPTION_BIT(OPTION_VERBOSE) | OPTION_BIT(OPTION_HELP))
+#define OPTIONS_OUTPUT                                                                             \
+	(OPTION_BIT(OPTION_FORMAT) | OPTION_BIT(OPTION_BYTES) | OPTION_BIT(OPTION_COLOR) |         \
+	 OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_VERBOSE) | OPTION_BIT(OPTION_HELP))
 
 struct option_entry {
 	enum option_id id;
@@ -121,7 +122,8 @@ struct options {
 
 /** Parses the arguments of a command (argv[0] is not looked at) into options, which hold defaults. Errors: ERROR_USAGE. The operands
     move to the end of argv. */
-struct error *options_parse(const struct command *command, int argc, char **argv, struct options *ret) _must_check_;
+struct error *options_parse(const struct command *command, int argc, char **argv,
+			    struct options *ret) _must_check_;
 
 /** Sets the defaults. */
 void options_init(struct options *options, const struct command *command);

@@ -47,7 +47,8 @@ static char *dpkg_owner(const char *root, const char *path)
 		return NULL;
 
 	// Since /lib is a link to /usr/lib, a path has two spellings, and the database either of them.
-	_cleanup_free_ char *other = !strncmp(path, "/usr/", 5) ? xstrdup(path + 4) : xasprintf("/usr%s", path);
+	_cleanup_free_ char *other = !strncmp(path, "/usr/", 5) ? xstrdup(path + 4)
+								: xasprintf("/usr%s", path);
 
 	while ((entry = readdir(dir))) {
 		if (!has_suffix(entry->d_name, ".list"))
@@ -56,9 +57,10 @@ static char *dpkg_owner(const char *root, const char *path)
 		_cleanup_free_ char *list = xasprintf("%s/%s", directory, entry->d_name);
 
 		if (file_has_line(list, path, other))
-			return xstrndup(entry->d_name, strcspn(entry->d_name, ":") < strlen(entry->d_name) ?
-							       strcspn(entry->d_name, ":") :
-							       strlen(entry->d_name) - strlen(".list"));
+			return xstrndup(entry->d_name,
+					strcspn(entry->d_name, ":") < strlen(entry->d_name)
+						? strcspn(entry->d_name, ":")
+						: strlen(entry->d_name) - strlen(".list"));
 	}
 	return NULL;
 }
@@ -110,10 +112,13 @@ char *package_remedy(const char *root, const char *path, const char *build_id, c
 		// Debian and its kin: libc6 has its own, the rest comes from the archive of debug symbols.
 		if (!strcmp(package, "libc6"))
 			return xstrdup("apt-get install libc6-dbg");
-		return xasprintf("apt-get install %s-dbgsym (from the archive of debug symbols), or %s-dbg", name, name);
+		return xasprintf(
+			"apt-get install %s-dbgsym (from the archive of debug symbols), or %s-dbg",
+			name, name);
 	}
 	if (build_id && servers)
-		return xasprintf("install -D \"$(debuginfod-find debuginfo %s)\" debug/.build-id/%.2s/%s.debug, then --debuginfo-path debug",
+		return xasprintf("install -D \"$(debuginfod-find debuginfo %s)\" "
+				 "debug/.build-id/%.2s/%s.debug, then --debuginfo-path debug",
 				 build_id, build_id, build_id + 2);
 	if (path && is_like(root, "fedora")) {
 		_cleanup_free_ char *name = escape(path);
@@ -126,7 +131,8 @@ char *package_remedy(const char *root, const char *path, const char *build_id, c
 		return xasprintf("zypper install \"$(rpm -qf %s)-debuginfo\"", name);
 	}
 	if (build_id)
-		return xasprintf("build with -g; or put its debug file at DIR/.build-id/%.2s/%s.debug and give --debuginfo-path DIR", build_id,
-				 build_id + 2);
+		return xasprintf("build with -g; or put its debug file at "
+				 "DIR/.build-id/%.2s/%s.debug and give --debuginfo-path DIR",
+				 build_id, build_id + 2);
 	return xstrdup("build it with -g and with a build ID (-Wl,--build-id)");
 }

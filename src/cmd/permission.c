@@ -39,7 +39,8 @@ static char *user_name(uid_t uid)
 {
 	const struct passwd *user = getpwuid(uid);
 
-	return user ? xasprintf("%s (%u)", user->pw_name, (unsigned)uid) : xasprintf("user %u", (unsigned)uid);
+	return user ? xasprintf("%s (%u)", user->pw_name, (unsigned)uid)
+		    : xasprintf("user %u", (unsigned)uid);
 }
 
 /* The number behind «Name:» in /proc/PID/status, the index-th on its line; -1 when it is not there. */
@@ -117,12 +118,14 @@ static bool is_in_kubernetes(void)
 
 static bool is_in_container(void)
 {
-	return is_in_kubernetes() || getenv("container") || is_file("/.dockerenv") || is_file("/run/.containerenv");
+	return is_in_kubernetes() || getenv("container") || is_file("/.dockerenv") ||
+	       is_file("/run/.containerenv");
 }
 
 static bool is_other_namespace(const struct access *access, const char *name)
 {
-	_cleanup_free_ char *its = proc_link(access->its, name), *ours = proc_link(access->ours, name);
+	_cleanup_free_ char *its = proc_link(access->its, name),
+			    *ours = proc_link(access->ours, name);
 
 	// Unreadable means no right at all, which is told elsewhere.
 	return its && ours && strcmp(its, ours) != 0;
@@ -132,13 +135,16 @@ static bool is_other_namespace(const struct access *access, const char *name)
 static void container_remedy(struct diagnoses *diagnoses)
 {
 	if (is_in_kubernetes())
-		diagnosis_remedy(diagnoses,
-				 "kubectl debug -it POD --image=IMAGE --target=CONTAINER --profile=general "
-				 "(an ephemeral container that shares its processes), or add SYS_PTRACE to "
-				 "securityContext.capabilities.add");
+		diagnosis_remedy(
+			diagnoses,
+			"kubectl debug -it POD --image=IMAGE --target=CONTAINER --profile=general "
+			"(an ephemeral container that shares its processes), or add SYS_PTRACE to "
+			"securityContext.capabilities.add");
 	else
-		diagnosis_remedy(diagnoses, "start this container with --cap-add SYS_PTRACE (docker, podman); or run heapsnap on the "
-					    "host, or in a container of its own: docker run --pid=container:NAME --cap-add SYS_PTRACE");
+		diagnosis_remedy(diagnoses, "start this container with --cap-add SYS_PTRACE "
+					    "(docker, podman); or run heapsnap on the "
+					    "host, or in a container of its own: docker run "
+					    "--pid=container:NAME --cap-add SYS_PTRACE");
 }
 
 static void diagnose_refusal(const struct access *access, int errnum, struct diagnoses *diagnoses)
@@ -160,34 +166,46 @@ static void diagnose_refusal(const struct access *access, int errnum, struct dia
 		if (label)
 			label[strcspn(label, "\n")] = '\0';
 
-		_cleanup_free_ char *escaped = label && *label ? text_escape(label, strlen(label)) : xstrdup("none");
+		_cleanup_free_ char *escaped = label && *label ? text_escape(label, strlen(label))
+							       : xstrdup("none");
 
 		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
-			      "refused in spite of CAP_SYS_PTRACE (%s): it belongs to a user namespace above ours, or a security module "
+			      "refused in spite of CAP_SYS_PTRACE (%s): it belongs to a user "
+			      "namespace above ours, or a security module "
 			      "forbids it (its label: %s)",
 			      strerror(errnum), escaped);
-		diagnosis_remedy(diagnoses, "run heapsnap on the host, outside of containers, as root");
+		diagnosis_remedy(diagnoses,
+				 "run heapsnap on the host, outside of containers, as root");
 	} else if (is_same_user(access) && !is_dumpable(access)) {
 		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
-			      "the process belongs to us but is not dumpable (it changed its user, has file capabilities, or asked for it)");
+			      "the process belongs to us but is not dumpable (it changed its user, "
+			      "has file capabilities, or asked for it)");
 		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d", (int)access->pid);
 	} else if (is_same_user(access) && scope > 0) {
-		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission", "kernel.yama.ptrace_scope is %d: %s", scope,
-			      scope == 1 ? "only a parent, or root, may attach" : "only root may attach");
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
+			      "kernel.yama.ptrace_scope is %d: %s", scope,
+			      scope == 1 ? "only a parent, or root, may attach"
+					 : "only root may attach");
 		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d%s", (int)access->pid,
-				 scope == 1 ? "; or sudo sysctl kernel.yama.ptrace_scope=0 (until the next boot)" : "");
+				 scope == 1 ? "; or sudo sysctl kernel.yama.ptrace_scope=0 (until "
+					      "the next boot)"
+					    : "");
 	} else if (root || (is_same_user(access) && is_in_container())) {
-		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission", "%s here lacks CAP_SYS_PTRACE%s", we,
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
+			      "%s here lacks CAP_SYS_PTRACE%s", we,
 			      is_in_container() ? ", as containers do" : "");
 		container_remedy(diagnoses);
 	} else if (is_same_user(access)) {
 		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
-			      "refused though the process belongs to us: it has more capabilities, or another user namespace");
+			      "refused though the process belongs to us: it has more capabilities, "
+			      "or another user namespace");
 		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d", (int)access->pid);
 	} else {
-		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission", "the process belongs to %s, heapsnap runs as %s", owner, we);
-		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d; or sudo -u '#%u' heapsnap -p %d", (int)access->pid,
-				 (unsigned)access->target.uids[1], (int)access->pid);
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
+			      "the process belongs to %s, heapsnap runs as %s", owner, we);
+		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d; or sudo -u '#%u' heapsnap -p %d",
+				 (int)access->pid, (unsigned)access->target.uids[1],
+				 (int)access->pid);
 	}
 	diagnosis_status(diagnoses, STATUS_UNREADABLE);
 }
@@ -195,21 +213,25 @@ static void diagnose_refusal(const struct access *access, int errnum, struct dia
 static void diagnose_right(const struct access *access, struct diagnoses *diagnoses)
 {
 	int scope = yama_scope();
-	const char *why = has_ptrace_capability(access) ? "CAP_SYS_PTRACE" :
-			  scope == 1			 ? "same user; it is a child, or allows us" :
-							   "same user";
+	const char *why = has_ptrace_capability(access) ? "CAP_SYS_PTRACE"
+			  : scope == 1			? "same user; it is a child, or allows us"
+							: "same user";
 
 	if (scope >= 0)
-		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "permission", "may attach (%s; kernel.yama.ptrace_scope is %d)", why, scope);
+		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "permission",
+			      "may attach (%s; kernel.yama.ptrace_scope is %d)", why, scope);
 	else
 		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "permission", "may attach (%s)", why);
 	if (!is_ptrace_filtered())
 		return;
-	diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "seccomp", "a seccomp filter forbids us the system call ptrace");
+	diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "seccomp",
+		      "a seccomp filter forbids us the system call ptrace");
 	if (is_in_kubernetes())
-		diagnosis_remedy(diagnoses, "set securityContext.seccompProfile.type to Unconfined, or to a profile that allows ptrace");
+		diagnosis_remedy(diagnoses, "set securityContext.seccompProfile.type to "
+					    "Unconfined, or to a profile that allows ptrace");
 	else
-		diagnosis_remedy(diagnoses, "start this container with --cap-add SYS_PTRACE (its profile then allows ptrace), or with "
+		diagnosis_remedy(diagnoses, "start this container with --cap-add SYS_PTRACE (its "
+					    "profile then allows ptrace), or with "
 					    "--security-opt seccomp=unconfined");
 	diagnosis_status(diagnoses, STATUS_UNREADABLE);
 }
@@ -219,11 +241,12 @@ static void diagnose_namespaces(const struct access *access, struct diagnoses *d
 	bool other_root = is_other_namespace(access, "ns/mnt");
 
 	if (access->target.namespaces_below || other_root)
-		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "container", "the process lives in other namespaces (%s%s%s); its files are read "
-								      "through /proc/%d/root",
+		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "container",
+			      "the process lives in other namespaces (%s%s%s); its files are read "
+			      "through /proc/%d/root",
 			      access->target.namespaces_below ? "pid" : "",
-			      access->target.namespaces_below && other_root ? ", " : "", other_root ? "mount" : "",
-			      (int)access->pid);
+			      access->target.namespaces_below && other_root ? ", " : "",
+			      other_root ? "mount" : "", (int)access->pid);
 }
 
 static bool diagnose_tracer(const struct access *access, struct diagnoses *diagnoses)
@@ -239,13 +262,15 @@ static bool diagnose_tracer(const struct access *access, struct diagnoses *diagn
 		name = text_escape(tracer.name, strlen(tracer.name));
 	if (access->target.state == 't') {
 		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "tracer",
-			      "%s (pid %d) holds it stopped; it is read without attaching", name ? name : "another program",
-			      (int)access->target.tracer);
+			      "%s (pid %d) holds it stopped; it is read without attaching",
+			      name ? name : "another program", (int)access->target.tracer);
 		return true;
 	}
-	diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "tracer", "%s (pid %d) traces it and lets it run; a process has one tracer",
+	diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "tracer",
+		      "%s (pid %d) traces it and lets it run; a process has one tracer",
 		      name ? name : "another program", (int)access->target.tracer);
-	diagnosis_remedy(diagnoses, "end that one, or have it stop the process (interrupt, in a debugger)");
+	diagnosis_remedy(diagnoses,
+			 "end that one, or have it stop the process (interrupt, in a debugger)");
 	diagnosis_status(diagnoses, STATUS_UNREADABLE);
 	return false;
 }
@@ -273,11 +298,12 @@ static bool diagnose_access(const struct access *access, struct diagnoses *diagn
 {
 	_cleanup_free_ char *owner = user_name(access->target.uids[1]);
 
-	diagnosis_add(diagnoses, DIAGNOSIS_FINE, "process", "%s, pid %d, of %s, %s", access->name, (int)access->pid, owner,
-		      state_words(access->target.state));
+	diagnosis_add(diagnoses, DIAGNOSIS_FINE, "process", "%s, pid %d, of %s, %s", access->name,
+		      (int)access->pid, owner, state_words(access->target.state));
 	if (access->target.state == 'D') {
 		diagnoses->v.v[diagnoses->v.n - 1].result = DIAGNOSIS_NOTE;
-		diagnosis_remedy(diagnoses, "a stop waits until the system call that it is in returns");
+		diagnosis_remedy(diagnoses,
+				 "a stop waits until the system call that it is in returns");
 	}
 
 	_cleanup_close_ int memory = openat(access->its, "mem", O_RDONLY | O_CLOEXEC);
@@ -305,14 +331,17 @@ bool permission_diagnose(pid_t pid, struct diagnoses *diagnoses)
 	bool granted = false;
 
 	if (access.its < 0 || !proc_status(access.its, "status", &access.target)) {
-		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "process", "there is no process %d here", (int)pid);
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "process",
+			      "there is no process %d here", (int)pid);
 		if (is_in_container())
 			container_remedy(diagnoses);
 		else
-			diagnosis_remedy(diagnoses, "pidof NAME, or ps, tells its number; of a container, take the number the host has");
+			diagnosis_remedy(diagnoses, "pidof NAME, or ps, tells its number; of a "
+						    "container, take the number the host has");
 		diagnosis_status(diagnoses, STATUS_UNREADABLE);
 	} else if (access.ours < 0 || !proc_status(access.ours, "status", &access.self)) {
-		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "process", "/proc does not show heapsnap itself");
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "process",
+			      "/proc does not show heapsnap itself");
 		diagnosis_remedy(diagnoses, "mount -t proc proc /proc");
 		diagnosis_status(diagnoses, STATUS_UNREADABLE);
 	} else {

@@ -12,15 +12,16 @@ enum {
 	LINES_VERBOSE = 1000,
 };
 
-static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
-			   const char *target)
+static struct error *print(struct writer *writer, const struct snapshot *snapshot,
+			   const struct options *options, const char *target)
 {
 	static const enum histogram_mode modes[] = {
 		[SIZES_DEFAULT] = HISTOGRAM_FOLDED,
 		[SIZES_EXACT] = HISTOGRAM_EXACT,
 		[SIZES_CLASS] = HISTOGRAM_CLASS,
 	};
-	static const enum histogram_order by[] = { HISTOGRAM_BY_BYTES, HISTOGRAM_BY_COUNT, HISTOGRAM_BY_SIZE };
+	static const enum histogram_order by[] = { HISTOGRAM_BY_BYTES, HISTOGRAM_BY_COUNT,
+						   HISTOGRAM_BY_SIZE };
 	bool text = options->format == FORMAT_TEXT;
 	struct report_options report = {
 		.histogram = {
@@ -48,11 +49,13 @@ const struct command command_report = {
 	.name = "report",
 	.usage = "TARGET [OPTION...]",
 	.summary = "Who owns the memory: chunks in use by size, and how it all adds up",
-	.description = "TARGET is -p PID, --core FILE, or just a PID or the path of a core. Without a command,\n"
-		       "heapsnap runs this one. A process is stopped once, for as long as the copy takes.\n"
+	.description = "TARGET is -p PID, --core FILE, or just a PID or the path of a core. "
+		       "Without a command,\n"
+		       "heapsnap runs this one. A process is stopped once, for as long as the copy "
+		       "takes.\n"
 		       "JSON and CSV have every size, unless --sizes or -n says otherwise.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SIZES) | OPTION_BIT(OPTION_SORT) |
-		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE),
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SIZES) |
+		   OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE),
 	.orders = orders,
 	.run = run,
 };

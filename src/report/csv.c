@@ -84,7 +84,8 @@ static void put(struct output *output, struct value value)
 		break;
 	case VALUE_TEXT:
 		if (value.string) {
-			_cleanup_free_ char *escaped = text_escape(value.string, strlen(value.string));
+			_cleanup_free_ char *escaped = text_escape(value.string,
+								   strlen(value.string));
 
 			output_csv_string(output, escaped, strlen(escaped));
 		}

@@ -18,7 +18,8 @@ struct writer_ops {
 	void (*field)(struct writer *writer, const char *key, struct value value);
 	void (*group_begin)(struct writer *writer, const char *key);
 	void (*group_end)(struct writer *writer);
-	void (*strings)(struct writer *writer, const char *key, const char *const *strings, size_t count);
+	void (*strings)(struct writer *writer, const char *key, const char *const *strings,
+			size_t count);
 	void (*table_begin)(struct writer *writer);
 	void (*row)(struct writer *writer, const struct value *values);
 	void (*table_end)(struct writer *writer);

@@ -20,12 +20,14 @@ static bool wants_doctor(const struct snapshot *snapshot)
 	if (snapshot->foreign_allocator || !heap_is_exact(heap))
 		return true;
 	for (size_t i = 0; i < heap->allocators.n; i++)
-		if (heap->allocators.v[i].offsets && !strstr(heap->allocators.v[i].offsets, "DWARF"))
+		if (heap->allocators.v[i].offsets &&
+		    !strstr(heap->allocators.v[i].offsets, "DWARF"))
 			return true;
 	return false;
 }
 
-void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, const char *target, hint_array *ret)
+void hints_report(const struct snapshot *snapshot, const struct histogram *histogram,
+		  const char *target, hint_array *ret)
 {
 	const struct heap *heap = &snapshot->heap;
 	uint64_t kept = heap_totals_free(&heap->totals) + heap->totals.bytes[CHUNK_TOP];
@@ -33,16 +35,19 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 	*ret = (hint_array){ 0 };
 	if (heap->chunks.n) {
 		if (kept > heap->system_bytes / 8)
-			add(ret, "arenas", xstrdup(target), "where free memory sits and what pins it");
+			add(ret, "arenas", xstrdup(target),
+			    "where free memory sits and what pins it");
 		if (histogram->rows.n) {
 			const struct histogram_row *row = &histogram->rows.v[0];
 
 			if (row->min == row->max)
 				add(ret, "list",
-				    xasprintf("%s --min-size %" PRIu64 " --max-size %" PRIu64, target, row->min, row->max),
+				    xasprintf("%s --min-size %" PRIu64 " --max-size %" PRIu64,
+					      target, row->min, row->max),
 				    "the addresses behind the first row");
 			else
-				add(ret, "list", xasprintf("%s -s size -n 20", target), "the largest chunks");
+				add(ret, "list", xasprintf("%s -s size -n 20", target),
+				    "the largest chunks");
 		}
 		if (kept <= heap->system_bytes / 8)
 			add(ret, "arenas", xstrdup(target), "memory by arena and by thread");
@@ -56,7 +61,8 @@ void hints_arenas(const struct snapshot *snapshot, const char *target, hint_arra
 	*ret = (hint_array){ 0 };
 	if (snapshot->heap.chunks.n) {
 		add(ret, "report", xstrdup(target), "chunks in use by size");
-		add(ret, "list", xasprintf("%s --all -s size -n 20", target), "the largest chunks, free ones too");
+		add(ret, "list", xasprintf("%s --all -s size -n 20", target),
+		    "the largest chunks, free ones too");
 	}
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
@@ -64,25 +70,46 @@ void hints_arenas(const struct snapshot *snapshot, const char *target, hint_arra
 
 void hints_print(struct writer *writer, const hint_array *hints)
 {
-	static const struct column columns[] = {
-		{ .key = "command", .title = "" },
-		{ .key = "reason", .title = "" },
+	enum {
+		/** A longer command pushes its reason to a line of its own. */
+		COMMAND_MAX = 40,
 	};
-	static const struct table table = { .key = "hints", .columns = columns, .n_columns = 2, .is_bare = true };
+	static const struct column columns[] = {
+		{ .key = "command" },
+		{ .key = "reason" },
+	};
+	static const struct table table = { .key = "hints", .columns = columns, .n_columns = 2 };
+	size_t width = 0;
 
-	if (hints->n)
-		writer_print(writer, STYLE_BOLD, "\nNext\n");
 	writer_table_begin(writer, &table);
 	for (size_t i = 0; i < hints->n; i++) {
-		_cleanup_free_ char *line = xasprintf("  heapsnap %s %s", hints->v[i].command, hints->v[i].arguments);
+		_cleanup_free_ char *line = xasprintf("heapsnap %s %s", hints->v[i].command,
+						      hints->v[i].arguments);
 
-		// The indentation is for eyes.
-		writer_row(writer, (struct value[]){
-					   value_text(writer_options(writer)->format == FORMAT_TEXT ? line : line + 2),
-					   value_word(hints->v[i].reason),
-				   });
+		writer_row(writer,
+			   (struct value[]){ value_text(line), value_word(hints->v[i].reason) });
+		if (writer_width(line) <= COMMAND_MAX && writer_width(line) > width)
+			width = writer_width(line);
 	}
 	writer_table_end(writer);
+
+	if (hints->n) {
+		writer_print(writer, STYLE_PLAIN, "\n");
+		writer_print(writer, STYLE_BOLD, "Next\n");
+	}
+	for (size_t i = 0; i < hints->n; i++) {
+		_cleanup_free_ char *line = xasprintf("heapsnap %s %s", hints->v[i].command,
+						      hints->v[i].arguments);
+		_cleanup_free_ char *escaped = text_escape(line, strlen(line));
+		size_t length = writer_width(escaped);
+
+		if (length <= width)
+			writer_print(writer, STYLE_PLAIN, "  %s%*s", escaped, (int)(width - length),
+				     "");
+		else
+			writer_print(writer, STYLE_PLAIN, "  %s\n  %*s", escaped, (int)width, "");
+		writer_print(writer, STYLE_FAINT, "  %s\n", hints->v[i].reason);
+	}
 }
 
 void hints_deinit(hint_array *hints)

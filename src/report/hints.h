@@ -23,7 +23,8 @@ struct hint {
 typedef ARRAY(struct hint) hint_array;
 
 /** What to run after `report`. The target is as the user would type it. Owner: the caller, hints_deinit(). */
-void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, const char *target, hint_array *ret);
+void hints_report(const struct snapshot *snapshot, const struct histogram *histogram,
+		  const char *target, hint_array *ret);
 
 /** What to run after `arenas`. */
 void hints_arenas(const struct snapshot *snapshot, const char *target, hint_array *ret);

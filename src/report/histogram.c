@@ -9,9 +9,11 @@
 #include "report/sizes.h"
 
 enum {
-	/** A size stands alone when it holds at least one part in this many of all bytes… */
+	/** A size stands alone when it holds at least one part in this many of all bytes, */
 	ALONE_PART = 64,
-	/** …and of all that do, the largest so many. */
+	/** and one in this many of its range (else it is one of a crowd), */
+	ALONE_RANGE_PART = 4,
+	/** and of all such sizes, the largest so many. */
 	ALONE_MAX = 10,
 };
 
@@ -30,7 +32,8 @@ static void row_add(struct histogram_row *row, const struct histogram_row *more)
 
 static struct histogram_row row_of(const struct size_count *size)
 {
-	return (struct histogram_row){ size->usable, size->usable, 1, size->count, size->usable * size->count };
+	return (struct histogram_row){ size->usable, size->usable, 1, size->count,
+				       size->usable * size->count };
 }
 
 static int compare_bytes(const void *left, const void *right)
@@ -70,7 +73,8 @@ static void sort_rows(struct histogram *histogram, enum histogram_order order)
 	};
 
 	if (histogram->rows.n)
-		qsort(histogram->rows.v, histogram->rows.n, sizeof(*histogram->rows.v), compare[order]);
+		qsort(histogram->rows.v, histogram->rows.n, sizeof(*histogram->rows.v),
+		      compare[order]);
 }
 
 /* The range of a size: (2^(k-1), 2^k]. */
@@ -83,15 +87,20 @@ static unsigned range_of(uint64_t usable)
 static void fold(struct histogram *histogram, const struct histogram_options *options)
 {
 	struct histogram_row ranges[65] = { 0 };
+	uint64_t range_bytes[65] = { 0 };
 	size_t kept = 0;
 
 	// Few enough to be shown as they are.
-	if (options->mode == HISTOGRAM_FOLDED && options->limit && histogram->rows.n <= options->limit)
+	if (options->mode == HISTOGRAM_FOLDED && options->limit &&
+	    histogram->rows.n <= options->limit)
 		return;
+	for (size_t i = 0; i < histogram->rows.n; i++)
+		range_bytes[range_of(histogram->rows.v[i].min)] += histogram->rows.v[i].bytes;
 	for (size_t i = 0; i < histogram->rows.n; i++) {
 		struct histogram_row row = histogram->rows.v[i];
-		bool alone = options->mode == HISTOGRAM_FOLDED && i < ALONE_MAX &&
-			     row.bytes >= histogram->total.bytes / ALONE_PART;
+		bool alone = options->mode == HISTOGRAM_FOLDED && kept < ALONE_MAX &&
+			     row.bytes >= histogram->total.bytes / ALONE_PART &&
+			     row.bytes >= range_bytes[range_of(row.min)] / ALONE_RANGE_PART;
 
 		if (alone)
 			histogram->rows.v[kept++] = row;
@@ -114,7 +123,8 @@ static void cut(struct histogram *histogram, size_t limit)
 	histogram->rows.n = limit;
 }
 
-void histogram_compute(const struct chunks *chunks, const struct histogram_options *options, struct histogram *ret)
+void histogram_compute(const struct chunks *chunks, const struct histogram_options *options,
+		       struct histogram *ret)
 {
 	struct histogram histogram = { 0 };
 	struct sizes sizes;

@@ -64,7 +64,8 @@ struct histogram_options {
 };
 
 /** Counts the chunks in use. Owner: the caller, histogram_deinit(). Cost: linear in chunks, with a small constant. */
-void histogram_compute(const struct chunks *chunks, const struct histogram_options *options, struct histogram *ret);
+void histogram_compute(const struct chunks *chunks, const struct histogram_options *options,
+		       struct histogram *ret);
 
 /** Frees it. */
 void histogram_deinit(struct histogram *histogram);

@@ -96,7 +96,8 @@ void output_csv_string(struct output *output, const char *string, size_t length)
 	bool quoted = false;
 
 	for (size_t i = 0; i < length && !quoted; i++)
-		quoted = string[i] == ',' || string[i] == '"' || string[i] == '\n' || string[i] == '\r';
+		quoted = string[i] == ',' || string[i] == '"' || string[i] == '\n' ||
+			 string[i] == '\r';
 	if (!quoted) {
 		output_bytes(output, string, length);
 		return;
@@ -113,7 +114,8 @@ void output_csv_string(struct output *output, const char *string, size_t length)
 void output_fraction(struct output *output, double fraction)
 {
 	// Also false for what is not a number.
-	uint64_t millionths = fraction >= 0 && fraction < 1e9 ? (uint64_t)(fraction * 1e6 + 0.5) : 0;
+	uint64_t millionths = fraction >= 0 && fraction < 1e9 ? (uint64_t)(fraction * 1e6 + 0.5)
+							      : 0;
 	char *at = output_room(output, OUTPUT_NUMBER_MAX);
 	size_t length = output_digits(at, millionths / 1000000);
 

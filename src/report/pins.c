@@ -42,8 +42,8 @@ static bool is_held(uint8_t state)
 
 static bool is_binned(uint8_t state)
 {
-	return state == CHUNK_FAST || state == CHUNK_UNSORTED || state == CHUNK_SMALL || state == CHUNK_LARGE ||
-	       state == CHUNK_FREE;
+	return state == CHUNK_FAST || state == CHUNK_UNSORTED || state == CHUNK_SMALL ||
+	       state == CHUNK_LARGE || state == CHUNK_FREE;
 }
 
 struct sweep {
@@ -112,7 +112,8 @@ static void page_add(struct sweep *sweep, size_t row, vaddr start, vaddr end)
 static void sweep_row(struct sweep *sweep, size_t row)
 {
 	vaddr start = chunk_start(sweep->chunks, row), end = chunk_end(sweep->chunks, row);
-	vaddr first = start - start % sweep->page_size, last = (end - 1) - (end - 1) % sweep->page_size;
+	vaddr first = start - start % sweep->page_size,
+	      last = (end - 1) - (end - 1) % sweep->page_size;
 	uint8_t state = sweep->chunks->state[row];
 
 	if (first == last) {
@@ -149,7 +150,8 @@ static void count_trimmable(vaddr start, vaddr end, void *context)
 
 /* Calls visit for each source with the rows in it. Rows and sources both ascend. */
 static void each_source(const struct heap *heap,
-			void (*visit)(const struct heap_source *source, size_t begin, size_t end, void *context),
+			void (*visit)(const struct heap_source *source, size_t begin, size_t end,
+				      void *context),
 			void *context)
 {
 	const struct chunks *chunks = &heap->chunks;
@@ -198,7 +200,8 @@ void pins_compute(const struct heap *heap, uint32_t page_size, struct pins *ret)
 
 	sizes_list(&sweep.sizes, &list);
 	for (size_t i = 0; i < list.n; i++)
-		array_append(&pins.sizes, (struct pins_size){ list.v[i].usable, list.v[i].count, list.v[i].sum });
+		array_append(&pins.sizes, (struct pins_size){ list.v[i].usable, list.v[i].count,
+							      list.v[i].sum });
 	if (pins.sizes.n)
 		qsort(pins.sizes.v, pins.sizes.n, sizeof(*pins.sizes.v), compare_bytes);
 	array_deinit(&list);
@@ -241,12 +244,14 @@ static void trim_source(const struct heap_source *source, size_t begin, size_t e
 
 		if (run != VADDR_NONE && (!is_binned(state) || !joins)) {
 			// A run that touches the top is consolidated into it; trimming the top is another matter.
-			if (!(state == CHUNK_TOP && joins && arena->is_main && !arena->noncontiguous))
+			if (!(state == CHUNK_TOP && joins && arena->is_main &&
+			      !arena->noncontiguous))
 				trim_pages(trim, run + KEPT, run_end);
 		}
 		if (state == CHUNK_TOP && arena->is_main && !arena->noncontiguous) {
 			vaddr start = run != VADDR_NONE && joins ? run : chunk_start(chunks, row);
-			vaddr top_end = chunk_end(chunks, row);
+			// No header follows the top: it ends where its segment does.
+			vaddr top_end = source->end;
 
 			// systrim() keeps MINSIZE and lowers the break by whole pages, from the end.
 			if (top_end - start > MINIMUM + 1) {
@@ -271,8 +276,8 @@ static void trim_source(const struct heap_source *source, size_t begin, size_t e
 		trim_pages(trim, run + KEPT, run_end);
 }
 
-void pins_trimmable(const struct heap *heap, uint32_t page_size, void (*visit)(vaddr start, vaddr end, void *context),
-		    void *context)
+void pins_trimmable(const struct heap *heap, uint32_t page_size,
+		    void (*visit)(vaddr start, vaddr end, void *context), void *context)
 {
 	struct trim trim = { heap, page_size, visit, context };
 

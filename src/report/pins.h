@@ -47,7 +47,7 @@ void pins_compute(const struct heap *heap, uint32_t page_size, struct pins *ret)
 void pins_deinit(struct pins *pins);
 
 /** Calls visit for each run of pages that malloc_trim(0) gives back, [start, end) in pages. Cost: linear in chunks. */
-void pins_trimmable(const struct heap *heap, uint32_t page_size, void (*visit)(vaddr start, vaddr end, void *context),
-		    void *context);
+void pins_trimmable(const struct heap *heap, uint32_t page_size,
+		    void (*visit)(vaddr start, vaddr end, void *context), void *context);
 
 #endif

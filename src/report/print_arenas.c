@@ -2,6 +2,7 @@
 #include "report/print_arenas.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -14,12 +15,14 @@ static struct value fragmentation(const struct heap_totals *totals)
 {
 	uint64_t free = heap_totals_free(totals);
 
-	return value_share(free, free + totals->bytes[CHUNK_IN_USE] + totals->bytes[CHUNK_INTERNAL]);
+	return value_share(free,
+			   free + totals->bytes[CHUNK_IN_USE] + totals->bytes[CHUNK_INTERNAL]);
 }
 
 static char *arena_label(const struct heap *heap, uint32_t index)
 {
-	return heap->arenas.v[index].is_main ? xasprintf("%" PRIu32 " main", index) : xasprintf("%" PRIu32, index);
+	return heap->arenas.v[index].is_main ? xasprintf("%" PRIu32 " main", index)
+					     : xasprintf("%" PRIu32, index);
 }
 
 /* ---- orders ---- */
@@ -70,12 +73,14 @@ static void print_rest(struct writer *writer, size_t n, size_t limit, const char
 	size_t left = n - shown(writer, n, limit);
 
 	if (left)
-		writer_print(writer, STYLE_FAINT, "and %zu more %s%s (-n 0 shows all)\n", left, what, left == 1 ? "" : "s");
+		writer_print(writer, STYLE_FAINT, "and %zu more %s%s (-n 0 shows all)\n", left,
+			     what, left == 1 ? "" : "s");
 }
 
 /* ---- the tables ---- */
 
-static void print_arena_table(struct writer *writer, const struct heap *heap, const struct arenas_options *options)
+static void print_arena_table(struct writer *writer, const struct heap *heap,
+			      const struct arenas_options *options)
 {
 	static const struct column columns[] = {
 		{ .title = "arena" },
@@ -102,7 +107,8 @@ static void print_arena_table(struct writer *writer, const struct heap *heap, co
 	entry_array entries = { 0 };
 
 	for (size_t i = 0; i < heap->arenas.n; i++)
-		array_append(&entries, (struct entry){ order_key(options->order, heap->arenas.v[i].system_bytes,
+		array_append(&entries, (struct entry){ order_key(options->order,
+								 heap->arenas.v[i].system_bytes,
 								 &heap->arenas.v[i].totals),
 						       (uint32_t)i });
 	entries_sort(&entries);
@@ -145,10 +151,22 @@ static void print_arena_table(struct writer *writer, const struct heap *heap, co
 			rest.overhead -= heap->arenas.v[i].totals.overhead;
 		}
 		writer_row(writer, (struct value[]){
-					   value_word("mmapped"), value_none(), value_none(), value_none(), value_none(),
-					   value_bytes(mappings), value_none(), value_bytes(rest.bytes[CHUNK_IN_USE]),
-					   value_none(), value_none(), value_none(), value_bytes(rest.overhead),
-					   value_none(), value_none(), value_none(), value_none(),
+					   value_word("mmapped"),
+					   value_none(),
+					   value_none(),
+					   value_none(),
+					   value_none(),
+					   value_bytes(mappings),
+					   value_none(),
+					   value_bytes(rest.bytes[CHUNK_IN_USE]),
+					   value_none(),
+					   value_none(),
+					   value_none(),
+					   value_bytes(rest.overhead),
+					   value_none(),
+					   value_none(),
+					   value_none(),
+					   value_none(),
 				   });
 	}
 	writer_table_end(writer);
@@ -156,7 +174,8 @@ static void print_arena_table(struct writer *writer, const struct heap *heap, co
 	array_deinit(&entries);
 }
 
-static void print_bin_table(struct writer *writer, const struct heap *heap, const struct arenas_options *options)
+static void print_bin_table(struct writer *writer, const struct heap *heap,
+			    const struct arenas_options *options)
 {
 	static const struct column columns[] = {
 		{ .title = "free in" },
@@ -174,9 +193,10 @@ static void print_bin_table(struct writer *writer, const struct heap *heap, cons
 		{ .key = "unbinned_bytes", .title = "no bin", .flags = COLUMN_RIGHT },
 		{ .key = "unbinned_chunks" },
 	};
-	static const struct table table = { .key = "bins",
-					    .columns = columns,
-					    .n_columns = sizeof(columns) / sizeof(columns[0]) };
+	struct column here[sizeof(columns) / sizeof(columns[0])];
+	struct table table = { .key = "bins",
+			       .columns = here,
+			       .n_columns = sizeof(columns) / sizeof(columns[0]) };
 	static const enum chunk_state states[] = { CHUNK_TCACHE, CHUNK_FAST,  CHUNK_UNSORTED,
 						   CHUNK_SMALL,	 CHUNK_LARGE, CHUNK_FREE };
 	entry_array entries = { 0 };
@@ -184,11 +204,17 @@ static void print_bin_table(struct writer *writer, const struct heap *heap, cons
 	for (size_t i = 0; i < heap->arenas.n; i++)
 		if (heap_totals_free(&heap->arenas.v[i].totals))
 			array_append(&entries,
-				     (struct entry){ options->order == ARENAS_BY_INDEX ?
-							     0 :
-							     heap_totals_free(&heap->arenas.v[i].totals),
-						     (uint32_t)i });
+				     (struct entry){
+					     options->order == ARENAS_BY_INDEX
+						     ? 0
+						     : heap_totals_free(&heap->arenas.v[i].totals),
+					     (uint32_t)i });
 	entries_sort(&entries);
+	// A kind of bin that holds nothing anywhere (or that this glibc does not have) needs no column.
+	memcpy(here, columns, sizeof(columns));
+	for (size_t j = 0; j < sizeof(states) / sizeof(states[0]); j++)
+		if (!heap->totals.count[states[j]])
+			here[2 + 2 * j].title = NULL;
 	if (entries.n)
 		writer_print(writer, STYLE_PLAIN, "\n");
 	writer_table_begin(writer, &table);
@@ -196,7 +222,8 @@ static void print_bin_table(struct writer *writer, const struct heap *heap, cons
 		uint32_t index = entries.v[i].index;
 		const struct heap_totals *totals = &heap->arenas.v[index].totals;
 		_cleanup_free_ char *label = arena_label(heap, index);
-		struct value values[sizeof(columns) / sizeof(columns[0])] = { value_word(label), value_number(index) };
+		struct value values[sizeof(columns) / sizeof(columns[0])] = { value_word(label),
+									      value_number(index) };
 
 		for (size_t j = 0; j < sizeof(states) / sizeof(states[0]); j++) {
 			values[2 + 2 * j] = value_bytes(totals->bytes[states[j]]);
@@ -209,7 +236,8 @@ static void print_bin_table(struct writer *writer, const struct heap *heap, cons
 	array_deinit(&entries);
 }
 
-static void print_heap_table(struct writer *writer, const struct heap *heap, const struct arenas_options *options)
+static void print_heap_table(struct writer *writer, const struct heap *heap,
+			     const struct arenas_options *options)
 {
 	static const struct column columns[] = {
 		{ .key = "start", .title = "start" },
@@ -233,7 +261,8 @@ static void print_heap_table(struct writer *writer, const struct heap *heap, con
 
 	for (size_t i = 0; i < heap->sources.n; i++)
 		array_append(&entries, (struct entry){ order_key(options->order,
-								 heap->sources.v[i].end - heap->sources.v[i].start,
+								 heap->sources.v[i].end -
+									 heap->sources.v[i].start,
 								 &heap->sources.v[i].totals),
 						       (uint32_t)i });
 	entries_sort(&entries);
@@ -244,28 +273,30 @@ static void print_heap_table(struct writer *writer, const struct heap *heap, con
 		const struct heap_source *source = &heap->sources.v[entries.v[i].index];
 		_cleanup_free_ char *label = arena_label(heap, source->arena);
 
-		writer_row(writer, (struct value[]){
-					   value_address(source->start),
-					   value_address(source->end),
-					   value_word(source->kind == SOURCE_HEAP ? "heap" : "segment"),
-					   value_word(label),
-					   value_number(source->arena),
-					   value_bytes(source->end - source->start),
-					   value_bytes(source->totals.bytes[CHUNK_IN_USE]),
-					   value_bytes(heap_totals_free(&source->totals)),
-					   value_bytes(source->totals.bytes[CHUNK_TOP]),
-					   value_bytes(source->totals.overhead),
-					   value_bytes(source->totals.foreign),
-					   value_bytes(source->totals.unwalked),
-					   fragmentation(&source->totals),
-				   });
+		writer_row(writer,
+			   (struct value[]){
+				   value_address(source->start),
+				   value_address(source->end),
+				   value_word(source->kind == SOURCE_HEAP ? "heap" : "segment"),
+				   value_word(label),
+				   value_number(source->arena),
+				   value_bytes(source->end - source->start),
+				   value_bytes(source->totals.bytes[CHUNK_IN_USE]),
+				   value_bytes(heap_totals_free(&source->totals)),
+				   value_bytes(source->totals.bytes[CHUNK_TOP]),
+				   value_bytes(source->totals.overhead),
+				   value_bytes(source->totals.foreign),
+				   value_bytes(source->totals.unwalked),
+				   fragmentation(&source->totals),
+			   });
 	}
 	writer_table_end(writer);
 	print_rest(writer, entries.n, options->limit, "heap");
 	array_deinit(&entries);
 }
 
-static void print_tcache_table(struct writer *writer, const struct snapshot *snapshot, const struct arenas_options *options)
+static void print_tcache_table(struct writer *writer, const struct snapshot *snapshot,
+			       const struct arenas_options *options)
 {
 	static const struct column columns[] = {
 		{ .key = "tid", .title = "thread", .flags = COLUMN_RIGHT },
@@ -279,7 +310,9 @@ static void print_tcache_table(struct writer *writer, const struct snapshot *sna
 	entry_array entries = { 0 };
 
 	for (size_t i = 0; i < heap->tcaches.n; i++)
-		array_append(&entries, (struct entry){ options->order == ARENAS_BY_INDEX ? 0 : heap->tcaches.v[i].bytes,
+		array_append(&entries, (struct entry){ options->order == ARENAS_BY_INDEX
+							       ? 0
+							       : heap->tcaches.v[i].bytes,
 						       (uint32_t)i });
 	entries_sort(&entries);
 	if (entries.n)
@@ -290,13 +323,15 @@ static void print_tcache_table(struct writer *writer, const struct snapshot *sna
 		const char *name = tcache->tid ? snapshot_thread_name(snapshot, tcache->tid) : NULL;
 		bool text = writer_options(writer)->format == FORMAT_TEXT;
 
-		writer_row(writer, (struct value[]){
-					   tcache->tid ? value_number((uint64_t)tcache->tid) : value_none(),
-					   value_address(tcache->address),
-					   value_count(tcache->count),
-					   value_bytes(tcache->bytes),
-					   text && !tcache->tid ? value_word("(its thread is gone)") : value_text(name),
-				   });
+		writer_row(writer,
+			   (struct value[]){
+				   tcache->tid ? value_number((uint64_t)tcache->tid) : value_none(),
+				   value_address(tcache->address),
+				   value_count(tcache->count),
+				   value_bytes(tcache->bytes),
+				   text && !tcache->tid ? value_word("(its thread is gone)")
+							: value_text(name),
+			   });
 	}
 	writer_table_end(writer);
 	print_rest(writer, entries.n, options->limit, "thread");
@@ -305,7 +340,8 @@ static void print_tcache_table(struct writer *writer, const struct snapshot *sna
 
 /* ---- what pins memory ---- */
 
-static void pins_fields(struct writer *writer, const struct snapshot *snapshot, const struct pins *pins)
+static void pins_fields(struct writer *writer, const struct snapshot *snapshot,
+			const struct pins *pins)
 {
 	writer_group_begin(writer, "pins");
 	writer_field(writer, "pinned_bytes", value_bytes(pins->pinned));
@@ -314,23 +350,31 @@ static void pins_fields(struct writer *writer, const struct snapshot *snapshot, 
 	writer_field(writer, "cached_bytes", value_bytes(pins->cached));
 	writer_field(writer, "whole_pages_bytes", value_bytes(pins->whole));
 	writer_field(writer, "trimmable_bytes", value_bytes(pins->trimmable));
-	writer_field(writer, "trimmable_resident_bytes", value_known_bytes(snapshot->trimmable_resident));
+	writer_field(writer, "trimmable_resident_bytes",
+		     value_known_bytes(snapshot->trimmable_resident));
 	writer_group_end(writer);
 }
 
-static void print_pins(struct writer *writer, const struct snapshot *snapshot, const struct arenas_options *options)
+static void print_pins(struct writer *writer, const struct snapshot *snapshot,
+		       const struct arenas_options *options)
 {
-	enum { SIZES_SHOWN = 5 };
+	enum {
+		SIZES_SHOWN = 5,
+		PINNED_MIN = 64 * 1024,
+	};
 	static const struct column columns[] = {
 		{ .key = "size", .title = "usable size", .flags = COLUMN_RIGHT },
 		{ .key = "chunks", .title = "chunks that pin", .flags = COLUMN_RIGHT },
 		{ .key = "pinned_bytes", .title = "free bytes pinned", .flags = COLUMN_RIGHT },
 		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
 	};
-	static const struct table table = { .key = "pinning_sizes", .columns = columns, .n_columns = 4 };
+	static const struct table table = { .key = "pinning_sizes",
+					    .columns = columns,
+					    .n_columns = 4 };
 	const struct heap *heap = &snapshot->heap;
 	struct pins pins;
-	size_t limit = options->limit && options->limit < SIZES_SHOWN ? options->limit : SIZES_SHOWN;
+	size_t limit = options->limit && options->limit < SIZES_SHOWN ? options->limit
+								      : SIZES_SHOWN;
 
 	pins_compute(heap, snapshot->page_size, &pins);
 	pins_fields(writer, snapshot, &pins);
@@ -339,27 +383,38 @@ static void print_pins(struct writer *writer, const struct snapshot *snapshot, c
 	_cleanup_free_ char *cached = writer_format_value(writer, value_bytes(pins.cached));
 	_cleanup_free_ char *whole = writer_format_value(writer, value_bytes(pins.whole));
 	_cleanup_free_ char *trimmable = writer_format_value(writer, value_bytes(pins.trimmable));
-	_cleanup_free_ char *resident = writer_format_value(writer, value_known_bytes(snapshot->trimmable_resident));
+	_cleanup_free_ char *resident = writer_format_value(
+		writer, value_known_bytes(snapshot->trimmable_resident));
 	char pages[TEXT_NUMBER_MAX], chunks[TEXT_NUMBER_MAX];
 
-	writer_print(writer, STYLE_BOLD, "\nFree memory, by what keeps it\n");
-	writer_print(writer, STYLE_PLAIN, "  %s on %s page%s that %s chunk%s in use keep%s\n", pinned,
-		     text_count(pages, pins.pages), pins.pages == 1 ? "" : "s", text_count(chunks, pins.chunks),
-		     pins.chunks == 1 ? "" : "s", pins.chunks == 1 ? "s" : "");
+	writer_print(writer, STYLE_PLAIN, "\n");
+	writer_print(writer, STYLE_BOLD, "Free memory, by what keeps it\n");
+	writer_print(writer, STYLE_PLAIN, "  %s on %s page%s that %s chunk%s in use keep%s\n",
+		     pinned, text_count(pages, pins.pages), pins.pages == 1 ? "" : "s",
+		     text_count(chunks, pins.chunks), pins.chunks == 1 ? "" : "s",
+		     pins.chunks == 1 ? "s" : "");
 	if (pins.cached)
-		writer_print(writer, STYLE_PLAIN, "  %s on pages that thread caches keep (given back when their threads end)\n",
+		writer_print(writer, STYLE_PLAIN,
+			     "  %s on pages that thread caches keep (given back when their threads "
+			     "end)\n",
 			     cached);
 	writer_print(writer, STYLE_PLAIN, "  %s on pages that nothing needs\n", whole);
-	writer_print(writer, STYLE_PLAIN, "malloc_trim(0) would give back %s of it and of the top", trimmable);
+	writer_print(writer, STYLE_PLAIN, "malloc_trim(0) would give back %s of it and of the top",
+		     trimmable);
 	if (snapshot->trimmable_resident != UINT64_MAX)
 		writer_print(writer, STYLE_PLAIN, ", of which %s %s resident", resident,
 			     snapshot->trimmable_resident == 1 ? "is" : "are");
 	writer_print(writer, STYLE_PLAIN, ".\n");
 
-	if (pins.sizes.n)
+	// Who pins next to nothing is not worth a table to the eye.
+	size_t rows = writer_options(writer)->format == FORMAT_TEXT && pins.pinned < PINNED_MIN
+			      ? 0
+			      : shown(writer, pins.sizes.n, limit);
+
+	if (rows)
 		writer_print(writer, STYLE_PLAIN, "\n");
 	writer_table_begin(writer, &table);
-	for (size_t i = 0; i < shown(writer, pins.sizes.n, limit); i++) {
+	for (size_t i = 0; i < rows; i++) {
 		uint64_t bytes = (uint64_t)(pins.sizes.v[i].bytes + 0.5);
 
 		writer_row(writer, (struct value[]){
@@ -373,7 +428,8 @@ static void print_pins(struct writer *writer, const struct snapshot *snapshot, c
 	pins_deinit(&pins);
 }
 
-void print_arenas(struct writer *writer, const struct snapshot *snapshot, const struct arenas_options *options)
+void print_arenas(struct writer *writer, const struct snapshot *snapshot,
+		  const struct arenas_options *options)
 {
 	const struct heap *heap = &snapshot->heap;
 	hint_array hints;

@@ -34,6 +34,7 @@ struct arenas_options {
 };
 
 /** Prints it, between writer_begin() and writer_finish(). Cost: linear in chunks. */
-void print_arenas(struct writer *writer, const struct snapshot *snapshot, const struct arenas_options *options);
+void print_arenas(struct writer *writer, const struct snapshot *snapshot,
+		  const struct arenas_options *options);
 
 #endif

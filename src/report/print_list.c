@@ -31,7 +31,8 @@ static bool wants_arena(const struct list_options *options, uint32_t arena)
 
 static bool wants(const struct list_options *options, const struct chunks *chunks, size_t row)
 {
-	return options->states >> chunks->state[row] & 1 && options->kinds >> chunks->kind[row] & 1 &&
+	return options->states >> chunks->state[row] & 1 &&
+	       options->kinds >> chunks->kind[row] & 1 &&
 	       chunks->usable[row] >= options->min_size && chunks->usable[row] <= options->max_size;
 }
 
@@ -65,7 +66,8 @@ static int compare_sizes(const void *left, const void *right, void *context)
 }
 
 /* The rows that are wanted, largest first. */
-static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list_options *options, size_t *n_ret)
+static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list_options *options,
+			      size_t *n_ret)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	struct arena_cursor cursor = { .heap = &snapshot->heap };
@@ -73,7 +75,8 @@ static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list
 
 	for (size_t i = 0; i < chunks->n; i++)
 		if (wants(options, chunks, i) &&
-		    (!options->has_arenas || wants_arena(options, arena_of(&cursor, chunks->mem[i]))))
+		    (!options->has_arenas ||
+		     wants_arena(options, arena_of(&cursor, chunks->mem[i]))))
 			array_append(&rows, (chunk_id)i);
 	if (rows.n)
 		qsort_r(rows.v, rows.n, sizeof(*rows.v), compare_sizes, (void *)chunks);
@@ -81,20 +84,24 @@ static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list
 	return rows.v;
 }
 
-static uint64_t list_by_size(struct writer *writer, const struct snapshot *snapshot, const struct list_options *options)
+static uint64_t list_by_size(struct writer *writer, const struct snapshot *snapshot,
+			     const struct list_options *options)
 {
 	struct arena_cursor cursor = { .heap = &snapshot->heap };
 	size_t n;
 	_cleanup_free_ chunk_id *rows = rows_by_size(snapshot, options, &n);
 	uint64_t printed = 0;
 
-	for (; printed < n && (!options->limit || printed < options->limit) && !writer_is_dead(writer); printed++)
+	for (; printed < n && (!options->limit || printed < options->limit) &&
+	       !writer_is_dead(writer);
+	     printed++)
 		list_row(writer, &snapshot->heap.chunks, rows[printed],
 			 arena_of(&cursor, snapshot->heap.chunks.mem[rows[printed]]));
 	return printed;
 }
 
-static uint64_t list_by_address(struct writer *writer, const struct snapshot *snapshot, const struct list_options *options)
+static uint64_t list_by_address(struct writer *writer, const struct snapshot *snapshot,
+				const struct list_options *options)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	struct arena_cursor cursor = { .heap = &snapshot->heap };
@@ -116,7 +123,8 @@ static uint64_t list_by_address(struct writer *writer, const struct snapshot *sn
 	return printed;
 }
 
-uint64_t print_list(struct writer *writer, const struct snapshot *snapshot, const struct list_options *options)
+uint64_t print_list(struct writer *writer, const struct snapshot *snapshot,
+		    const struct list_options *options)
 {
 	static const struct column columns[] = {
 		{ .key = "address", .title = "address", .width = 14 },
@@ -141,8 +149,8 @@ uint64_t print_list(struct writer *writer, const struct snapshot *snapshot, cons
 
 	writer_field(writer, "exact", value_flag(heap_is_exact(&snapshot->heap)));
 	writer_table_begin(writer, &table);
-	printed = options->order == LIST_BY_SIZE ? list_by_size(writer, snapshot, options) :
-						   list_by_address(writer, snapshot, options);
+	printed = options->order == LIST_BY_SIZE ? list_by_size(writer, snapshot, options)
+						 : list_by_address(writer, snapshot, options);
 	writer_table_end(writer);
 	writer_field(writer, "rows", value_count(printed));
 	return printed;

@@ -35,6 +35,7 @@ struct list_options {
 };
 
 /** Prints it, between writer_begin() and writer_finish(). Gives how many rows were printed. Cost: linear; a sort by size for that order. */
-uint64_t print_list(struct writer *writer, const struct snapshot *snapshot, const struct list_options *options);
+uint64_t print_list(struct writer *writer, const struct snapshot *snapshot,
+		    const struct list_options *options);
 
 #endif

@@ -15,17 +15,18 @@ static char *size_label(const struct writer *writer, const struct histogram_row 
 	char min[TEXT_NUMBER_MAX], max[TEXT_NUMBER_MAX];
 
 	if (writer_options(writer)->plain_bytes)
-		return row->min == row->max ? xasprintf("%" PRIu64, row->min) :
-					      xasprintf("%" PRIu64 "-%" PRIu64, row->min, row->max);
+		return row->min == row->max ? xasprintf("%" PRIu64, row->min)
+					    : xasprintf("%" PRIu64 "-%" PRIu64, row->min, row->max);
 	if (row->min == row->max)
 		return xstrdup(text_count(min, row->min));
 	if (row->min >= UNITS_FROM)
-		return xasprintf("%s-%s", text_bytes(min, row->min, false), text_bytes(max, row->max, false));
+		return xasprintf("%s-%s", text_bytes(min, row->min, false),
+				 text_bytes(max, row->max, false));
 	return xasprintf("%s-%s", text_count(min, row->min), text_count(max, row->max));
 }
 
-static void size_row(struct writer *writer, const struct histogram_row *row, const struct histogram_row *total,
-		     uint64_t so_far, const char *label)
+static void size_row(struct writer *writer, const struct histogram_row *row,
+		     const struct histogram_row *total, uint64_t so_far, const char *label)
 {
 	writer_row(writer, (struct value[]){
 				   value_word(label),
@@ -86,17 +87,21 @@ static void print_sizes(struct writer *writer, const struct histogram *histogram
 	writer_field(writer, "below_min_size_bytes", value_bytes(histogram->below.bytes));
 	writer_group_end(writer);
 	if (!total->count)
-		writer_print(writer, STYLE_PLAIN, "No chunk in use%s.\n", histogram->below.count ? " is as large" : "");
+		writer_print(writer, STYLE_PLAIN, "No chunk in use%s.\n",
+			     histogram->below.count ? " is as large" : "");
 	if (histogram->below.count) {
-		_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes(histogram->below.bytes));
+		_cleanup_free_ char *bytes = writer_format_value(
+			writer, value_bytes(histogram->below.bytes));
 		char count[TEXT_NUMBER_MAX];
 
-		writer_print(writer, STYLE_FAINT, "(left out as smaller: %s in %s chunk%s)\n", bytes,
-			     text_count(count, histogram->below.count), histogram->below.count == 1 ? "" : "s");
+		writer_print(writer, STYLE_FAINT, "(left out as smaller: %s in %s chunk%s)\n",
+			     bytes, text_count(count, histogram->below.count),
+			     histogram->below.count == 1 ? "" : "s");
 	}
 }
 
-void print_report(struct writer *writer, const struct snapshot *snapshot, const struct report_options *options)
+void print_report(struct writer *writer, const struct snapshot *snapshot,
+		  const struct report_options *options)
 {
 	struct histogram histogram;
 	hint_array hints;
@@ -108,7 +113,8 @@ void print_report(struct writer *writer, const struct snapshot *snapshot, const 
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_verdict(writer, snapshot);
 	print_beyond(writer, snapshot);
-	if (snapshot->heap.allocators.n && !(snapshot->foreign_allocator && !snapshot->heap.chunks.n))
+	if (snapshot->heap.allocators.n &&
+	    !(snapshot->foreign_allocator && !snapshot->heap.chunks.n))
 		print_sizes(writer, &histogram);
 	// Where nothing can be listed, the modules are what is left to look at.
 	bool partial = snapshot->foreign_allocator || !snapshot->heap.allocators.n;

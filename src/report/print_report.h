@@ -22,6 +22,7 @@ struct report_options {
 };
 
 /** Prints it, between writer_begin() and writer_finish(). Cost: linear in chunks. */
-void print_report(struct writer *writer, const struct snapshot *snapshot, const struct report_options *options);
+void print_report(struct writer *writer, const struct snapshot *snapshot,
+		  const struct report_options *options);
 
 #endif

@@ -7,7 +7,8 @@
 
 void sizes_init(struct sizes *sizes)
 {
-	*sizes = (struct sizes){ .direct = xcalloc(SIZES_DIRECT / SIZES_STEP, sizeof(*sizes->direct)) };
+	*sizes = (struct sizes){ .direct = xcalloc(SIZES_DIRECT / SIZES_STEP,
+						   sizeof(*sizes->direct)) };
 	for (size_t i = 0; i < SIZES_DIRECT / SIZES_STEP; i++)
 		sizes->direct[i].usable = i * SIZES_STEP;
 }

@@ -19,8 +19,9 @@ static char *escaped(const char *string)
 
 static uint64_t totals_free_count(const struct heap_totals *totals)
 {
-	return totals->count[CHUNK_TCACHE] + totals->count[CHUNK_FAST] + totals->count[CHUNK_UNSORTED] +
-	       totals->count[CHUNK_SMALL] + totals->count[CHUNK_LARGE] + totals->count[CHUNK_FREE];
+	return totals->count[CHUNK_TCACHE] + totals->count[CHUNK_FAST] +
+	       totals->count[CHUNK_UNSORTED] + totals->count[CHUNK_SMALL] +
+	       totals->count[CHUNK_LARGE] + totals->count[CHUNK_FREE];
 }
 
 static uint64_t failed_checks(const struct heap *heap)
@@ -46,7 +47,8 @@ static char *why_not_exact(const struct heap *heap)
 	text_count(number, checks);
 	text_count(other, findings);
 	if (checks && findings)
-		return xasprintf("%s check%s failed, %s finding%s", number, plural(checks), other, plural(findings));
+		return xasprintf("%s check%s failed, %s finding%s", number, plural(checks), other,
+				 plural(findings));
 	if (checks)
 		return xasprintf("%s check%s failed", number, plural(checks));
 	return xasprintf("%s finding%s", other, plural(findings));
@@ -59,10 +61,16 @@ static void head_fields(struct writer *writer, const struct snapshot *snapshot)
 
 	writer_group_begin(writer, "program");
 	writer_field(writer, "name", value_text(snapshot->name));
-	writer_field(writer, "pid", snapshot->pid ? value_number((uint64_t)snapshot->pid) : value_none());
+	writer_field(writer, "pid",
+		     snapshot->pid ? value_number((uint64_t)snapshot->pid) : value_none());
 	writer_field(writer, "exe", value_text(snapshot->exe));
 	writer_field(writer, "command_line", value_text(snapshot->command));
 	writer_field(writer, "core", value_text(snapshot->core));
+	writer_field(writer, "signal",
+		     snapshot->signal ? value_number((uint64_t)snapshot->signal) : value_none());
+	writer_field(writer, "fault_address",
+		     snapshot->fault_address ? value_address(snapshot->fault_address)
+					     : value_none());
 	writer_field(writer, "time", value_time(snapshot->time));
 	writer_field(writer, "machine", value_word(snapshot->machine));
 	writer_field(writer, "page_size", value_number(snapshot->page_size));
@@ -72,10 +80,13 @@ static void head_fields(struct writer *writer, const struct snapshot *snapshot)
 	writer_group_begin(writer, "stop");
 	writer_field(writer, "pause_ms", live ? value_duration(snapshot->pause_ns) : value_none());
 	writer_field(writer, "copy_ms", live ? value_duration(snapshot->copy_ns) : value_none());
-	writer_field(writer, "quiesce_ms", live ? value_duration(snapshot->quiesce_ns) : value_none());
-	writer_field(writer, "copied_bytes", live ? value_bytes(snapshot->copied_bytes) : value_none());
+	writer_field(writer, "quiesce_ms",
+		     live ? value_duration(snapshot->quiesce_ns) : value_none());
+	writer_field(writer, "copied_bytes",
+		     live ? value_bytes(snapshot->copied_bytes) : value_none());
 	writer_field(writer, "steps", live ? value_count(snapshot->steps) : value_none());
-	writer_field(writer, "threads_stepped", live ? value_count(snapshot->threads_stepped) : value_none());
+	writer_field(writer, "threads_stepped",
+		     live ? value_count(snapshot->threads_stepped) : value_none());
 	writer_field(writer, "spooled", value_flag(snapshot->spooled));
 	writer_field(writer, "held_by_debugger", value_flag(snapshot->held_by_debugger));
 	writer_group_end(writer);
@@ -86,10 +97,13 @@ static void head_fields(struct writer *writer, const struct snapshot *snapshot)
 	writer_field(writer, "runtime", value_text(snapshot->runtime));
 
 	static const struct column columns[] = {
-		{ .key = "name" },	    { .key = "version" },	{ .key = "module" },	   { .key = "offsets" },
-		{ .key = "mmapped_chunks" }, { .key = "mmapped_bytes" }, { .key = "found_chunks" }, { .key = "found_bytes" },
+		{ .key = "name" },	   { .key = "version" },	{ .key = "module" },
+		{ .key = "offsets" },	   { .key = "mmapped_chunks" }, { .key = "mmapped_bytes" },
+		{ .key = "found_chunks" }, { .key = "found_bytes" },
 	};
-	static const struct table table = { .key = "allocators", .columns = columns, .n_columns = 8 };
+	static const struct table table = { .key = "allocators",
+					    .columns = columns,
+					    .n_columns = 8 };
 
 	writer_table_begin(writer, &table);
 	for (size_t i = 0; i < heap->allocators.n; i++) {
@@ -148,6 +162,22 @@ static void print_allocators(struct writer *writer, const struct snapshot *snaps
 	}
 }
 
+/* Where the program faulted, if that is in malloc's memory. */
+static void print_fault(struct writer *writer, const struct snapshot *snapshot)
+{
+	const struct chunks *chunks = &snapshot->heap.chunks;
+	chunk_id chunk = chunks_find(chunks, snapshot->fault_address);
+
+	writer_print(writer, STYLE_PLAIN, "it faulted at 0x%" PRIxVADDR, snapshot->fault_address);
+	if (chunk != CHUNK_NONE)
+		writer_print(writer, STYLE_PLAIN,
+			     ", %" PRIu64 " bytes into the chunk at 0x%" PRIxVADDR " (%s, %" PRIu64
+			     " bytes)",
+			     snapshot->fault_address - chunks->mem[chunk], chunks->mem[chunk],
+			     chunk_state_name(chunks->state[chunk]), chunks->usable[chunk]);
+	writer_print(writer, STYLE_PLAIN, "\n");
+}
+
 static void print_stop(struct writer *writer, const struct snapshot *snapshot)
 {
 	const struct heap *heap = &snapshot->heap;
@@ -155,17 +185,25 @@ static void print_stop(struct writer *writer, const struct snapshot *snapshot)
 
 	text_count(arenas, heap->arenas.n);
 	text_count(threads, snapshot->threads.n);
-	writer_print(writer, STYLE_PLAIN, "%s arena%s, %s thread%s", arenas, plural(heap->arenas.n), threads,
-		     plural(snapshot->threads.n));
+	writer_print(writer, STYLE_PLAIN, "%s arena%s, %s thread%s", arenas, plural(heap->arenas.n),
+		     threads, plural(snapshot->threads.n));
 	if (snapshot->kind == SNAPSHOT_CORE) {
 		_cleanup_free_ char *time = writer_format_value(writer, value_time(snapshot->time));
 
-		writer_print(writer, STYLE_PLAIN, "; core of %s\n", time);
+		writer_print(writer, STYLE_PLAIN, "; core of %s", time);
+		if (snapshot->signal)
+			writer_print(writer, STYLE_PLAIN, ", ended by signal %d (%s)",
+				     snapshot->signal, strsignal(snapshot->signal));
+		writer_print(writer, STYLE_PLAIN, "\n");
+		if (snapshot->fault_address)
+			print_fault(writer, snapshot);
 		return;
 	}
 
-	_cleanup_free_ char *pause = writer_format_value(writer, value_duration(snapshot->pause_ns));
-	_cleanup_free_ char *copied = writer_format_value(writer, value_bytes(snapshot->copied_bytes));
+	_cleanup_free_ char *pause = writer_format_value(writer,
+							 value_duration(snapshot->pause_ns));
+	_cleanup_free_ char *copied = writer_format_value(writer,
+							  value_bytes(snapshot->copied_bytes));
 
 	if (snapshot->held_by_debugger)
 		writer_print(writer, STYLE_PLAIN, "; held by a debugger, %s copied", copied);
@@ -176,8 +214,8 @@ static void print_stop(struct writer *writer, const struct snapshot *snapshot)
 	if (snapshot->steps) {
 		char steps[TEXT_NUMBER_MAX];
 
-		writer_print(writer, STYLE_PLAIN, ", %s step%s out of malloc", text_count(steps, snapshot->steps),
-			     plural(snapshot->steps));
+		writer_print(writer, STYLE_PLAIN, ", let out of malloc %s time%s",
+			     text_count(steps, snapshot->steps), plural(snapshot->steps));
 	}
 	writer_print(writer, STYLE_PLAIN, "\n");
 }
@@ -186,7 +224,8 @@ void print_head(struct writer *writer, const struct snapshot *snapshot)
 {
 	const struct heap *heap = &snapshot->heap;
 	_cleanup_free_ char *name = escaped(snapshot->name);
-	_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes(heap->totals.bytes[CHUNK_IN_USE]));
+	_cleanup_free_ char *bytes = writer_format_value(
+		writer, value_bytes(heap->totals.bytes[CHUNK_IN_USE]));
 	char count[TEXT_NUMBER_MAX];
 
 	head_fields(writer, snapshot);
@@ -207,13 +246,14 @@ void print_head(struct writer *writer, const struct snapshot *snapshot)
 			_cleanup_free_ char *why = why_not_exact(heap);
 
 			writer_print(writer, STYLE_BAD, "NOT exact");
-			writer_print(writer, STYLE_PLAIN, ": %s (see the end)\n", why);
+			writer_print(writer, STYLE_PLAIN, ": %s, below\n", why);
 		}
 	}
 	if (snapshot->core)
 		print_cut(writer, STYLE_FAINT, snapshot->core);
 	if (snapshot->command || snapshot->exe)
-		print_cut(writer, STYLE_FAINT, snapshot->command ? snapshot->command : snapshot->exe);
+		print_cut(writer, STYLE_FAINT,
+			  snapshot->command ? snapshot->command : snapshot->exe);
 	print_allocators(writer, snapshot);
 	print_stop(writer, snapshot);
 }
@@ -264,11 +304,14 @@ static void line_print(struct writer *writer, enum style style, const struct lin
 	const struct line *line = &lines->v.v[i];
 
 	writer_print(writer, style, "%s%*s%s%*s%s", line->label,
-		     (int)(lines->label - writer_width(line->label) + 2 + lines->first - writer_width(line->first)), "",
-		     line->first, (int)(2 + lines->second - writer_width(line->second)), "", line->second);
+		     (int)(lines->label - writer_width(line->label) + 2 + lines->first -
+			   writer_width(line->first)),
+		     "", line->first, (int)(2 + lines->second - writer_width(line->second)), "",
+		     line->second);
 }
 
-static void account_add(struct lines *lines, struct writer *writer, const char *label, uint64_t bytes, uint64_t whole)
+static void account_add(struct lines *lines, struct writer *writer, const char *label,
+			uint64_t bytes, uint64_t whole)
 {
 	lines_add(lines, xstrdup(label), writer_format_value(writer, value_bytes(bytes)),
 		  writer_format_value(writer, value_share(bytes, whole)));
@@ -279,9 +322,12 @@ static const struct {
 	const char *label;
 	const char *key;
 } free_kinds[] = {
-	{ CHUNK_TCACHE, "  in thread caches", "tcache" }, { CHUNK_FAST, "  in fast bins", "fast" },
-	{ CHUNK_UNSORTED, "  unsorted", "unsorted" },	    { CHUNK_SMALL, "  in small bins", "small" },
-	{ CHUNK_LARGE, "  in large bins", "large" },	    { CHUNK_FREE, "  in no bin", "unbinned" },
+	{ CHUNK_TCACHE, "  in thread caches", "tcache" },
+	{ CHUNK_FAST, "  in fast bins", "fast" },
+	{ CHUNK_UNSORTED, "  unsorted", "unsorted" },
+	{ CHUNK_SMALL, "  in small bins", "small" },
+	{ CHUNK_LARGE, "  in large bins", "large" },
+	{ CHUNK_FREE, "  in no bin", "unbinned" },
 };
 
 enum { FREE_KINDS = sizeof(free_kinds) / sizeof(free_kinds[0]) };
@@ -297,7 +343,8 @@ static void account_lines(struct writer *writer, const struct heap *heap, struct
 	account_add(lines, writer, "free", heap_totals_free(totals), whole);
 	for (size_t i = 0; i < FREE_KINDS; i++)
 		if (totals->bytes[free_kinds[i].state])
-			account_add(lines, writer, free_kinds[i].label, totals->bytes[free_kinds[i].state], whole);
+			account_add(lines, writer, free_kinds[i].label,
+				    totals->bytes[free_kinds[i].state], whole);
 	account_add(lines, writer, "top", totals->bytes[CHUNK_TOP], whole);
 	account_add(lines, writer, "overhead", totals->overhead, whole);
 	if (totals->foreign)
@@ -307,22 +354,31 @@ static void account_lines(struct writer *writer, const struct heap *heap, struct
 	account_add(lines, writer, "= from the system", whole, whole);
 }
 
-static void memory_lines(struct writer *writer, const struct snapshot *snapshot, struct lines *lines)
+static char *resident_text(struct writer *writer, uint64_t rss, bool resident)
+{
+	return resident ? writer_format_value(writer, value_known_bytes(rss)) : xstrdup("");
+}
+
+static void memory_lines(struct writer *writer, const struct snapshot *snapshot,
+			 struct lines *lines)
 {
 	static const char *const labels[MEMORY_KINDS] = {
-		[MEMORY_HEAP] = "malloc",	     [MEMORY_ANONYMOUS] = "other anonymous",
-		[MEMORY_STACK] = "stacks",	     [MEMORY_FILE] = "files",
+		[MEMORY_HEAP] = "malloc",	   [MEMORY_ANONYMOUS] = "other anonymous",
+		[MEMORY_STACK] = "stacks",	   [MEMORY_FILE] = "files",
 		[MEMORY_SHARED] = "shared memory", [MEMORY_KERNEL] = "kernel's (vdso)",
 	};
 	struct snapshot_memory total = snapshot_memory_total(snapshot);
+	// A core does not say what was resident.
+	bool resident = total.rss != UINT64_MAX;
 
-	lines_add(lines, xstrdup("memory"), xstrdup("resident"), xstrdup("mapped"));
+	lines_add(lines, xstrdup("memory"), xstrdup(resident ? "resident" : ""), xstrdup("mapped"));
 	for (size_t i = 0; i < MEMORY_KINDS; i++)
 		if (snapshot->memory[i].n_mappings || snapshot->memory[i].mapped)
 			lines_add(lines, xstrdup(labels[i]),
-				  writer_format_value(writer, value_known_bytes(snapshot->memory[i].rss)),
-				  writer_format_value(writer, value_bytes(snapshot->memory[i].mapped)));
-	lines_add(lines, xstrdup("= the process"), writer_format_value(writer, value_known_bytes(total.rss)),
+				  resident_text(writer, snapshot->memory[i].rss, resident),
+				  writer_format_value(writer,
+						      value_bytes(snapshot->memory[i].mapped)));
+	lines_add(lines, xstrdup("= the process"), resident_text(writer, total.rss, resident),
 		  writer_format_value(writer, value_bytes(total.mapped)));
 }
 
@@ -378,11 +434,13 @@ void print_account(struct writer *writer, const struct snapshot *snapshot)
 	struct lines left = { 0 }, right = { 0 };
 
 	account_fields(writer, snapshot);
-	if (snapshot->heap.allocators.n)
+	if (snapshot->heap.allocators.n &&
+	    (snapshot->heap.system_bytes || !snapshot->foreign_allocator))
 		account_lines(writer, &snapshot->heap, &left);
 	memory_lines(writer, snapshot, &right);
 
-	bool beside = lines_width(&left) + BETWEEN + lines_width(&right) <= writer_options(writer)->width;
+	bool beside = lines_width(&left) + BETWEEN + lines_width(&right) <=
+		      writer_options(writer)->width;
 	size_t rows = left.v.n > right.v.n ? left.v.n : right.v.n;
 
 	for (size_t i = 0; beside && i < rows; i++) {
@@ -392,8 +450,10 @@ void print_account(struct writer *writer, const struct snapshot *snapshot)
 			line_print(writer, style, &left, i);
 		if (i < right.v.n) {
 			if (left.v.n)
-				writer_print(writer, STYLE_PLAIN, "%*s",
-					     (int)(BETWEEN + (i < left.v.n ? 0 : lines_width(&left))), "");
+				writer_print(
+					writer, STYLE_PLAIN, "%*s",
+					(int)(BETWEEN + (i < left.v.n ? 0 : lines_width(&left))),
+					"");
 			line_print(writer, style, &right, i);
 		}
 		writer_print(writer, STYLE_PLAIN, "\n");
@@ -431,17 +491,22 @@ void print_verdict(struct writer *writer, const struct snapshot *snapshot)
 		_cleanup_free_ char *ours = writer_format_value(writer, value_bytes(resident));
 		_cleanup_free_ char *all = writer_format_value(writer, value_bytes(total.rss));
 
-		writer_print(writer, STYLE_PLAIN, "malloc has %s of the %s that are resident (%d %%)", ours, all,
+		writer_print(writer, STYLE_PLAIN,
+			     "malloc has %s of the %s that are resident (%d %%)", ours, all,
 			     percent(resident, total.rss));
 		if (other > resident && other > total.rss / 4) {
-			_cleanup_free_ char *anonymous = writer_format_value(writer, value_bytes(other));
+			_cleanup_free_ char *anonymous = writer_format_value(writer,
+									     value_bytes(other));
 
-			writer_print(writer, STYLE_PLAIN, "; more, %s, is anonymous memory outside it", anonymous);
+			writer_print(writer, STYLE_PLAIN,
+				     "; more, %s, is anonymous memory outside it", anonymous);
 		}
 		writer_print(writer, STYLE_PLAIN, ".\n");
 	}
-	writer_print(writer, STYLE_PLAIN, "Of what malloc got, the program holds %d %%; %d %% is free but kept.\n",
-		     percent(heap->totals.bytes[CHUNK_IN_USE], heap->system_bytes), percent(kept, heap->system_bytes));
+	writer_print(writer, STYLE_PLAIN,
+		     "Of what malloc got, the program holds %d %%; %d %% is free but kept.\n",
+		     percent(heap->totals.bytes[CHUNK_IN_USE], heap->system_bytes),
+		     percent(kept, heap->system_bytes));
 }
 
 /* ---- what does not add up ---- */
@@ -486,8 +551,12 @@ static void trouble_fields(struct writer *writer, const struct snapshot *snapsho
 		{ .key = "arena" },
 		{ .key = "text" },
 	};
-	static const struct table checks = { .key = "checks", .columns = check_columns, .n_columns = 4 };
-	static const struct table findings = { .key = "findings", .columns = finding_columns, .n_columns = 4 };
+	static const struct table checks = { .key = "checks",
+					     .columns = check_columns,
+					     .n_columns = 4 };
+	static const struct table findings = { .key = "findings",
+					       .columns = finding_columns,
+					       .n_columns = 4 };
 	const struct heap *heap = &snapshot->heap;
 
 	writer_table_begin(writer, &checks);
@@ -503,23 +572,27 @@ static void trouble_fields(struct writer *writer, const struct snapshot *snapsho
 	for (size_t i = 0; i < heap->findings.n; i++) {
 		const struct heap_finding *finding = &heap->findings.v[i];
 
-		writer_row(writer, (struct value[]){
-					   value_word(finding_word(finding->kind)),
-					   value_address(finding->address),
-					   finding->arena == UINT32_MAX ? value_none() : value_number(finding->arena),
-					   value_text(finding->text),
-				   });
+		writer_row(writer,
+			   (struct value[]){
+				   value_word(finding_word(finding->kind)),
+				   value_address(finding->address),
+				   finding->arena == UINT32_MAX ? value_none()
+								: value_number(finding->arena),
+				   value_text(finding->text),
+			   });
 	}
 	writer_table_end(writer);
 	writer_field(writer, "findings_total", value_count(all_findings(heap)));
-	writer_strings(writer, "notices", (const char *const *)snapshot->notices.v, snapshot->notices.n);
+	writer_strings(writer, "notices", (const char *const *)snapshot->notices.v,
+		       snapshot->notices.n);
 }
 
 static void print_checks(struct writer *writer, const struct heap *heap)
 {
 	if (!failed_checks(heap))
 		return;
-	writer_print(writer, STYLE_BAD, "\nChecks that failed\n");
+	writer_print(writer, STYLE_PLAIN, "\n");
+	writer_print(writer, STYLE_BAD, "Checks that failed\n");
 	for (size_t i = 0; i < heap->checks.n; i++) {
 		const struct heap_check *check = &heap->checks.v[i];
 
@@ -532,7 +605,8 @@ static void print_checks(struct writer *writer, const struct heap *heap)
 		} else {
 			char number[TEXT_NUMBER_MAX];
 
-			writer_print(writer, STYLE_PLAIN, "  %s: %s\n", check->name, text_count(number, check->failures));
+			writer_print(writer, STYLE_PLAIN, "  %s: %s\n", check->name,
+				     text_count(number, check->failures));
 		}
 	}
 }
@@ -544,18 +618,21 @@ static void print_findings(struct writer *writer, const struct heap *heap, size_
 
 	if (!total)
 		return;
-	writer_print(writer, STYLE_BAD, "\n%s finding%s\n", text_count(number, total), plural(total));
+	writer_print(writer, STYLE_PLAIN, "\n");
+	writer_print(writer, STYLE_BAD, "%s finding%s\n", text_count(number, total), plural(total));
 	for (size_t i = 0; i < heap->findings.n && i < limit; i++) {
 		const struct heap_finding *finding = &heap->findings.v[i];
 		_cleanup_free_ char *text = escaped(finding->text);
 
-		writer_print(writer, STYLE_PLAIN, "  0x%" PRIxVADDR " (%s", finding->address, finding_word(finding->kind));
+		writer_print(writer, STYLE_PLAIN, "  0x%" PRIxVADDR " (%s", finding->address,
+			     finding_word(finding->kind));
 		if (finding->arena != UINT32_MAX)
 			writer_print(writer, STYLE_PLAIN, ", arena %" PRIu32, finding->arena);
 		writer_print(writer, STYLE_PLAIN, "): %s\n", text);
 	}
 	if (heap->findings.n > limit)
-		writer_print(writer, STYLE_PLAIN, "  and %s more (-v shows %zu, --format json as well)\n",
+		writer_print(writer, STYLE_PLAIN,
+			     "  and %s more (-v shows %zu, --format json as well)\n",
 			     text_count(number, total - limit), heap->findings.n);
 	else if (total > heap->findings.n)
 		writer_print(writer, STYLE_PLAIN, "  and %s more, which were only counted\n",
@@ -572,12 +649,14 @@ void print_trouble(struct writer *writer, const struct snapshot *snapshot, size_
 	print_findings(writer, &snapshot->heap, limit);
 	if (!snapshot->notices.n)
 		return;
-	writer_print(writer, STYLE_BOLD, "\nNotes\n");
+	writer_print(writer, STYLE_PLAIN, "\n");
+	writer_print(writer, STYLE_BOLD, "Notes\n");
 	for (size_t i = 0; i < snapshot->notices.n; i++) {
 		_cleanup_free_ char *notice = escaped(snapshot->notices.v[i]);
 
 		if (i == limit) {
-			writer_print(writer, STYLE_PLAIN, "  and %zu more (-v)\n", snapshot->notices.n - i);
+			writer_print(writer, STYLE_PLAIN, "  and %zu more (-v)\n",
+				     snapshot->notices.n - i);
 			break;
 		}
 		writer_print(writer, STYLE_PLAIN, "  %s\n", notice);
@@ -617,7 +696,8 @@ void print_modules(struct writer *writer, const struct snapshot *snapshot, size_
 	}
 	writer_table_end(writer);
 	if (!json && snapshot->modules.n > limit)
-		writer_print(writer, STYLE_PLAIN, "and %zu more modules\n", snapshot->modules.n - limit);
+		writer_print(writer, STYLE_PLAIN, "and %zu more modules\n",
+			     snapshot->modules.n - limit);
 }
 
 void print_beyond(struct writer *writer, const struct snapshot *snapshot)
@@ -634,15 +714,19 @@ void print_beyond(struct writer *writer, const struct snapshot *snapshot)
 		writer_print(writer, STYLE_BAD, "malloc is not glibc's here: %s", name);
 		if (snapshot->allocator_evidence)
 			writer_print(writer, STYLE_PLAIN, " (%s)", evidence);
-		writer_print(writer, STYLE_PLAIN, ".\nWhat it holds is among the %s of other anonymous memory (%s).\n", size, what);
+		writer_print(writer, STYLE_PLAIN,
+			     ".\nWhat it holds is among the %s of other anonymous memory (%s).\n",
+			     size, what);
 		if (snapshot->heap.chunks.n)
-			writer_print(writer, STYLE_PLAIN, "Below is glibc's part of the heap alone.\n");
+			writer_print(writer, STYLE_PLAIN,
+				     "Below is glibc's part of the heap alone.\n");
 	}
 	if (snapshot->runtime) {
 		_cleanup_free_ char *runtime = escaped(snapshot->runtime);
 
 		writer_print(writer, STYLE_PLAIN,
-			     "This is the native C heap only. The %s keeps its own objects elsewhere too: %s of other\n"
+			     "This is the native C heap only. The %s keeps its own objects "
+			     "elsewhere too: %s of other\n"
 			     "anonymous memory %s %s.\n",
 			     runtime, size, bytes == 1 ? "is" : "are", what);
 	}

@@ -10,6 +10,8 @@ enum {
 	GAP = 2,
 	BAR_MAX = 30,
 	BAR_MIN = 8,
+	/** A column of fewer characters tells nothing. */
+	CUT_MIN = 12,
 };
 
 static void begin(struct writer *writer, const char *command)
@@ -45,7 +47,7 @@ static void strings(struct writer *writer, const char *key, const char *const *l
 static void style_begin(struct writer *writer, enum style style)
 {
 	static const char *const codes[] = {
-		[STYLE_PLAIN] = NULL,	      [STYLE_BOLD] = "\033[1m",	 [STYLE_GOOD] = "\033[32m",
+		[STYLE_PLAIN] = NULL,	    [STYLE_BOLD] = "\033[1m",  [STYLE_GOOD] = "\033[32m",
 		[STYLE_BAD] = "\033[1;31m", [STYLE_FAINT] = "\033[2m",
 	};
 
@@ -72,13 +74,20 @@ static void print(struct writer *writer, enum style style, const char *format, v
 		output_byte(&writer->output, '\n');
 }
 
-static bool is_shown(const struct writer *writer, const struct column *column)
+static bool is_bar(const struct column *column)
 {
-	return column->title && (!(column->flags & COLUMN_BAR) || writer->options.is_terminal);
+	return column->flags & COLUMN_BAR;
+}
+
+/* Bars are drawn beside the cells and have no heading. */
+static bool is_shown(const struct column *column)
+{
+	return column->title && !is_bar(column);
 }
 
 /* One cell: the gap to the cell before, and the text at its edge. The last cell of a row gets no blanks behind it. */
-static void cell(struct writer *writer, const char *text, size_t width, bool right, bool first, bool last)
+static void cell(struct writer *writer, const char *text, size_t width, bool right, bool first,
+		 bool last)
 {
 	struct output *output = &writer->output;
 	size_t length = writer_width(text), blanks = width > length ? width - length : 0;
@@ -97,7 +106,7 @@ static size_t last_shown(const struct writer *writer)
 	size_t last = 0;
 
 	for (size_t i = 0; i < writer->table->n_columns; i++)
-		if (is_shown(writer, &writer->table->columns[i]))
+		if (is_shown(&writer->table->columns[i]))
 			last = i;
 	return last;
 }
@@ -109,16 +118,17 @@ static void headings(struct writer *writer, const size_t *widths)
 	bool first = true, any = false;
 
 	for (size_t i = 0; i < table->n_columns; i++)
-		any |= is_shown(writer, &table->columns[i]) && table->columns[i].title[0];
+		any |= is_shown(&table->columns[i]) && table->columns[i].title[0];
 	if (table->is_bare || !any)
 		return;
 	style_begin(writer, STYLE_BOLD);
 	for (size_t i = 0; i < table->n_columns; i++) {
 		const struct column *column = &table->columns[i];
 
-		if (!is_shown(writer, column))
+		if (!is_shown(column))
 			continue;
-		cell(writer, column->title, widths[i], column->flags & COLUMN_RIGHT, first, i == last);
+		cell(writer, column->title, widths[i], column->flags & COLUMN_RIGHT, first,
+		     i == last);
 		first = false;
 	}
 	style_end(writer, STYLE_BOLD);
@@ -138,7 +148,8 @@ static void table_begin(struct writer *writer)
 }
 
 /* The kinds that a long list is made of are written without a detour; the rest may take one. */
-static size_t streamed_text(const struct writer *writer, struct value value, char buffer[OUTPUT_NUMBER_MAX], const char **ret)
+static size_t streamed_text(const struct writer *writer, struct value value,
+			    char buffer[OUTPUT_NUMBER_MAX], const char **ret)
 {
 	*ret = buffer;
 	switch (value.kind) {
@@ -181,7 +192,7 @@ static void streamed_row(struct writer *writer, const struct value *values)
 		char buffer[OUTPUT_NUMBER_MAX];
 		const char *text;
 
-		if (!is_shown(writer, column))
+		if (!is_shown(column))
 			continue;
 		size_t length = streamed_text(writer, values[i], buffer, &text), width = length;
 
@@ -213,10 +224,12 @@ static void row(struct writer *writer, const struct value *values)
 		return;
 	}
 	for (size_t i = 0; i < table->n_columns; i++) {
-		bool bar = table->columns[i].flags & COLUMN_BAR;
+		bool bar = is_bar(&table->columns[i]);
 
-		array_append(&writer->bars, bar && values[i].kind == VALUE_SHARE ? values[i].fraction : 0);
-		array_append(&writer->cells, bar ? xstrdup("") : writer_format_value(writer, values[i]));
+		array_append(&writer->bars,
+			     bar && values[i].kind == VALUE_SHARE ? values[i].fraction : 0);
+		array_append(&writer->cells,
+			     bar ? xstrdup("") : writer_format_value(writer, values[i]));
 	}
 }
 
@@ -225,20 +238,25 @@ static void put_bar(struct writer *writer, double fraction, size_t width)
 {
 	struct output *output = &writer->output;
 
-	if (!(fraction > 0))
+	// Also false for what is not a number.
+	if (!(fraction > 0 && fraction <= 1))
 		return;
-	if (fraction > 1)
-		fraction = 1;
+
+	unsigned parts = writer->options.has_utf8 ? 8 : 1;
+	size_t eighths = (size_t)(fraction * (double)width * parts + 0.5);
+
+	if (!eighths)
+		return;
+	output_repeat(output, ' ', GAP);
 	style_begin(writer, STYLE_GOOD);
 	if (writer->options.has_utf8) {
-		size_t eighths = (size_t)(fraction * (double)width * 8 + 0.5);
-
 		for (size_t i = 0; i < eighths / 8; i++)
 			output_string(output, "\u2588");
 		if (eighths % 8)
-			output_bytes(output, (char[]){ '\xe2', '\x96', (char)(0x90 - eighths % 8) }, 3);
+			output_bytes(output, (char[]){ '\xe2', '\x96', (char)(0x90 - eighths % 8) },
+				     3);
 	} else {
-		output_repeat(output, '#', (size_t)(fraction * (double)width + 0.5));
+		output_repeat(output, '#', eighths);
 	}
 	style_end(writer, STYLE_GOOD);
 }
@@ -258,18 +276,46 @@ static void cut(char *text, size_t width)
 	memcpy(at, "...", 4);
 }
 
+/* The bars of a table: in which column their lengths are, and the longest. */
+struct bars {
+	size_t column;
+	double longest;
+	/** Room for them; 0 for none. */
+	size_t width;
+};
+
+static struct bars bars_find(const struct writer *writer, size_t used)
+{
+	const struct table *table = writer->table;
+	struct bars bars = { .column = table->n_columns };
+	size_t screen = writer->options.width;
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		if (is_bar(&table->columns[i]))
+			bars.column = i;
+	if (bars.column == table->n_columns || !writer->options.is_terminal ||
+	    screen < used + GAP + BAR_MIN)
+		return bars;
+	bars.width = screen - used - GAP < BAR_MAX ? screen - used - GAP : BAR_MAX;
+	for (size_t i = bars.column; i < writer->bars.n; i += table->n_columns)
+		if (writer->bars.v[i] > bars.longest)
+			bars.longest = writer->bars.v[i];
+	return bars;
+}
+
 static void table_end(struct writer *writer)
 {
 	const struct table *table = writer->table;
-	size_t n = table->n_columns, rows = n ? writer->cells.n / n : 0, last, used = 0, shown = 0;
+	size_t n = table->n_columns, rows = n ? writer->cells.n / n : 0, used = 0, shown = 0;
 	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
-	double longest = 0;
 
 	if (table->is_streamed)
 		return;
-	last = last_shown(writer);
+
+	size_t last = last_shown(writer), screen = writer->options.width;
+
 	for (size_t i = 0; i < n; i++) {
-		if (!is_shown(writer, &table->columns[i]))
+		if (!is_shown(&table->columns[i]))
 			continue;
 		widths[i] = table->is_bare ? 0 : writer_width(table->columns[i].title);
 		for (size_t j = 0; j < rows; j++) {
@@ -277,46 +323,36 @@ static void table_end(struct writer *writer)
 
 			if (width > widths[i])
 				widths[i] = width;
-			if (table->columns[i].flags & COLUMN_BAR && writer->bars.v[j * n + i] > longest)
-				longest = writer->bars.v[j * n + i];
 		}
 		used += widths[i] + (shown++ ? GAP : 0);
 	}
-
-	size_t screen = writer->options.width, bar = screen > used ? screen - used : 0;
-
-	if (bar > BAR_MAX)
-		bar = BAR_MAX;
-	if (bar < BAR_MIN)
-		bar = 0;
 	// Only the last column may be cut, and only for a terminal: a file has no edge.
-	if (writer->options.is_terminal && used > screen && !(table->columns[last].flags & COLUMN_RIGHT) &&
-	    widths[last] > used - screen + 12) {
+	if (writer->options.is_terminal && used > screen &&
+	    !(table->columns[last].flags & COLUMN_RIGHT) &&
+	    widths[last] > used - screen + CUT_MIN) {
 		widths[last] -= used - screen;
 		for (size_t j = 0; j < rows; j++)
 			cut(writer->cells.v[j * n + last], widths[last]);
 	}
+
+	struct bars bars = bars_find(writer, used);
+
 	if (rows)
 		headings(writer, widths);
-	for (size_t j = 0; j < rows; j++) {
+	// A table that is for programs alone has nothing to show.
+	for (size_t j = 0; j < rows && shown; j++) {
 		bool first = true;
 
 		for (size_t i = 0; i < n; i++) {
-			const struct column *column = &table->columns[i];
-
-			if (!is_shown(writer, column))
+			if (!is_shown(&table->columns[i]))
 				continue;
-			if (column->flags & COLUMN_BAR) {
-				if (bar && writer->bars.v[j * n + i] > 0) {
-					output_repeat(&writer->output, ' ', GAP);
-					put_bar(writer, longest > 0 ? writer->bars.v[j * n + i] / longest : 0, bar);
-				}
-				continue;
-			}
-			cell(writer, writer->cells.v[j * n + i], widths[i], column->flags & COLUMN_RIGHT, first,
-			     i == last);
+			cell(writer, writer->cells.v[j * n + i], widths[i],
+			     table->columns[i].flags & COLUMN_RIGHT, first, i == last);
 			first = false;
 		}
+		if (bars.longest > 0)
+			put_bar(writer, writer->bars.v[j * n + bars.column] / bars.longest,
+				bars.width);
 		output_byte(&writer->output, '\n');
 	}
 	for (size_t i = 0; i < writer->cells.n; i++)

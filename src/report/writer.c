@@ -73,7 +73,8 @@ void writer_group_end(struct writer *writer)
 	writer->ops->group_end(writer);
 }
 
-void writer_strings(struct writer *writer, const char *key, const char *const *strings, size_t count)
+void writer_strings(struct writer *writer, const char *key, const char *const *strings,
+		    size_t count)
 {
 	writer->ops->strings(writer, key, strings, count);
 }
@@ -118,7 +119,8 @@ void format_milliseconds(struct output *output, uint64_t nanoseconds)
 {
 	uint64_t microseconds = nanoseconds / 1000 + (nanoseconds % 1000 >= 500);
 
-	output_format(output, "%" PRIu64 ".%03u", microseconds / 1000, (unsigned)(microseconds % 1000));
+	output_format(output, "%" PRIu64 ".%03u", microseconds / 1000,
+		      (unsigned)(microseconds % 1000));
 }
 
 void format_time(char *buffer, size_t size, int64_t seconds)
@@ -148,8 +150,10 @@ char *writer_format_value(const struct writer *writer, struct value value)
 	case VALUE_DURATION:
 		// Three digits tell enough of a pause: 0.53 ms, 14.2 ms, 1,204 ms.
 		if (value.number >= 99950000)
-			return xasprintf("%s ms", text_count(number, (value.number + 500000) / 1000000));
-		return xasprintf("%.*f ms", value.number < 9995000 ? 2 : 1, (double)value.number / 1e6);
+			return xasprintf("%s ms",
+					 text_count(number, (value.number + 500000) / 1000000));
+		return xasprintf("%.*f ms", value.number < 9995000 ? 2 : 1,
+				 (double)value.number / 1e6);
 	case VALUE_TIME:
 		format_time(address, sizeof(address), (int64_t)value.number);
 		return xstrdup(address);

@@ -70,7 +70,7 @@ struct value {
 enum column_flags {
 	/** Numbers and their headings stand at the right edge. */
 	COLUMN_RIGHT = 1,
-	/** A share that text draws as a bar, on terminals only. */
+	/** A share that text draws as a bar behind the row, on terminals only; one column of a table at most. */
 	COLUMN_BAR = 2,
 };
 
@@ -160,7 +160,8 @@ void writer_group_begin(struct writer *writer, const char *key);
 void writer_group_end(struct writer *writer);
 
 /** A field that is an array of strings, each escaped as VALUE_TEXT is. */
-void writer_strings(struct writer *writer, const char *key, const char *const *strings, size_t count);
+void writer_strings(struct writer *writer, const char *key, const char *const *strings,
+		    size_t count);
 
 /** Opens a table. The table and its columns are borrowed until writer_table_end(); tables do not nest. */
 void writer_table_begin(struct writer *writer, const struct table *table);
@@ -209,7 +210,8 @@ static inline struct value value_number(uint64_t number)
 /* A part of a whole; nothing of nothing is 0. */
 static inline struct value value_share(uint64_t part, uint64_t whole)
 {
-	return (struct value){ .kind = VALUE_SHARE, .fraction = whole ? (double)part / (double)whole : 0 };
+	return (struct value){ .kind = VALUE_SHARE,
+			       .fraction = whole ? (double)part / (double)whole : 0 };
 }
 
 static inline struct value value_duration(uint64_t nanoseconds)

@@ -39,8 +39,9 @@ void snapshot_deinit(struct snapshot *snapshot)
 const char *memory_kind_name(enum memory_kind kind)
 {
 	static const char *const names[MEMORY_KINDS] = {
-		[MEMORY_HEAP] = "heap", [MEMORY_ANONYMOUS] = "anonymous", [MEMORY_STACK] = "stack",
-		[MEMORY_FILE] = "file", [MEMORY_SHARED] = "shared",	  [MEMORY_KERNEL] = "kernel",
+		[MEMORY_HEAP] = "heap",	    [MEMORY_ANONYMOUS] = "anonymous",
+		[MEMORY_STACK] = "stack",   [MEMORY_FILE] = "file",
+		[MEMORY_SHARED] = "shared", [MEMORY_KERNEL] = "kernel",
 	};
 
 	assert((unsigned)kind < MEMORY_KINDS);
