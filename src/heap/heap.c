@@ -57,7 +57,7 @@ void heap_check(struct heap *heap, const char *name, enum check_result result, u
 	va_start(args, format);
 	char *detail = xvasprintf(format, args);
 	va_end(args);
-	if (!*detail) {
+	if (result == CHECK_PASSED || !*detail) {
 		free(detail);
 		detail = NULL;
 	}
