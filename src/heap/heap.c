@@ -27,8 +27,10 @@ void heap_deinit(struct heap *heap)
 	array_deinit(&heap->arenas);
 	array_deinit(&heap->sources);
 	array_deinit(&heap->tcaches);
-	for (size_t i = 0; i < heap->checks.n; i++)
+	for (size_t i = 0; i < heap->checks.n; i++) {
+		free(heap->checks.v[i].name);
 		free(heap->checks.v[i].detail);
+	}
 	array_deinit(&heap->checks);
 	for (size_t i = 0; i < heap->findings.n; i++)
 		free(heap->findings.v[i].text);
@@ -61,7 +63,7 @@ void heap_check(struct heap *heap, const char *name, enum check_result result, u
 		free(detail);
 		detail = NULL;
 	}
-	array_append(&heap->checks, (struct heap_check){ name, result, failures, detail });
+	array_append(&heap->checks, (struct heap_check){ xstrdup(name), result, failures, detail });
 }
 
 bool heap_is_exact(const struct heap *heap)
@@ -182,7 +184,6 @@ char *heap_verify(const struct heap *heap)
 	if (complaint)
 		return complaint;
 
-	struct heap_totals sum = { 0 };
 	vaddr previous = 0;
 
 	for (size_t i = 0; i < heap->sources.n; i++) {
@@ -195,7 +196,6 @@ char *heap_verify(const struct heap *heap)
 		if (totals_accounted(&source->totals) + source->totals.overhead != source->end - source->start)
 			return xasprintf("source %zu at 0x%" PRIxVADDR " holds more than its own size", i, source->start);
 		previous = source->end;
-		heap_totals_add(&sum, &source->totals);
 	}
 	if (totals_accounted(&heap->totals) + heap->totals.overhead != heap->system_bytes)
 		return xasprintf("in use, free, top and overhead are %" PRIu64 " bytes, not the %" PRIu64 " got from the system",
