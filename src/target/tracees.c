@@ -51,7 +51,8 @@ uint64_t tracees_clock(void)
 
 static void nap(uint64_t nanoseconds)
 {
-	struct timespec time = { (time_t)(nanoseconds / (1000 * MILLISECOND)), (long)(nanoseconds % (1000 * MILLISECOND)) };
+	struct timespec time = { (time_t)(nanoseconds / (1000 * MILLISECOND)),
+				 (long)(nanoseconds % (1000 * MILLISECOND)) };
 
 	nanosleep(&time, NULL);
 }
@@ -59,8 +60,8 @@ static void nap(uint64_t nanoseconds)
 /* Whether a result says that the call has not ended but was only interrupted. */
 static bool is_interrupted(int64_t result)
 {
-	return result == -RESTART_SYSTEM_CALL || result == -RESTART_NO_INTERRUPT || result == -RESTART_NO_HANDLER ||
-	       result == -RESTART_BLOCK || result == -EINTR;
+	return result == -RESTART_SYSTEM_CALL || result == -RESTART_NO_INTERRUPT ||
+	       result == -RESTART_NO_HANDLER || result == -RESTART_BLOCK || result == -EINTR;
 }
 
 #if defined(__x86_64__)
@@ -70,11 +71,13 @@ static bool registers_read(const struct tracees *tracees, struct thread *thread)
 	struct iovec iov = { &user, sizeof(user) };
 
 	(void)tracees;
-	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 || iov.iov_len != sizeof(user))
+	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 ||
+	    iov.iov_len != sizeof(user))
 		return false;
 
-	const uint64_t dwarf[] = { user.rax, user.rdx, user.rcx, user.rbx, user.rsi, user.rdi, user.rbp, user.rsp, user.r8,
-				   user.r9,  user.r10, user.r11, user.r12, user.r13, user.r14, user.r15, user.rip };
+	const uint64_t dwarf[] = { user.rax, user.rdx, user.rcx, user.rbx, user.rsi, user.rdi,
+				   user.rbp, user.rsp, user.r8,	 user.r9,  user.r10, user.r11,
+				   user.r12, user.r13, user.r14, user.r15, user.rip };
 
 	memset(thread->registers, 0, sizeof(thread->registers));
 	memcpy(thread->registers, dwarf, sizeof(dwarf));
@@ -97,7 +100,8 @@ static bool registers_read(const struct tracees *tracees, struct thread *thread)
 	uint64_t tls[2] = { 0 };
 	struct iovec tls_iov = { tls, sizeof(tls) };
 
-	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 || iov.iov_len != sizeof(user))
+	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 ||
+	    iov.iov_len != sizeof(user))
 		return false;
 	// One word, or two where the processor has SME.
 	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_ARM_TLS, &tls_iov) < 0)
@@ -115,8 +119,11 @@ static bool registers_read(const struct tracees *tracees, struct thread *thread)
 	uint64_t sp, pc;
 
 	if (is_interrupted((int64_t)user.regs[0]) &&
-	    ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_ARM_SYSTEM_CALL, &number_iov) == 0 && number >= 0 &&
-	    !proc_thread_syscall(tracees->proc, thread->tid, &thread->syscall, &thread->syscall_argument, &sp, &pc))
+	    ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_ARM_SYSTEM_CALL,
+		   &number_iov) == 0 &&
+	    number >= 0 &&
+	    !proc_thread_syscall(tracees->proc, thread->tid, &thread->syscall,
+				 &thread->syscall_argument, &sp, &pc))
 		thread->syscall = number;
 	return true;
 }
@@ -139,7 +146,8 @@ static enum look look(pid_t tid)
 		return errno == ECHILD ? LOOK_GONE : LOOK_RUNNING;
 	if (info.si_pid == 0)
 		return LOOK_RUNNING;
-	if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) {
+	if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
+	    info.si_code == CLD_DUMPED) {
 		// Its own parent is told separately; this only ends our part in it.
 		waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
 		return LOOK_GONE;
@@ -208,12 +216,15 @@ static struct error *wait_for(const struct tracees *tracees, struct tracee *trac
 			tracee->state = TRACEE_IN_KERNEL;
 			tracee->thread.has_registers = false;
 			tracee->thread.syscall = -1;
-			proc_thread_syscall(tracees->proc, tracee->thread.tid, &tracee->thread.syscall,
-					    &tracee->thread.syscall_argument, &tracee->thread.sp, &tracee->thread.pc);
+			proc_thread_syscall(tracees->proc, tracee->thread.tid,
+					    &tracee->thread.syscall,
+					    &tracee->thread.syscall_argument, &tracee->thread.sp,
+					    &tracee->thread.pc);
 			return NULL;
 		}
 		if (waited > STOP_WAIT)
-			return error_os(ETIMEDOUT, "thread %d (state %c) does not stop", (int)tracee->thread.tid,
+			return error_os(ETIMEDOUT, "thread %d (state %c) does not stop",
+					(int)tracee->thread.tid,
 					thread_state(tracees, tracee->thread.tid));
 	}
 }
