@@ -164,6 +164,13 @@ static enum look look(pid_t tid)
 	return LOOK_RUNNING;
 }
 
+/* Nothing is left of a thread but its row in the list. */
+static void set_gone(struct tracees *tracees, struct tracee *tracee)
+{
+	tracee->state = TRACEE_GONE;
+	tracees->alive--;
+}
+
 static char thread_state(const struct tracees *tracees, pid_t tid)
 {
 	struct proc_status status;
@@ -179,7 +186,7 @@ static struct error *interrupted_error(void)
 }
 
 /* Waits until a thread stands still, is gone, or sits in the kernel for good. */
-static struct error *wait_for(const struct tracees *tracees, struct tracee *tracee)
+static struct error *wait_for(struct tracees *tracees, struct tracee *tracee)
 {
 	uint64_t start = tracees_clock();
 
@@ -188,13 +195,13 @@ static struct error *wait_for(const struct tracees *tracees, struct tracee *trac
 			return interrupted_error();
 		switch (look(tracee->thread.tid)) {
 		case LOOK_GONE:
-			tracee->state = TRACEE_GONE;
+			set_gone(tracees, tracee);
 			return NULL;
 		case LOOK_STOPPED:
 			tracee->thread.has_registers = registers_read(tracees, &tracee->thread);
 			if (!tracee->thread.has_registers && errno == ESRCH) {
 				// SIGKILL takes a thread even out of a stop.
-				tracee->state = TRACEE_GONE;
+				set_gone(tracees, tracee);
 				return NULL;
 			}
 			tracee->state = TRACEE_STOPPED;
@@ -260,6 +267,7 @@ static struct error *ask(struct tracees *tracees, pid_t tid)
 		if (!tracees->started)
 			tracees->started = tracees_clock();
 		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+		tracees->alive++;
 	}
 	array_append(&tracees->list, tracee);
 	return NULL;
@@ -295,7 +303,7 @@ struct error *tracees_stop(struct tracees *tracees)
 	// Naps are as short as they say.
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	for (;;) {
-		size_t n;
+		size_t n = 0;
 		struct error *error = ask_new(tracees, &n);
 
 		if (error)
@@ -316,6 +324,16 @@ struct error *tracees_stop(struct tracees *tracees)
 	return error_os(ESRCH, "it ended while it was being stopped");
 }
 
+/* Whether there may be threads that are not in the list: /proc/PID/task has a link for each thread and two of its own. Cheaper than to
+   list them, where there are thousands. */
+static bool threads_were_started(const struct tracees *tracees)
+{
+	struct stat status;
+
+	return fstatat(tracees->proc, "task", &status, 0) < 0 ||
+	       status.st_nlink != tracees->alive + 2;
+}
+
 bool tracees_run(struct tracees *tracees, size_t index, unsigned microseconds)
 {
 	struct tracee *tracee = &tracees->list.v[index];
@@ -324,7 +342,7 @@ bool tracees_run(struct tracees *tracees, size_t index, unsigned microseconds)
 	if (tracee->state != TRACEE_STOPPED || tracees->failed || *tracees->interrupted)
 		return false;
 	if (ptrace(PTRACE_CONT, tid, NULL, NULL) < 0) {
-		tracee->state = TRACEE_GONE;
+		set_gone(tracees, tracee);
 		return false;
 	}
 	tracee->has_run = true;
@@ -335,14 +353,9 @@ bool tracees_run(struct tracees *tracees, size_t index, unsigned microseconds)
 
 	struct error *error = wait_for(tracees, tracee);
 
-	if (!error) {
-		size_t n;
-
-		// Threads that it started are not seized by themselves.
-		error = ask_new(tracees, &n);
-		if (!error && n)
-			error = tracees_stop(tracees);
-	}
+	// Threads that it started are not seized by themselves.
+	if (!error && threads_were_started(tracees))
+		error = tracees_stop(tracees);
 	if (error) {
 		tracees->failed = error;
 		return false;
