@@ -92,6 +92,7 @@ void glibc_walk(struct glibc *glibc, const struct target *target, struct heap *r
 		window_init(&walk.window, &target->image);
 		// Enough for some passes over everything; only damage needs any.
 		walk.search_budget = image_bytes(&target->image) / CHUNK_ALIGN * 4 + 1024 * 1024;
+		walk.chunks_maximum = image_bytes(&target->image) / CHUNK_MINIMUM + 1;
 		allocators_collect(&walk);
 		arenas_collect(&walk);
 		for (size_t i = 0; i < walk.arenas.n; i++)
