@@ -143,7 +143,7 @@ START_TEST(untouched_pages_and_files_are_read_too)
 }
 END_TEST
 
-START_TEST(random_reads_agree_with_the_image, the_next_address_that_is_more_than_zeros)
+START_TEST(random_reads_agree_with_the_image)
 {
 	struct image image;
 	struct window window;
