@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -220,6 +221,17 @@ static void check_parts(const struct plan *plan, const copy_part_array *parts)
 	ck_assert_uint_eq(bytes, plan->bytes);
 }
 
+static bool address_space_is_large(void)
+{
+	void *memory = mmap(NULL, 11 * TIB, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	munmap(memory, 11 * TIB);
+	return true;
+}
+
 START_TEST(plan_reserves_terabytes_for_nothing)
 {
 	struct subject subject;
@@ -244,9 +256,15 @@ START_TEST(plan_reserves_terabytes_for_nothing)
 	ck_assert_ptr_nonnull(span);
 	ck_assert_uint_ge(span->end, 0x7ff000b01000);
 	span = store_find(&subject.store, 0x600000000000);
-	ck_assert_ptr_nonnull(span);
-	ck_assert_uint_ge(span->end - 0x600000000000, 10 * TIB);
-	ck_assert_uint_eq(span->bytes[0x023456789000], 0);
+	// valgrind gives nobody so much; then there is room for the page that exists, and only that.
+	if (address_space_is_large()) {
+		ck_assert_ptr_nonnull(span);
+		ck_assert_uint_ge(span->end - 0x600000000000, 10 * TIB);
+		ck_assert_uint_eq(span->bytes[0x023456789000], 0);
+	} else {
+		ck_assert_ptr_null(span);
+		ck_assert_ptr_nonnull(store_find(&subject.store, 0x650000000000));
+	}
 	array_deinit(&parts);
 	subject_deinit(&subject);
 }
