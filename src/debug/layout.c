@@ -471,31 +471,71 @@ static void wanted_give(const struct wanted *wanted, struct layout *layouts, str
 		variables[i] = wanted->variables[i];
 }
 
-/* Whether the types that dwz moved to a file of their own are out of reach: structs would then lack members without a sign. */
-static bool dwarf_lacks_types(Dwarf *dwarf)
-{
-	const char *name;
-	const void *build_id;
+/* A debug file open for reading, with the one it shares types with. */
+struct opened {
+	Dwarf *dwarf, *shared;
+	Elf *shared_elf;
+	int shared_fd;
+};
 
-	return dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &build_id) > 0 && !dwarf_getalt(dwarf);
+static void opened_deinit(struct opened *opened)
+{
+	if (opened->dwarf)
+		dwarf_end(opened->dwarf);
+	if (opened->shared)
+		dwarf_end(opened->shared);
+	if (opened->shared_elf)
+		elf_end(opened->shared_elf);
+	cleanup_close(&opened->shared_fd);
+}
+
+/* Opens the DWARF of a module. False when there is none, or when the file is missing that dwz moved some of the types to: structs would then
+   lack members without a sign. (Left alone, libdw opens that file by the name that it finds, whatever stands there.) */
+static bool opened_init(struct opened *opened, struct modules *modules, struct module *module)
+{
+	Elf *elf = module_debug_file(modules, module);
+	struct build_id build_id;
+	GElf_Shdr header;
+	const char *name;
+	const void *id;
+
+	*opened = (struct opened){.shared_fd = -1};
+	if ((!section_named(elf, ".debug_info", &header) && !section_named(elf, ".zdebug_info", &header)) || !dwarf_is_sane(elf))
+		return false;
+	opened->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+	if (!opened->dwarf)
+		return false;
+	if (!section_named(elf, ".gnu_debugaltlink", &header))
+		return true;
+
+	ssize_t size = dwelf_dwarf_gnu_debugaltlink(opened->dwarf, &name, &id);
+	if (size <= 0 || size > BUILD_ID_MAX)
+		return false;
+	build_id.size = (size_t)size;
+	memcpy(build_id.bytes, id, (size_t)size);
+	opened->shared_elf = module_shared_debug_file(modules, module, name, &build_id, &opened->shared_fd);
+	if (!opened->shared_elf || !dwarf_is_sane(opened->shared_elf))
+		return false;
+	opened->shared = dwarf_begin_elf(opened->shared_elf, DWARF_C_READ, NULL);
+	if (!opened->shared)
+		return false;
+	dwarf_setalt(opened->dwarf, opened->shared);
+	return true;
 }
 
 bool layouts_from_dwarf(struct modules *modules, struct module *module, const char *unit, struct layout *layouts, size_t n_layouts,
 			struct layout_variable *variables, size_t n_variables, vaddr *low_ret, vaddr *high_ret)
 {
-	Elf *elf = module_debug_file(modules, module);
-	GElf_Shdr header;
-
-	if ((!section_named(elf, ".debug_info", &header) && !section_named(elf, ".zdebug_info", &header)) || !dwarf_is_sane(elf))
-		return false;
-	Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
-	if (!dwarf)
-		return false;
-
+	struct opened opened;
 	struct strings strings = {0};
-	strings_add(&strings, elf);
-	if (dwarf_getalt(dwarf))
-		strings_add(&strings, dwarf_getelf(dwarf_getalt(dwarf)));
+
+	if (!opened_init(&opened, modules, module)) {
+		opened_deinit(&opened);
+		return false;
+	}
+	strings_add(&strings, dwarf_getelf(opened.dwarf));
+	if (opened.shared)
+		strings_add(&strings, opened.shared_elf);
 
 	Dwarf_CU *cu = NULL;
 	struct wanted best = {0};
@@ -506,14 +546,12 @@ bool layouts_from_dwarf(struct modules *modules, struct module *module, const ch
 		Dwarf_Die die;
 		uint8_t unit_type, address_size;
 
-		if (dwarf_get_units(dwarf, cu, &cu, NULL, &unit_type, &die, NULL) != 0)
+		if (dwarf_get_units(opened.dwarf, cu, &cu, NULL, &unit_type, &die, NULL) != 0)
 			break;
 		if (unit_type != DW_UT_compile || !name_ends_in(die_name(&strings, &die), unit) ||
 		    dwarf_cu_info(cu, NULL, NULL, NULL, NULL, NULL, &address_size, NULL) != 0)
 			continue;
 		namesakes++;
-		if (dwarf_lacks_types(dwarf))
-			break;
 		// A program may have a malloc.c of its own beside libc's: the one with most of what is wanted it is.
 		struct wanted wanted = wanted_copy(layouts, n_layouts, variables, n_variables);
 		wanted.address_size = address_size;
@@ -537,6 +575,6 @@ bool layouts_from_dwarf(struct modules *modules, struct module *module, const ch
 	}
 	wanted_deinit(&best);
 	array_deinit(&strings.sections);
-	dwarf_end(dwarf);
+	opened_deinit(&opened);
 	return found;
 }
