@@ -222,7 +222,6 @@ static inline void image_builder_init_layout(struct image_builder *b,
 				     .glibc = xcalloc(1, sizeof(struct glibc)) };
 	b->target->machine = MACHINE_X86_64;
 	b->target->page_size = BUILDER_PAGE;
-	b->glibc->quiesced = true;
 	array_append(&b->glibc->instances, (struct instance){
 						   .path = xstrdup("/usr/lib/libc.so.6"),
 						   .offsets = xstrdup("as built"),

@@ -439,7 +439,6 @@ START_TEST(threads_inside_malloc_are_flagged)
 
 	// Of a core its registers tell.
 	everything(&b, GLIBC_2_36);
-	b.glibc->quiesced = false;
 	for (size_t i = 0; i < 2; i++) {
 		b.target->threads.v[i].has_registers = true;
 		b.target->threads.v[i].pc = i ? LIBC_CODE + LIBC_CODE_SIZE : LIBC_CODE + 0x123;
