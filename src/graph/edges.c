@@ -15,8 +15,8 @@ enum {
 	THREADS_MAX = 64,
 	/** Moved at a time when runs are joined, so that they need not be there twice. Units: edges. */
 	JOIN_PIECE = 1 << 20,
-	/** Looked at in one go: its positions fit behind a place that is as large as places get. Units: bytes. */
-	SCAN_PIECE = 1 << EDGE_HIT_SHIFT,
+	/** Above this a chunk goes the long way. Units: bytes. */
+	SHORT_MAX = 1 << EDGE_HIT_SHIFT,
 };
 
 struct run {
@@ -76,48 +76,14 @@ static void take(void *context, const struct pointer *pointers, size_t n)
 	}
 }
 
-/* Looks at [start, end) of a row, the long way: across segments, holes and files. */
-static void scan_pieces(struct run *run, struct pointers *pointers, size_t row, vaddr start, vaddr end)
+/* Looks at [start, end) of a row across segments and holes. */
+static void scan_long(struct run *run, struct pointers *pointers, size_t row, vaddr start, vaddr end)
 {
-	unsigned unit = run->options->pointers.unaligned ? 1 : 8;
-	vaddr mem = run->chunks->mem[row];
-	uint64_t source = (uint64_t)row << 32;
+	uint64_t place = (start - run->chunks->mem[row]) / (run->options->pointers.unaligned ? 1 : 8);
 
-	while (start < end) {
-		const struct segment *segment = image_find(run->image, start);
-		vaddr until = end;
-
-		if (!segment) {
-			// The next segment, if it begins within.
-			size_t low = 0, high = run->image->segments.n;
-
-			while (low < high) {
-				size_t middle = low + (high - low) / 2;
-
-				if (run->image->segments.v[middle].start <= start)
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			if (low < run->image->segments.n && run->image->segments.v[low].start < end)
-				until = run->image->segments.v[low].start;
-			run->unread += until - start;
-		} else {
-			uint64_t place = (start - mem) / unit;
-
-			if (segment->end < end)
-				until = segment->end;
-			if (!segment->untouched && until - start > SCAN_PIECE)
-				until = start + SCAN_PIECE;
-			// Segments of files hold no heap; one that does must have been made by hand.
-			if (segment->fd >= 0)
-				run->unread += until - start;
-			else if (segment->bytes && !segment->untouched)
-				pointers_scan(pointers, segment->bytes + (start - segment->start), until - start,
-					      source | (place < EDGE_PLACE_MAX ? place : EDGE_PLACE_MAX));
-		}
-		start = until;
-	}
+	if (place > EDGE_PLACE_MAX)
+		place = EDGE_PLACE_MAX;
+	run->unread += pointers_scan_range(pointers, start, end, (uint64_t)row << 32 | place, EDGE_PLACE_MAX - place);
 }
 
 static void *run_scan(void *context)
@@ -144,10 +110,10 @@ static void *run_scan(void *context)
 			segment = image_find(run->image, start);
 		// Neighbours share a segment nearly always.
 		if (segment && end <= segment->end && segment->bytes && !segment->untouched && start == chunks->mem[row] &&
-		    end - start <= SCAN_PIECE)
+		    end - start <= SHORT_MAX)
 			pointers_scan(pointers, segment->bytes + (start - segment->start), end - start, (uint64_t)row << 32);
 		else
-			scan_pieces(run, pointers, row, start, end);
+			scan_long(run, pointers, row, start, end);
 	}
 	pointers_flush(pointers);
 	run_close(run, run->end);

@@ -5,6 +5,9 @@
 
 #include "graph/known_interior.h"
 
+/* Looked at in one go by pointers_scan_range(). Units: bytes. */
+enum { SCAN_PIECE = 1 << 30 };
+
 static const uint64_t TOP_BYTE = UINT64_C(0xff) << 56;
 
 _Static_assert(CHUNK_IN_USE == 0 && CHUNK_INTERNAL == 1, "nodes are told by one comparison");
@@ -148,4 +151,46 @@ void pointers_scan(struct pointers *pointers, const uint8_t *bytes, size_t size,
 		bytes += n * step;
 		from += n;
 	}
+}
+
+/* Where the next segment begins, VADDR_NONE when there is none behind an address. */
+static vaddr next_segment(const struct image *image, vaddr address)
+{
+	size_t low = 0, high = image->segments.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->segments.v[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < image->segments.n ? image->segments.v[low].start : VADDR_NONE;
+}
+
+uint64_t pointers_scan_range(struct pointers *pointers, vaddr start, vaddr end, uint64_t from, uint64_t limit)
+{
+	const struct image *image = pointers->window.image;
+	unsigned unit = pointers->options.unaligned ? 1 : 8;
+	uint64_t unread = 0;
+
+	for (vaddr at = start, until; at < end; at = until) {
+		const struct segment *segment = image_find(image, at);
+		uint64_t position = (at - start) / unit;
+
+		until = segment ? segment->end : next_segment(image, at);
+		if (until > end)
+			until = end;
+		if (!segment || segment->fd >= 0) {
+			// What only a file has was never written: it can hold no pointer to a chunk, but is no memory of a chunk either.
+			unread += until - at;
+		} else if (segment->bytes && !segment->untouched) {
+			if (until - at > SCAN_PIECE)
+				until = at + SCAN_PIECE;
+			pointers_scan(pointers, segment->bytes + (at - segment->start), until - at,
+				      from + (position < limit ? position : limit));
+		}
+	}
+	return unread;
 }

@@ -76,6 +76,11 @@ void pointers_init(struct pointers *pointers, const struct chunks *chunks, const
     Cost: under a nanosecond for a word that is no pointer. */
 void pointers_scan(struct pointers *pointers, const uint8_t *bytes, size_t size, uint64_t from);
 
+/** Looks at [start, end) of the image, as far as captured bytes are there; start is a multiple of eight. `from` is that of start and counts as for
+    pointers_scan(), but no piece begins with more than from + limit. Gives how many bytes are not in the image (pages that were never touched are: as
+    zeroes). */
+uint64_t pointers_scan_range(struct pointers *pointers, vaddr start, vaddr end, uint64_t from, uint64_t limit);
+
 /** Hands over what is still held back. */
 void pointers_flush(struct pointers *pointers);
 

@@ -13,8 +13,11 @@ void roots_deinit(struct roots *roots)
 {
 	for (size_t i = 0; i < roots->places.n; i++) {
 		free(roots->places.v[i].name);
+		free(roots->places.v[i].module);
 		free(roots->places.v[i].source);
 	}
+	for (size_t i = 0; i < roots->v.n; i++)
+		free(roots->v.v[i].path);
 	array_deinit(&roots->places);
 	array_deinit(&roots->v);
 	roots_init(roots);
@@ -72,7 +75,7 @@ const char *place_kind_name(enum place_kind kind)
 {
 	static const char *const names[PLACE_KINDS] = {
 		[PLACE_MODULE] = "module",     [PLACE_VARIABLE] = "variable", [PLACE_THREAD] = "thread",
-		[PLACE_REGISTERS] = "registers", [PLACE_FRAME] = "frame",	[PLACE_TLS] = "tls",
+		[PLACE_REGISTER] = "register", [PLACE_FRAME] = "frame",	[PLACE_TLS] = "tls",
 		[PLACE_DESCRIPTOR] = "descriptor", [PLACE_MAPPING] = "mapping", [PLACE_LIBC] = "libc",
 		[PLACE_LEAKED] = "leaked",
 	};

@@ -2,7 +2,7 @@
 /*
  * Roots: pointers to chunks from outside of all chunks, and the places they lie in.
  *
- *   places   a tree, by parent:   module ─ variable     thread ─ frame, TLS variable, registers     mapping     libc
+ *   places   a tree, by parent:   module ─ variable     thread ─ frame, TLS variable, register, descriptor     mapping     libc
  *   roots    sorted by place, then by offset: which chunk a place holds, and from where in it
  *
  * A place owns what only it keeps alive, so places are vertices of the dominator tree (dominators.h), below the one above all.
@@ -31,8 +31,8 @@ enum place_kind {
 	PLACE_VARIABLE,
 	/** A thread; its places are the four that follow. */
 	PLACE_THREAD,
-	PLACE_REGISTERS,
-	/** A function's frame on a stack. */
+	PLACE_REGISTER,
+	/** A function's frame on a stack; without a name what lies on the stack behind the last one. */
 	PLACE_FRAME,
 	/** A thread-local variable. */
 	PLACE_TLS,
@@ -51,22 +51,28 @@ struct root_place {
 	enum place_kind kind;
 	/** PLACE_NONE at the top. */
 	place_id parent;
-	/** What people call it: «libfoo.so», «g_sessions», «worker_main», «thread 4712 (io)». Owned, unescaped; NULL when it has no name of its own. */
+	/** What people call it: «libfoo.so», «g_sessions», «worker_main», «rbx». Owned, unescaped; NULL when it has no name of its own. */
 	char *name;
-	/** Of a variable or function: where it is written down, «server.c:120». Owned, unescaped; NULL when unknown. */
+	/** The module of a variable or function. Owned, unescaped; NULL when there is none. */
+	char *module;
+	/** Where a variable or function is written down, «server.c:120». Owned, unescaped; NULL when unknown. */
 	char *source;
 	/** Half-open; 0, 0 when it is not in memory (registers, modules, threads). Offsets of its roots count from here. */
 	vaddr start, end;
-	/** Of a thread and what is below it; 0 for others. */
+	/** Of a thread and what is below it; 0 for others, and for a thread that has ended. */
 	pid_t tid;
+	/** Of a frame: its number, from 0 for the innermost. */
+	uint32_t frame;
 };
 
 struct root {
 	place_id place;
 	chunk_id chunk;
-	/** From the start of the place; of registers the number. Units: bytes. */
+	/** From the start of the place. Units: bytes. */
 	uint64_t offset;
 	enum pointer_hit hit;
+	/** What is at the offset, by the type of the variable: «.slots[3].head», «session» of a frame. Owned, unescaped; NULL when it is not known. */
+	char *path;
 };
 
 struct roots {
