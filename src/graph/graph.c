@@ -6,6 +6,9 @@
 #include "heap/heap.h"
 #include "target/target.h"
 
+/* Suspects that are told. */
+enum { SUSPECTS = 5 };
+
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret)
 {
@@ -27,6 +30,7 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
+		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);
 		// Once more, this time with places: both at once would take more memory than a second look takes time.
 		edges.without_places = false;
 		if (options->with_edges)
@@ -47,6 +51,7 @@ void graph_deinit(struct graph *graph)
 	reach_deinit(&graph->reach);
 	if (graph->options.with_dominators)
 		dominators_deinit(&graph->dominators);
+	array_deinit(&graph->suspects);
 	*graph = (struct graph){ 0 };
 }
 

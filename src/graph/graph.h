@@ -16,6 +16,7 @@
 #include "graph/pointers.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
+#include "graph/suspects.h"
 
 struct target;
 struct modules;
@@ -44,6 +45,7 @@ struct graph {
 	struct reach reach;
 	/** Empty unless options.with_dominators. */
 	struct dominators dominators;
+	suspect_array suspects;
 	/** Bytes of chunks, and of areas of roots, that are not in the image. Then leaks may be none. */
 	uint64_t unread_chunks, unread_roots;
 	/** Edges and roots beyond what there are numbers for. */

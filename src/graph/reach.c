@@ -241,54 +241,29 @@ static uint8_t *components_entered(const struct components *components, const st
 }
 
 /* Makes the lowest chunk of each component that is not entered a leak, the others indirect. */
-static void leaks_find(struct reach *reach, const struct components *components, const struct chunks *chunks, uint8_t *entered)
+static void leaks_find(struct reach *reach, const struct components *components, const struct chunks *chunks, const uint8_t *entered)
 {
+	size_t n_components = components->n + 1 - components->next_component;
+	// For each component its leak, plus one.
+	_cleanup_free_ uint32_t *leak_of = xcalloc(n_components + 1, sizeof(*leak_of));
+
 	for (size_t i = 0; i < reach->n; i++) {
 		if (reach->kind[i] != REACH_NONE || !chunk_is_node(chunks, (chunk_id)i))
 			continue;
 
-		size_t bit = components->n + 1 - components->index[i];
+		size_t component = components->n + 1 - components->index[i];
 
-		if (entered[bit / 8] >> bit % 8 & 1) {
+		if (entered[component / 8] >> component % 8 & 1) {
 			reach->kind[i] = REACH_INDIRECT;
+		} else if (leak_of[component]) {
+			reach->kind[i] = REACH_INDIRECT;
+			reach->leaks.v[leak_of[component] - 1].cycle++;
 		} else {
 			reach->kind[i] = REACH_DIRECT;
-			// It stands for all of them.
-			entered[bit / 8] |= (uint8_t)(1 << bit % 8);
-			array_append(&reach->leaks, (struct leak){ .chunk = (chunk_id)i, .count = 1, .bytes = chunks->usable[i] });
+			array_append(&reach->leaks, (struct leak){ .chunk = (chunk_id)i, .cycle = 1 });
+			leak_of[component] = (uint32_t)reach->leaks.n;
 		}
 	}
-}
-
-/* Gives each indirect chunk to the first leak that reaches it. */
-static void leaks_measure(struct reach *reach, const struct components *components, const struct chunks *chunks, const struct edges *edges,
-			  struct queue *queue)
-{
-	for (size_t i = 0; i < reach->leaks.n; i++) {
-		struct leak *leak = &reach->leaks.v[i];
-		uint32_t component = components->index[leak->chunk];
-
-		leak->cycle = 1;
-		queue->head = queue->tail = 0;
-		queue->v[queue->tail++] = leak->chunk;
-		while (queue->head < queue->tail) {
-			chunk_id chunk = queue->v[queue->head++];
-
-			for (size_t edge = edges->first[chunk]; edge < edges->first[chunk + 1]; edge++) {
-				chunk_id to = edge_to(edges, edge);
-
-				if (reach->kind[to] != REACH_INDIRECT)
-					continue;
-				reach->kind[to] |= MAYBE;
-				leak->count++;
-				leak->bytes += chunks->usable[to];
-				leak->cycle += components->index[to] == component;
-				queue->v[queue->tail++] = to;
-			}
-		}
-	}
-	for (size_t i = 0; i < reach->n; i++)
-		reach->kind[i] &= (uint8_t)~MAYBE;
 }
 
 void reach_compute(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, struct reach *ret)
@@ -301,12 +276,12 @@ void reach_compute(const struct chunks *chunks, const struct edges *edges, const
 	queue_init(&queue, chunks->n);
 	spread_reachable(&reach, edges, roots, &queue);
 	spread_possible(&reach, edges, &queue);
+	queue_deinit(&queue);
 	for (size_t i = 0; i < chunks->n && !is_any_leaked; i++)
 		is_any_leaked = reach.kind[i] == REACH_NONE && chunk_is_node(chunks, (chunk_id)i);
 	if (is_any_leaked) {
 		struct components components;
 
-		queue_deinit(&queue);
 		components_init(&components, chunks->n);
 		for (size_t i = 0; i < chunks->n; i++)
 			if (reach.kind[i] == REACH_NONE && !components.index[i] && chunk_is_node(chunks, (chunk_id)i))
@@ -316,11 +291,8 @@ void reach_compute(const struct chunks *chunks, const struct edges *edges, const
 		_cleanup_free_ uint8_t *entered = components_entered(&components, &reach, chunks, edges);
 
 		leaks_find(&reach, &components, chunks, entered);
-		queue_init(&queue, chunks->n);
-		leaks_measure(&reach, &components, chunks, edges, &queue);
 		components_deinit(&components);
 	}
-	queue_deinit(&queue);
 	for (size_t i = 0; i < chunks->n; i++) {
 		reach.count[reach.kind[i]]++;
 		reach.bytes[reach.kind[i]] += chunks->usable[i];

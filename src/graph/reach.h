@@ -7,8 +7,7 @@
  *   direct      leaked, and held by nothing, or by chunks of its own cycle alone; of a cycle the one with the lowest address stands for all
  *   indirect    leaked, and held by leaked chunks
  *
- * Leaked is direct and indirect. Freeing the direct ones, with all below, is what mends a program, so the leaked chunks are told by leaks: one for each
- * direct chunk, which has every indirect chunk below it that no earlier leak has. So no chunk is counted twice.
+ * Leaked is direct and indirect. Freeing the direct ones, with all below, is what mends a program.
  *
  * Source: the four kinds are memcheck's (valgrind manual 4.2.8).
  */
@@ -37,8 +36,6 @@ struct leak {
 	chunk_id chunk;
 	/** Chunks of the cycle that it stands for; 1: it is in none (or points to itself alone). */
 	uint32_t cycle;
-	/** With everything below. Units: chunks; usable bytes. */
-	uint64_t count, bytes;
 };
 
 struct reach {

@@ -30,7 +30,7 @@ static void compare_once(struct graph_builder *builder)
 	uint8_t strong[N_MAX][N_MAX], all[N_MAX][N_MAX];
 	uint8_t reachable[N_MAX] = {0}, possible[N_MAX] = {0};
 	size_t n = builder->chunks.n;
-	uint64_t leaked_count = 0, leaked_bytes = 0, below_count = 0, below_bytes = 0;
+	uint64_t leaked_count = 0, leaked_bytes = 0;
 	struct reach reach;
 
 	reach_compute(&builder->chunks, &edges, &builder->roots, &reach);
@@ -72,12 +72,8 @@ static void compare_once(struct graph_builder *builder)
 		for (size_t j = 0; j < n; j++)
 			cycle += all[leak->chunk][j] && all[j][leak->chunk];
 		ck_assert_uint_eq(leak->cycle, cycle);
-		below_count += leak->count;
-		below_bytes += leak->bytes;
 	}
 	ck_assert_uint_eq(reach.leaks.n, reach.count[REACH_DIRECT]);
-	ck_assert_uint_eq(below_count, leaked_count);
-	ck_assert_uint_eq(below_bytes, leaked_bytes);
 	ck_assert_uint_eq(reach.count[REACH_DIRECT] + reach.count[REACH_INDIRECT], leaked_count);
 	ck_assert_uint_eq(reach.bytes[REACH_DIRECT] + reach.bytes[REACH_INDIRECT], leaked_bytes);
 	reach_deinit(&reach);
@@ -121,7 +117,6 @@ START_TEST(a_long_cycle_is_one_leak)
 	ck_assert_uint_eq(reach.leaks.n, 1);
 	ck_assert_uint_eq(reach.leaks.v[0].chunk, 0);
 	ck_assert_uint_eq(reach.leaks.v[0].cycle, N);
-	ck_assert_uint_eq(reach.leaks.v[0].count, N);
 	reach_deinit(&reach);
 	edges_deinit(&edges);
 	builder_deinit(&builder);
