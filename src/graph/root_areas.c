@@ -324,7 +324,7 @@ static bool is_ended(const struct survey *survey, vaddr address)
 	       again == address && tid_offset != MEMBER_ABSENT && image_get(image, address + tid_offset, &tid, sizeof(tid)) && !tid;
 }
 
-/* Such a stack is a mapping with nothing before it (or a guard), and the descriptor at its end: of that the descriptor alone may matter (a result that nobody asked
+/* Such a stack is a mapping with nothing before it (or a guard, which a debugger's core calls readable), and the descriptor at its end: of that the descriptor alone may matter (a result that nobody asked
    for yet). */
 static void claim_ended(struct survey *survey)
 {
@@ -334,7 +334,7 @@ static void claim_ended(struct survey *survey)
 		const struct mapping *mapping = &mappings->v[i], *before = i ? &mappings->v[i - 1] : NULL;
 		vaddr lowest = mapping->end - mapping->start > ENDED_SEARCH ? mapping->end - ENDED_SEARCH : mapping->start;
 
-		if (!mapping_is_private_anonymous(mapping) || (before && before->end == mapping->start && before->prot))
+		if (!mapping_is_private_anonymous(mapping) || (before && before->end == mapping->start && before->prot & MAPPING_WRITE))
 			continue;
 		for (vaddr at = (mapping->end - TCB_ALIGN) & ~(vaddr)(TCB_ALIGN - 1); at >= lowest; at -= TCB_ALIGN) {
 			if (ranges_find(&survey->homes, at))

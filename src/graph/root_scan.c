@@ -43,6 +43,8 @@ struct scan {
 	struct pointers *pointers;
 	unsigned unit;
 	ARRAY(struct met) met;
+	/** Whether a module is part of libc: its pointers into the middle of chunks are as good as any. */
+	bool *is_libcs;
 	/** Places of modules and threads, made when first needed; PLACE_NONE before. The last one of threads is for those that have ended. */
 	place_id *module_places, *thread_places;
 	place_id libc_place;
@@ -381,6 +383,32 @@ static bool is_expected(const struct scan *scan, const struct root_area *area)
 	return area->kind != AREA_MAPPING || mapping_is_private_anonymous(mapping);
 }
 
+/* The modules that serve malloc, and the loader. */
+static bool *libcs_find(const struct modules *modules, const struct heap *heap)
+{
+	bool *is_libcs = xcalloc(modules->v.n + 1, sizeof(*is_libcs));
+
+	for (size_t i = 0; i < modules->v.n; i++) {
+		const struct module *module = &modules->v.v[i];
+		struct symbol symbol;
+
+		is_libcs[i] = module->type && symbol_exported(module, "_r_debug", &symbol);
+		for (size_t k = 0; k < heap->allocators.n && !is_libcs[i]; k++)
+			is_libcs[i] = !strcmp(heap->allocators.v[k].module, module->path) && modules->v.n > 1;
+	}
+	return is_libcs;
+}
+
+/* libc knows what it does: it advances pointers to align what it keeps. */
+static void trust_libc(struct scan *scan, const struct root_area *area)
+{
+	if (area->kind != AREA_DESCRIPTOR && (area->kind != AREA_DATA || !scan->is_libcs[area->module]))
+		return;
+	for (size_t i = 0; i < scan->met.n; i++)
+		if (scan->met.v[i].hit == HIT_INTERIOR)
+			scan->met.v[i].hit = HIT_KNOWN;
+}
+
 static void area_scan(struct scan *scan, const struct range *range)
 {
 	const struct root_area *area = &scan->areas->v.v[range->tag];
@@ -396,6 +424,7 @@ static void area_scan(struct scan *scan, const struct range *range)
 		scan->roots->unread += unread;
 	if (!scan->met.n)
 		return;
+	trust_libc(scan, area);
 	switch (area->kind) {
 	case AREA_DATA:
 		data_add(scan, area);
@@ -462,6 +491,7 @@ void roots_scan(const struct target *target, struct modules *modules, const stru
 		const struct root_options *options, struct roots *ret, place_id *leaked_ret)
 {
 	_cleanup_free_ struct pointers *pointers = xmalloc(sizeof(*pointers));
+	_cleanup_free_ bool *is_libcs = libcs_find(modules, heap);
 	_cleanup_free_ place_id *module_places = no_places(modules->v.n), *thread_places = no_places(target->threads.n);
 	struct scan scan = {
 		.target = target,
@@ -472,6 +502,7 @@ void roots_scan(const struct target *target, struct modules *modules, const stru
 		.roots = ret,
 		.pointers = pointers,
 		.unit = options->pointers.unaligned ? 1 : 8,
+		.is_libcs = is_libcs,
 		.module_places = module_places,
 		.thread_places = thread_places,
 	};
