@@ -22,21 +22,13 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-/* Prints the report; a command that finds something raises *status. */
-typedef struct error *print_operands(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
-				     const char *target, char *const *operands, enum status *status);
-
-enum status command_print_operands(const struct options *options, size_t n_operands, print_operands *print)
+enum status command_print(const struct options *options, size_t n_operands, command_printer *print)
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
 	struct target_choice choice;
 	enum status status = STATUS_DONE, trouble;
-	struct error *error = target_choose(options, &choice);
+	struct error *error = target_choose_with(options, n_operands, &choice);
 
-	if (!error && choice.n_operands > n_operands)
-		error = error_create(ERROR_USAGE, n_operands ? "one at a time: what is \"%s\"?" :
-							       "one target at a time: what is \"%s\"?",
-				     choice.operands[n_operands]);
 	if (!error && choice.n_operands < n_operands)
 		error = error_create(ERROR_USAGE, "%s needs more than a target: heapsnap %s %s", options->command->name,
 				     options->command->name, options->command->usage);
@@ -60,26 +52,6 @@ enum status command_print_operands(const struct options *options, size_t n_opera
 	phase_tell_peak(&phase);
 	trouble = snapshot_status(&snapshot);
 	return trouble != STATUS_DONE ? trouble : status;
-}
-
-/* What a command without operands prints with; commands run one at a time. */
-static struct error *(*print_alone)(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
-				    const char *target);
-
-static struct error *print_without_operands(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
-					    const char *target, char *const *operands, enum status *status)
-{
-	(void)operands, (void)status;
-	return print_alone(writer, snapshot, options, target);
-}
-
-enum status command_print(const struct options *options,
-			  struct error *(*print)(struct writer *writer,
-						 const struct snapshot *snapshot,
-						 const struct options *options, const char *target))
-{
-	print_alone = print;
-	return command_print_operands(options, 0, print_without_operands);
 }
 
 struct error *operand_chunk(const struct snapshot *snapshot, const char *operand, vaddr *address_ret, chunk_id *ret)

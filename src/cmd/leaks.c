@@ -35,7 +35,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 
 static enum status run(const struct options *options)
 {
-	return command_print_operands(options, 0, print);
+	return command_print(options, 0, print);
 }
 
 const struct command command_leaks = {

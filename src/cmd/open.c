@@ -42,9 +42,7 @@ static struct error *choose_operand(const char *operand, struct target_choice *r
 	}
 	if (stat(operand, &status)) {
 		if (errno == ENOENT && command_find(operand))
-			return error_create(
-				ERROR_USAGE,
-				"the command comes first: heapsnap %s TARGET [OPTION...]", operand);
+			return command_is_first(operand);
 		return error_os(errno, "cannot open %s", operand);
 	}
 	if (S_ISDIR(status.st_mode))
@@ -82,18 +80,19 @@ struct error *target_choose(const struct options *options, struct target_choice 
 	return NULL;
 }
 
-struct error *target_choose_only(const struct options *options, struct target_choice *ret)
+struct error *target_choose_with(const struct options *options, size_t n_operands,
+				 struct target_choice *ret)
 {
 	struct target_choice choice;
 	struct error *error = target_choose(options, &choice);
 
 	if (error)
 		return error;
-	if (choice.n_operands && command_find(choice.operands[0]))
-		return command_is_first(choice.operands[0]);
-	if (choice.n_operands)
-		return error_create(ERROR_USAGE, "one target at a time: what is \"%s\"?",
-				    choice.operands[0]);
+	if (choice.n_operands > n_operands && command_find(choice.operands[n_operands]))
+		return command_is_first(choice.operands[n_operands]);
+	if (choice.n_operands > n_operands)
+		return error_create(ERROR_USAGE, "%s at a time: what is \"%s\"?",
+				    n_operands ? "one" : "one target", choice.operands[n_operands]);
 	*ret = choice;
 	return NULL;
 }

@@ -9,7 +9,8 @@ enum {
 	LINES_VERBOSE = 1000,
 };
 
-static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options, const char *target)
+static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
+			   const char *target, char *const *operands, enum status *status)
 {
 	struct top_options top = {
 		.limit = options_has(options, OPTION_LIMIT) ? options->limit : ROWS_DEFAULT,
@@ -20,13 +21,14 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		.quiet = options->quiet,
 	};
 
+	(void)operands, (void)status;
 	print_top(writer, snapshot, &top);
 	return NULL;
 }
 
 static enum status run(const struct options *options)
 {
-	return command_print(options, print);
+	return command_print(options, 0, print);
 }
 
 const struct command command_top = {

@@ -59,7 +59,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 
 static enum status run(const struct options *options)
 {
-	return command_print_operands(options, 1, print);
+	return command_print(options, 1, print);
 }
 
 const struct command command_why = {
