@@ -458,6 +458,16 @@ START_TEST(an_offset_that_nothing_names_is_searched)
 	ck_assert_uint_eq(c.b.glibc->instances.v[0].tcache_offset, TLS_TCACHE);
 	done(&c, &heap);
 
+	// A thread that has none yet does not speak against it.
+	cached_make(&c, GLIBC_2_36);
+	builder_thread(&c.b, 0);
+	builder_thread(&c.b, c.caches[1]);
+	c.b.glibc->instances.v[0].tcache_offset = VADDR_NONE;
+	walk_image(&c.b, &heap);
+	expect_exact(&heap);
+	ck_assert_uint_eq(c.b.glibc->instances.v[0].tcache_offset, TLS_TCACHE);
+	done(&c, &heap);
+
 	// Two offsets that fit: nothing is believed, and that is said.
 	cached_make(&c, GLIBC_2_36);
 	builder_put(&c.b, builder_thread(&c.b, c.caches[0])->tp - TLS_SIZE + 0x10, c.caches[1]);
@@ -547,8 +557,9 @@ END_TEST
 
 UNIT_SUITE("tcache", lists_of_two_threads, threads_without_a_cache, caches_that_cannot_be_read,
 	   two_threads_that_claim_the_same_cache, broken_lists, a_chunk_that_is_free_elsewhere,
-	   large_bins_hold_ranges_of_sizes, orphans_of_a_fork, an_orphan_in_a_chunk_some_units_larger,
-	   what_only_resembles_an_orphan, hostile_orphans_cost_no_more_than_they_are_worth,
+	   large_bins_hold_ranges_of_sizes, orphans_of_a_fork,
+	   an_orphan_in_a_chunk_some_units_larger, what_only_resembles_an_orphan,
+	   hostile_orphans_cost_no_more_than_they_are_worth,
 	   small_counters_are_told_by_the_size_of_the_chunk,
 	   an_offset_that_nothing_names_is_searched, threads_that_a_core_does_not_name,
 	   thread_vectors_and_their_blocks, thread_vectors_that_are_none)
