@@ -494,6 +494,17 @@ void die_reader_skip(struct die_reader *reader)
 	reader->die = die;
 }
 
+bool die_reader_seek(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset)
+{
+	// The unit's own DIE says where its addresses are.
+	if (!die_reader_unit(reader, unit_offset) || die_offset < reader->unit.first || die_offset >= reader->unit.end || !die_reader_next(reader))
+		return false;
+	reader->at.at = reader->sections->info.bytes + die_offset;
+	reader->depth = 0;
+	reader->at_end = false;
+	return true;
+}
+
 size_t die_ancestors(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset, struct die ret[ANCESTORS_MAX])
 {
 	if (!die_reader_unit(reader, unit_offset))

@@ -107,6 +107,9 @@ void die_reader_deinit(struct die_reader *reader);
 	for (uint64_t at = 0; die_reader_unit(&reader, at) || reader.unit.end; at = reader.unit.end) */
 bool die_reader_unit(struct die_reader *reader, uint64_t offset);
 
+/** Goes to one DIE of a unit; die_reader_next() then gives it, at depth 0, and all below it. False when the unit cannot be read. */
+bool die_reader_seek(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset);
+
 /** Reads the next DIE of the unit, the unit's own first; false at its end. */
 bool die_reader_next(struct die_reader *reader);
 

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "debug/functions.h"
 #include "debug/variables.h"
 
 enum {
@@ -120,6 +121,7 @@ bool dwarf_file_open(struct dwarf_file *ret, struct modules *modules, struct mod
 void dwarf_file_close(struct dwarf_file *file)
 {
 	variable_table_destroy(file->variables);
+	function_table_destroy(file->functions);
 	if (file->dwarf)
 		dwarf_end(file->dwarf);
 	if (file->shared)
