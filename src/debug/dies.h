@@ -120,12 +120,8 @@ void die_reader_skip(struct die_reader *reader);
 bool die_reader_address(const struct die_reader *reader, uint64_t index, vaddr *ret);
 
 enum {
-	/** DIEs above another one. */
+	/** How deep DIEs are looked for below that of their unit. */
 	ANCESTORS_MAX = 64,
 };
-
-/** The DIEs around the one at an offset of a unit, outermost (the unit's own) first: how many; 0 when it is not met, or lies deeper than ANCESTORS_MAX. Cost: reads the
-    unit up to there, or much less of it where it has DW_AT_sibling. */
-size_t die_ancestors(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset, struct die ret[ANCESTORS_MAX]);
 
 #endif

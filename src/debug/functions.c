@@ -20,8 +20,10 @@ enum {
 	NESTING_MAX = 32,
 	/** DIEs of one function that are in force at one pc. */
 	DIES_MAX = 1 << 14,
-	/** DIEs of one function that are looked at. */
+	/** DIEs of one function that are looked at, and entries of their lists of ranges. */
 	STEPS_MAX = 1 << 22,
+	/** Functions inlined into each other. */
+	INLINED_MAX = 128,
 	/** Answers that are kept, a power of two. */
 	KEPT_MAX = 1024,
 };
@@ -102,8 +104,8 @@ static void range_add(code_range_array *ranges, vaddr low, vaddr high, uint64_t 
 		array_append(ranges, (struct code_range){ low, high, of });
 }
 
-/* Adds the code of the DIE that a reader is at. */
-static void ranges_add(code_range_array *ranges, const struct dwarf_file *file, const struct die *die, uint64_t of)
+/* Adds the code of the DIE that a reader is at. `steps` counts the entries of lists. */
+static void ranges_add(code_range_array *ranges, const struct dwarf_file *file, const struct die *die, uint64_t of, size_t *steps)
 {
 	Dwarf_Addr base, low, high;
 	ptrdiff_t at = 0;
@@ -115,7 +117,7 @@ static void ranges_add(code_range_array *ranges, const struct dwarf_file *file, 
 	}
 	if (!die_at(file, die->offset, &unit))
 		return;
-	for (size_t i = 0; i < RANGES_MAX && ranges->n < RANGES_MAX && (at = dwarf_ranges(&unit, at, &base, &low, &high)) > 0; i++)
+	for (; *steps < RANGES_MAX && (at = dwarf_ranges(&unit, at, &base, &low, &high)) > 0; ++*steps)
 		range_add(ranges, low, high, of);
 }
 
@@ -160,12 +162,13 @@ static struct function_table *table_build(const struct dwarf_file *file)
 {
 	struct function_table *table = xcalloc(1, sizeof(*table));
 	struct die_reader reader;
+	size_t steps = 0;
 
 	die_reader_init(&reader, &file->sections);
 	for (uint64_t at = 0; die_reader_unit(&reader, at) || reader.unit.end; at = reader.unit.end) {
 		if (reader.unit.type == DW_UT_type || !die_reader_next(&reader) || reader.die.tag != DW_TAG_compile_unit)
 			continue;
-		ranges_add(&table->ranges, file, &reader.die, table->units.n);
+		ranges_add(&table->ranges, file, &reader.die, table->units.n, &steps);
 		array_append(&table->units, (struct unit_functions){ .offset = reader.unit.offset, .die = reader.die.offset });
 	}
 	die_reader_deinit(&reader);
@@ -187,6 +190,7 @@ static struct function_table *module_functions(struct modules *modules, struct m
 static void unit_read(const struct dwarf_file *file, struct unit_functions *unit)
 {
 	struct die_reader reader;
+	size_t steps = 0;
 
 	if (unit->is_read)
 		return;
@@ -195,7 +199,7 @@ static void unit_read(const struct dwarf_file *file, struct unit_functions *unit
 	if (die_reader_unit(&reader, unit->offset)) {
 		while (die_reader_next(&reader)) {
 			if (reader.die.tag == DW_TAG_subprogram)
-				ranges_add(&unit->ranges, file, &reader.die, reader.die.offset);
+				ranges_add(&unit->ranges, file, &reader.die, reader.die.offset, &steps);
 		}
 	}
 	die_reader_deinit(&reader);
@@ -215,20 +219,28 @@ static struct unit_functions *unit_at(const struct dwarf_file *file, struct func
 
 /* ---- what is in force ---- */
 
-static bool die_holds(const struct dwarf_file *file, const struct die *die, vaddr pc)
+static bool die_holds(const struct dwarf_file *file, const struct die *die, vaddr pc, size_t *steps)
 {
+	Dwarf_Addr base, low, high;
+	ptrdiff_t at = 0;
 	Dwarf_Die block;
 
 	if (!die->has_ranges)
 		return die->low <= pc && pc < die->high;
-	return die_at(file, die->offset, &block) && dwarf_haspc(&block, pc) > 0;
+	if (!die_at(file, die->offset, &block))
+		return false;
+	for (; *steps < STEPS_MAX && (at = dwarf_ranges(&block, at, &base, &low, &high)) > 0; ++*steps) {
+		if (low <= pc && pc < high)
+			return true;
+	}
+	return false;
 }
 
 /* Lists what is in force at a pc below the DIE of its function. */
 static void dies_list(const struct dwarf_file *file, const struct unit_functions *unit, uint64_t function, vaddr pc, function_die_array *ret)
 {
 	// At each depth, how many inlined functions the DIEs there are in.
-	unsigned inlined[ANCESTORS_MAX] = { 0 };
+	unsigned inlined[ANCESTORS_MAX] = { 0 }, n_inlined = 0;
 	struct die_reader reader;
 
 	die_reader_init(&reader, &file->sections);
@@ -252,7 +264,7 @@ static void dies_list(const struct dwarf_file *file, const struct unit_functions
 			case DW_TAG_inlined_subroutine:
 			case DW_TAG_try_block:
 			case DW_TAG_catch_block:
-				is_scope = die_holds(file, die, pc);
+				is_scope = die_holds(file, die, pc, &steps) && (!is_inlined || n_inlined++ < INLINED_MAX);
 				break;
 			default:
 				is_scope = die->depth == 0;
@@ -294,7 +306,7 @@ static char *call_source(const struct dwarf_file *file, Dwarf_Die *unit, Dwarf_D
 }
 
 /* What the DWARF of a unit says of a pc. */
-static void code_read(const struct dwarf_file *file, const struct unit_functions *unit, vaddr pc, struct code *ret)
+static void code_read(struct dwarf_file *file, const struct unit_functions *unit, vaddr pc, struct code *ret)
 {
 	const struct code_range *function = ranges_find(&unit->ranges, pc);
 	function_die_array dies = { 0 };

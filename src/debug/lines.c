@@ -10,6 +10,8 @@ enum {
 	/** Columns of a list of files (DWARF 5). */
 	FORMATS_MAX = 16,
 	FILES_MAX = 1 << 20,
+	/** Of the program of one unit. Units: bytes. */
+	PROGRAM_MAX = 64 << 20,
 };
 
 /* A table whose header was read up to where its lists of directories and files begin. */
@@ -354,6 +356,8 @@ bool line_at(const struct dwarf_file *file, Dwarf_Die *unit, vaddr pc, const cha
 	if (!parameters_read(&table, &header, &parameters) || parameters.line_range == 0 || parameters.opcode_base == 0)
 		return false;
 	sequence_begin(&run);
+	if (cursor_left(&at) > PROGRAM_MAX)
+		return false;
 	while (cursor_left(&at) && !at.failed) {
 		if (!operation_run(&run, &at))
 			continue;
