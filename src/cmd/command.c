@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
 #include "cmd/phase.h"
 
 const struct command *const commands[] = {
-	&command_report,  &command_list, &command_arenas, &command_doctor, &command_help,
-	&command_version, NULL,
+	&command_report, &command_leaks,  &command_top,  &command_why,	   &command_show, &command_list,
+	&command_arenas, &command_doctor, &command_help, &command_version, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -21,15 +22,16 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-enum status command_print(const struct options *options,
-			  struct error *(*print)(struct writer *writer,
-						 const struct snapshot *snapshot,
-						 const struct options *options, const char *target))
+enum status command_print(const struct options *options, size_t n_operands, command_printer *print)
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
 	struct target_choice choice;
-	struct error *error = target_choose_only(options, &choice);
+	enum status status = STATUS_DONE, trouble;
+	struct error *error = target_choose_with(options, n_operands, &choice);
 
+	if (!error && choice.n_operands < n_operands)
+		error = error_create(ERROR_USAGE, "%s needs more than a target: heapsnap %s %s", options->command->name,
+				     options->command->name, options->command->usage);
 	if (!error)
 		error = open_snapshot(options, &choice, &snapshot);
 	if (error)
@@ -41,14 +43,30 @@ enum status command_print(const struct options *options,
 	_cleanup_free_ char *target = target_retype(options, &choice);
 
 	writer_begin(writer, options->command->name);
-	error = print(writer, &snapshot, options, target);
+	error = print(writer, &snapshot, options, target, choice.operands, &status);
 	if (!error)
 		error = writer_finish(writer);
 	if (error)
 		return message_error(error);
 	phase_next(&phase, "print");
 	phase_tell_peak(&phase);
-	return snapshot_status(&snapshot);
+	trouble = snapshot_status(&snapshot);
+	return trouble != STATUS_DONE ? trouble : status;
+}
+
+struct error *operand_chunk(const struct snapshot *snapshot, const char *operand, vaddr *address_ret, chunk_id *ret)
+{
+	uint64_t address;
+	chunk_id chunk;
+
+	if (!text_parse_u64(operand, &address))
+		return error_create(ERROR_USAGE, "\"%s\" is no address", operand);
+	chunk = chunks_find(&snapshot->heap.chunks, address);
+	if (chunk == CHUNK_NONE)
+		return error_create(ERROR_USAGE, "there is no chunk at 0x%" PRIxVADDR, address);
+	*address_ret = address;
+	*ret = chunk;
+	return NULL;
 }
 
 enum { WORD_MAX = 24 };

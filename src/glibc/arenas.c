@@ -325,7 +325,6 @@ void segments_collect(struct walk *walk)
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		if (!walk->heap->arenas.v[i].is_main)
 			heaps_collect(walk, &walk->arenas.v[i]);
-	pieces_settle(walk);
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		if (walk->heap->arenas.v[i].is_main)
 			main_segments_collect(walk, &walk->arenas.v[i]);

@@ -458,6 +458,16 @@ START_TEST(an_offset_that_nothing_names_is_searched)
 	ck_assert_uint_eq(c.b.glibc->instances.v[0].tcache_offset, TLS_TCACHE);
 	done(&c, &heap);
 
+	// A thread that has none yet does not speak against it.
+	cached_make(&c, GLIBC_2_36);
+	builder_thread(&c.b, 0);
+	builder_thread(&c.b, c.caches[1]);
+	c.b.glibc->instances.v[0].tcache_offset = VADDR_NONE;
+	walk_image(&c.b, &heap);
+	expect_exact(&heap);
+	ck_assert_uint_eq(c.b.glibc->instances.v[0].tcache_offset, TLS_TCACHE);
+	done(&c, &heap);
+
 	// Two offsets that fit: nothing is believed, and that is said.
 	cached_make(&c, GLIBC_2_36);
 	builder_put(&c.b, builder_thread(&c.b, c.caches[0])->tp - TLS_SIZE + 0x10, c.caches[1]);
@@ -517,6 +527,29 @@ START_TEST(thread_vectors_and_their_blocks)
 }
 END_TEST
 
+START_TEST(damaged_thread_vectors)
+{
+	struct cached c;
+	struct heap heap;
+
+	cached_make(&c, GLIBC_2_36);
+
+	struct thread *thread = builder_thread(&c.b, c.caches[0]);
+	vaddr dtv = c.large[0] + 16;
+
+	// More modules than its chunk has room for, and a block that lies in another chunk than is freed with it.
+	builder_put(&c.b, thread->tp + 8, dtv);
+	builder_put(&c.b, dtv - 16, 1000);
+	builder_put(&c.b, dtv + 16, c.large[2]);
+	builder_put(&c.b, dtv + 24, c.large[1]);
+	walk_image(&c.b, &heap);
+	expect_exact(&heap);
+	expect_state(&heap, c.large[0], CHUNK_IN_USE);
+	expect_state(&heap, c.large[1], CHUNK_IN_USE);
+	done(&c, &heap);
+}
+END_TEST
+
 START_TEST(thread_vectors_that_are_none)
 {
 	static const struct {
@@ -535,6 +568,7 @@ START_TEST(thread_vectors_that_are_none)
 
 		builder_put(&c.b, thread->tp + 8, dtv);
 		builder_put(&c.b, dtv - 16, vectors[i].n);
+		builder_put(&c.b, dtv + 16, c.large[1]);
 		builder_put(&c.b, dtv + 24, c.large[1]);
 		walk_image(&c.b, &heap);
 		expect_exact(&heap);
@@ -547,8 +581,9 @@ END_TEST
 
 UNIT_SUITE("tcache", lists_of_two_threads, threads_without_a_cache, caches_that_cannot_be_read,
 	   two_threads_that_claim_the_same_cache, broken_lists, a_chunk_that_is_free_elsewhere,
-	   large_bins_hold_ranges_of_sizes, orphans_of_a_fork, an_orphan_in_a_chunk_some_units_larger,
-	   what_only_resembles_an_orphan, hostile_orphans_cost_no_more_than_they_are_worth,
+	   large_bins_hold_ranges_of_sizes, orphans_of_a_fork,
+	   an_orphan_in_a_chunk_some_units_larger, what_only_resembles_an_orphan,
+	   hostile_orphans_cost_no_more_than_they_are_worth,
 	   small_counters_are_told_by_the_size_of_the_chunk,
 	   an_offset_that_nothing_names_is_searched, threads_that_a_core_does_not_name,
-	   thread_vectors_and_their_blocks, thread_vectors_that_are_none)
+	   thread_vectors_and_their_blocks, damaged_thread_vectors, thread_vectors_that_are_none)
