@@ -11,14 +11,18 @@
 
 #include "base/alloc.h"
 #include "debug/symbols.h"
+#include "debug/variables.h"
 
 enum {
 	/** Pointers without a symbol that are no further apart belong to one row … Units: bytes. */
 	ROW_GAP = 64,
 	/** … which is a place of its own if it has more than these; else each of them is. */
 	ROW_MIN = 64,
-	/** Roots that are kept. */
+	/** Roots that are kept, and how many of them get a path. */
 	ROOTS_MAX = 1 << 28,
+	PATHS_MAX = 1 << 16,
+	/** Frames that are asked for a variable in a register. */
+	FRAMES_ASKED = 32,
 	/** Below the stack pointer, part of the innermost frame. */
 	RED_ZONE = 128,
 	/** Keys of pthread_setspecific() that have their slots in the descriptor: two words each, the second is the value. */
@@ -48,8 +52,12 @@ struct scan {
 	/** Places of modules and threads, made when first needed; PLACE_NONE before. The last one of threads is for those that have ended. */
 	place_id *module_places, *thread_places;
 	place_id libc_place;
-	/** Of the thread whose stack is being scanned: places of its frames, one more for what is behind the last; PLACE_NONE. */
+	/** Of the thread whose stack is being scanned: places of its frames, one more for what is behind the last (PLACE_NONE), and the frames' variables. */
 	place_id *frame_places;
+	variable_array *frame_variables;
+	/** NULL where DWARF is not asked. */
+	struct variables *variables;
+	size_t n_paths;
 };
 
 static char *copy(const char *string)
@@ -90,12 +98,19 @@ static place_id thread_place(struct scan *scan, size_t thread)
 	return *place;
 }
 
-static void root_add(struct scan *scan, place_id place, const struct met *met)
+static struct root *root_add(struct scan *scan, place_id place, const struct met *met)
 {
 	array_append(&scan->roots->v, (struct root){ .place = place,
 						     .chunk = met->chunk,
 						     .offset = met->address - scan->roots->places.v[place].start,
 						     .hit = met->hit });
+	return &scan->roots->v.v[scan->roots->v.n - 1];
+}
+
+/* What is at an offset of a variable, as far as so many are told. */
+static char *path_get(struct scan *scan, const struct variable *variable, uint64_t offset)
+{
+	return scan->n_paths++ < PATHS_MAX ? variable_path(scan->variables, variable, offset) : NULL;
 }
 
 /* The last place that was made, if it holds an address. */
@@ -144,29 +159,58 @@ static void nameless_add(struct scan *scan, const struct root_area *area, place_
 	}
 }
 
+/* The variable that holds an address, by DWARF, else by symbol. */
+static bool variable_find(struct scan *scan, struct module *module, vaddr address, struct root_place *ret, struct variable *variable_ret)
+{
+	struct symbol symbol;
+
+	variable_ret->name = NULL;
+	// For libc symbols do; its DWARF takes longer to open than all the rest.
+	if (scan->variables && !scan->is_libcs[module - scan->modules->v.v] && variable_at(scan->variables, module, address - module->bias, variable_ret)) {
+		ret->name = copy(variable_ret->name);
+		ret->source = variable_source(scan->variables, variable_ret);
+		ret->start = variable_ret->start + module->bias;
+		ret->end = ret->start + variable_ret->size;
+		return true;
+	}
+	if (!symbol_at(scan->modules, module, address - module->bias, &symbol))
+		return false;
+	ret->name = copy(symbol.name);
+	ret->start = symbol.value + module->bias;
+	ret->end = ret->start + symbol.size;
+	return true;
+}
+
 static void data_add(struct scan *scan, const struct root_area *area)
 {
 	struct module *module = &scan->modules->v.v[area->module];
 	place_id parent = module_place(scan, area->module);
+	struct variable variable = { 0 };
 	size_t nameless = 0, i;
 
 	for (i = 0; i < scan->met.n; i++) {
 		const struct met *met = &scan->met.v[i];
+		struct root_place new = { .kind = PLACE_VARIABLE, .parent = parent };
 		place_id place = last_place(scan, PLACE_VARIABLE, parent, met->address);
-		struct symbol symbol;
+		struct root *root;
 
-		if (place == PLACE_NONE || nameless < i) {
-			if (!symbol_at(scan->modules, module, met->address - module->bias, &symbol))
+		if (place == PLACE_NONE || nameless < i || i == 0) {
+			if (!variable_find(scan, module, met->address, &new, &variable))
 				continue;
 			nameless_add(scan, area, parent, nameless, i);
-			place = roots_add_place(scan->roots, (struct root_place){ .kind = PLACE_VARIABLE,
-										  .parent = parent,
-										  .module = copy(module_name(module)),
-										  .name = copy(symbol.name),
-										  .start = symbol.value + module->bias,
-										  .end = symbol.value + symbol.size + module->bias });
+			place = last_place(scan, PLACE_VARIABLE, parent, met->address);
+			if (place == PLACE_NONE || scan->roots->places.v[place].start != new.start) {
+				new.module = copy(module_name(module));
+				place = roots_add_place(scan->roots, new);
+			} else {
+				// It goes on from the area before.
+				free(new.name);
+				free(new.source);
+			}
 		}
-		root_add(scan, place, met);
+		root = root_add(scan, place, met);
+		if (variable.name)
+			root->path = path_get(scan, &variable, root->offset);
 		nameless = i + 1;
 	}
 	nameless_add(scan, area, parent, nameless, i);
@@ -189,31 +233,50 @@ static void mapping_add(struct scan *scan, const struct root_area *area)
 
 /* ---- threads ---- */
 
-static void tls_add(struct scan *scan, const struct root_area *area)
+/* The thread-local variable that holds an address, by DWARF, else by symbol. */
+static void thread_local_find(struct scan *scan, const struct root_area *area, vaddr address, struct root_place *ret, struct variable *variable_ret)
 {
 	struct module *module = &scan->modules->v.v[area->module];
-	place_id parent = thread_place(scan, area->thread);
+	struct symbol symbol;
+
+	variable_ret->name = NULL;
+	if (scan->variables && !scan->is_libcs[area->module] && variable_thread_local(scan->variables, module, address - area->base, variable_ret)) {
+		ret->name = copy(variable_ret->name);
+		ret->source = variable_source(scan->variables, variable_ret);
+		ret->start = area->base + variable_ret->start;
+		ret->end = ret->start + variable_ret->size;
+	} else if (symbol_thread_local(scan->modules, module, address - area->base, &symbol)) {
+		ret->name = copy(symbol.name);
+		ret->start = area->base + symbol.value;
+		ret->end = ret->start + symbol.size;
+	} else {
+		ret->name = xasprintf("%s.tls+0x%" PRIxVADDR, module_name(module), address - area->base);
+		ret->start = address;
+		ret->end = address + 8;
+	}
+}
+
+static void tls_add(struct scan *scan, const struct root_area *area)
+{
+	place_id parent = thread_place(scan, area->thread), place = PLACE_NONE;
+	struct variable variable = { 0 };
 
 	for (size_t i = 0; i < scan->met.n; i++) {
 		const struct met *met = &scan->met.v[i];
-		place_id place = last_place(scan, PLACE_TLS, parent, met->address);
-		struct symbol symbol;
+		struct root *root;
 
-		if (place == PLACE_NONE) {
-			struct root_place new = { .kind = PLACE_TLS, .parent = parent, .module = copy(module_name(module)), .tid = thread_tid(scan, area->thread) };
+		if (place == PLACE_NONE || last_place(scan, PLACE_TLS, parent, met->address) != place) {
+			struct root_place new = { .kind = PLACE_TLS,
+						  .parent = parent,
+						  .module = copy(module_name(&scan->modules->v.v[area->module])),
+						  .tid = thread_tid(scan, area->thread) };
 
-			if (symbol_thread_local(scan->modules, module, met->address - area->base, &symbol)) {
-				new.name = copy(symbol.name);
-				new.start = area->base + symbol.value;
-				new.end = new.start + symbol.size;
-			} else {
-				new.name = xasprintf("%s.tls+0x%" PRIxVADDR, module_name(module), met->address - area->base);
-				new.start = met->address;
-				new.end = met->address + 8;
-			}
+			thread_local_find(scan, area, met->address, &new, &variable);
 			place = roots_add_place(scan->roots, new);
 		}
-		root_add(scan, place, met);
+		root = root_add(scan, place, met);
+		if (variable.name)
+			root->path = path_get(scan, &variable, root->offset);
 	}
 }
 
@@ -268,6 +331,55 @@ static size_t frame_at(const frame_array *frames, vaddr address)
 	return found;
 }
 
+/* A frame as its module knows it; module NULL when there is none. */
+static struct variable_frame frame_describe(const struct scan *scan, const frame_array *frames, size_t index)
+{
+	const struct frame *frame = &frames->v[index];
+	// A caller goes on behind its call.
+	vaddr pc = frame->pc - (index && !frame->interrupted ? 1 : 0);
+	const struct module *module = modules_find(scan->modules, pc);
+
+	return (struct variable_frame){ .module = module,
+					.file_pc = module ? pc - module->bias : 0,
+					.cfa = index + 1 < frames->n ? frames->v[index + 1].sp : VADDR_NONE,
+					.frame = frame };
+}
+
+static bool is_in_libc(const struct scan *scan, const struct variable_frame *frame)
+{
+	return scan->is_libcs[frame->module - scan->modules->v.v];
+}
+
+static char *function_name(struct scan *scan, const struct variable_frame *frame)
+{
+	struct module *module = &scan->modules->v.v[frame->module - scan->modules->v.v];
+	struct symbol symbol;
+
+	return symbol_at(scan->modules, module, frame->file_pc, &symbol) ? copy(symbol.name) :
+									   xasprintf("%s+0x%" PRIxVADDR, module_name(module), frame->file_pc);
+}
+
+/* Names a frame by its function; one of libc also by who called libc, which is what the program's authors know. */
+static void frame_name(struct scan *scan, const frame_array *frames, size_t index, struct root_place *place)
+{
+	struct variable_frame frame = frame_describe(scan, frames, index), caller = frame;
+
+	if (!frame.module)
+		return;
+	place->name = function_name(scan, &frame);
+	for (size_t i = index + 1; i < frames->n && caller.module && is_in_libc(scan, &caller); i++)
+		caller = frame_describe(scan, frames, i);
+	if (caller.module && caller.frame != frame.frame && !is_in_libc(scan, &caller)) {
+		_cleanup_free_ char *callee = place->name, *name = function_name(scan, &caller);
+
+		place->name = xasprintf("%s below %s", callee, name);
+		frame = caller;
+	}
+	place->module = copy(module_name(frame.module));
+	if (scan->variables && !is_in_libc(scan, &frame))
+		place->source = code_source(scan->variables, frame.module, frame.file_pc);
+}
+
 static place_id frame_place(struct scan *scan, const struct root_area *area, size_t index, vaddr address)
 {
 	const frame_array *frames = &scan->areas->frames[area->thread];
@@ -278,24 +390,35 @@ static place_id frame_place(struct scan *scan, const struct root_area *area, siz
 		return *place;
 	new.parent = thread_place(scan, area->thread);
 	if (index < frames->n) {
-		const struct frame *frame = &frames->v[index];
-		// A caller goes on behind its call.
-		vaddr pc = frame->pc - (index && !frame->interrupted ? 1 : 0);
-		struct module *module = modules_find(scan->modules, pc);
-		struct symbol symbol;
+		struct variable_frame frame = frame_describe(scan, frames, index);
 
 		new.start = frame_start(frames, index);
-		if (module) {
-			new.module = copy(module_name(module));
-			new.name = symbol_at(scan->modules, module, pc - module->bias, &symbol) ?
-					   copy(symbol.name) :
-					   xasprintf("%s+0x%" PRIxVADDR, module_name(module), pc - module->bias);
-		}
+		frame_name(scan, frames, index, &new);
+		if (scan->variables && frame.module && !is_in_libc(scan, &frame))
+			variables_in_frame(scan->variables, &frame, &scan->frame_variables[index]);
 	} else {
 		new.start = address;
 	}
 	*place = roots_add_place(scan->roots, new);
 	return *place;
+}
+
+/* The variable of a frame that holds an address, and what of it; NULL when none does. */
+static char *local_path(struct scan *scan, size_t index, vaddr address)
+{
+	const variable_array *variables = &scan->frame_variables[index];
+	const struct variable *found = NULL;
+
+	// The innermost scope comes last and wins.
+	for (size_t i = 0; i < variables->n; i++)
+		if (address - variables->v[i].start < variables->v[i].size)
+			found = &variables->v[i];
+	if (!found)
+		return NULL;
+
+	_cleanup_free_ char *path = path_get(scan, found, address - found->start);
+
+	return xasprintf("%s%s", found->name, path ? path : "");
 }
 
 static void stack_add(struct scan *scan, const struct root_area *area)
@@ -304,6 +427,7 @@ static void stack_add(struct scan *scan, const struct root_area *area)
 	size_t at = 0;
 
 	scan->frame_places = xmalloc((frames->n + 1) * sizeof(*scan->frame_places));
+	scan->frame_variables = xcalloc(frames->n + 1, sizeof(*scan->frame_variables));
 	for (size_t i = 0; i <= frames->n; i++)
 		scan->frame_places[i] = PLACE_NONE;
 	for (size_t i = 0; i < scan->met.n; i++) {
@@ -319,10 +443,13 @@ static void stack_add(struct scan *scan, const struct root_area *area)
 
 		if (met->address + 8 > scan->roots->places.v[place].end)
 			scan->roots->places.v[place].end = met->address + 8;
-		root_add(scan, place, met);
+		root_add(scan, place, met)->path = local_path(scan, at, met->address);
 		if (at == frames->n)
 			at = 0;
 	}
+	for (size_t i = 0; i <= frames->n; i++)
+		array_deinit(&scan->frame_variables[i]);
+	free(scan->frame_variables);
 	free(scan->frame_places);
 	scan->frame_places = NULL;
 }
@@ -339,6 +466,30 @@ static const char *register_name(enum machine machine, unsigned number, char buf
 		return NULL;
 	snprintf(buffer, 8, number == 31 ? "sp" : "x%u", number);
 	return buffer;
+}
+
+/* The variable that a register stands for: of the innermost frame that has one in it, if nobody further in has changed it. */
+static char *register_path(struct scan *scan, size_t index, unsigned number)
+{
+	const frame_array *frames = &scan->areas->frames[index];
+	uint64_t value = scan->target->threads.v[index].registers[number];
+
+	for (size_t i = 0; scan->variables && i < frames->n && i < FRAMES_ASKED; i++) {
+		struct variable_frame frame = frame_describe(scan, frames, i);
+		const char *name;
+
+		if (!(frames->v[i].known >> number & 1) || frames->v[i].registers[number] != value)
+			break;
+		if (!frame.module || is_in_libc(scan, &frame))
+			continue;
+		name = variable_in_register(scan->variables, &frame, number);
+		if (name) {
+			_cleanup_free_ char *function = function_name(scan, &frame);
+
+			return xasprintf("%s in %s", name, function);
+		}
+	}
+	return NULL;
 }
 
 static void registers_scan(struct scan *scan, size_t index)
@@ -360,7 +511,8 @@ static void registers_scan(struct scan *scan, size_t index)
 											   .name = copy(name),
 											   .tid = thread->tid });
 
-			root_add(scan, place, &(struct met){ 0, scan->met.v[i].chunk, scan->met.v[i].hit });
+			root_add(scan, place, &(struct met){ 0, scan->met.v[i].chunk, scan->met.v[i].hit })->path =
+				register_path(scan, index, number);
 		}
 	}
 }
@@ -505,6 +657,7 @@ void roots_scan(const struct target *target, struct modules *modules, const stru
 		.is_libcs = is_libcs,
 		.module_places = module_places,
 		.thread_places = thread_places,
+		.variables = options->without_dwarf ? NULL : variables_create(modules),
 	};
 
 	roots_init(ret);
@@ -517,5 +670,6 @@ void roots_scan(const struct target *target, struct modules *modules, const stru
 	internal_add(&scan);
 	*leaked_ret = roots_add_place(ret, (struct root_place){ .kind = PLACE_LEAKED, .parent = PLACE_NONE });
 	array_deinit(&scan.met);
+	variables_destroy(scan.variables);
 	roots_seal(ret);
 }
