@@ -372,6 +372,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
 		.with_edges = needs & NEEDS_EDGES,
+		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
 	chunk_id named = CHUNK_NONE;
 	vaddr address;
