@@ -7,6 +7,7 @@
 #include "report/print_top.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/column.h"
@@ -377,11 +378,35 @@ static char *amount(struct writer *writer, uint64_t bytes, uint64_t total)
 	return xasprintf("%s (%s)", text, share);
 }
 
-/* Where the children hang: « at +0x8», « in an array at +0x0». */
-static char *suspect_place(const struct suspect *suspect)
+/* What is at an offset of a place, if its type is known: «.buckets[]», the index left out. NULL else. */
+static char *member_text(const struct snapshot *snapshot, const struct suspect *suspect)
 {
+	const struct roots *roots = &snapshot->graph.roots;
+	size_t end, at;
+	char *path = NULL, *open, *close;
+
+	if (suspect->point != VERTEX_NONE)
+		return NULL;
+	at = roots_of_place(roots, suspect->place, &end);
+	for (; at < end && !path; at++)
+		if (roots->v.v[at].offset == suspect->offset && roots->v.v[at].path)
+			path = xstrdup(roots->v.v[at].path);
+	open = path ? strrchr(path, '[') : NULL;
+	close = open ? strchr(open, ']') : NULL;
+	if (close)
+		memmove(open + 1, close, strlen(close) + 1);
+	return path;
+}
+
+/* Where the children hang: « at +0x8», « hanging off .buckets[]». */
+static char *suspect_place(const struct snapshot *snapshot, const struct suspect *suspect)
+{
+	_cleanup_free_ char *member = suspect->n_offsets ? member_text(snapshot, suspect) : NULL;
+
 	if (suspect->n_offsets == 0)
 		return xstrdup("");
+	if (member && *member)
+		return xasprintf(" hanging off %s", member);
 	if (suspect->n_offsets == 1 || suspect->child_count == 1)
 		return xasprintf(" at +0x%" PRIx64, suspect->offset);
 	return xasprintf(" in an array from +0x%" PRIx64 " on", suspect->offset);
@@ -414,7 +439,7 @@ static char *suspect_sentence(struct writer *writer, const struct snapshot *snap
 	const struct graph *graph = &snapshot->graph;
 	uint64_t total = graph->dominators.retained[vertex_top(&graph->dominators)];
 	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *keeps = amount(writer, suspect->retained, total);
-	_cleanup_free_ char *size = size_text(writer, suspect->child_usable), *where = suspect_place(suspect), *through = NULL, *point = NULL;
+	_cleanup_free_ char *size = size_text(writer, suspect->child_usable), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
 	char count[TEXT_NUMBER_MAX];
 
 	if (suspect->point == VERTEX_NONE && suspect->is_shared)
