@@ -282,7 +282,7 @@ static void brk_join(struct walk *walk, struct arena *arena, vaddr sbrk_base, va
 		struct piece *piece = &walk->pieces.v[i], *next = i + 1 < walk->pieces.n ? piece + 1 : NULL;
 		vaddr to = next && next->start < limit ? next->start : limit;
 
-		if (to <= piece->end || to - piece->end > system_bytes - arena->walked_bytes)
+		if (to < piece->end || to - piece->end > system_bytes - arena->walked_bytes)
 			break;
 		arena->walked_bytes += to - piece->end;
 		piece->end = to;
