@@ -11,7 +11,7 @@
 
 const struct command *const commands[] = {
 	&command_report, &command_leaks,  &command_top,  &command_why,	   &command_show, &command_list,
-	&command_arenas, &command_doctor, &command_help, &command_version, NULL,
+	&command_python, &command_arenas, &command_doctor, &command_help, &command_version, NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -46,7 +46,7 @@ struct command {
 /** All commands, in the order of the help; ends in NULL. */
 extern const struct command *const commands[];
 
-extern const struct command command_leaks, command_why, command_top, command_show;
+extern const struct command command_leaks, command_why, command_top, command_show, command_python;
 extern const struct command command_report, command_list, command_arenas, command_doctor,
 	command_help, command_version;
 

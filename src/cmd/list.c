@@ -47,7 +47,7 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 		message("this list is NOT exact");
 	if (options->quiet)
 		return;
-	if (snapshot->runtime && !snapshot->foreign_allocator)
+	if (snapshot->runtime && !snapshot->foreign_allocator && !python_is_known(&snapshot->python))
 		message("this is the native C heap only; the %s keeps its own objects elsewhere "
 			"too",
 			snapshot->runtime);

@@ -16,6 +16,7 @@
 #include "cmd/memory.h"
 #include "cmd/phase.h"
 #include "cmd/recognise.h"
+#include "cpython/cpython.h"
 #include "debug/allocator.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
@@ -362,6 +363,21 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
+/* What of Python's nothing reaches. */
+static void fill_unreachable(struct snapshot *snapshot)
+{
+	size_t n = snapshot->heap.chunks.n;
+
+	if (!python_is_known(&snapshot->python))
+		return;
+
+	_cleanup_free_ uint8_t *leaked = xcalloc(n + 1, sizeof(*leaked));
+
+	for (chunk_id i = 0; i < n; i++)
+		leaked[i] = reach_is_leaked(&snapshot->graph.reach, i);
+	python_unreachable(&snapshot->python, &snapshot->heap.chunks, leaked);
+}
+
 /* What the command needs of the graph. */
 static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
 				const struct target_choice *choice)
@@ -386,6 +402,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 			return error;
 	}
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
+	fill_unreachable(snapshot);
 	if (options->contents)
 		fill_contents(snapshot, target, named);
 	return NULL;
@@ -431,6 +448,8 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	heap_deinit(&snapshot.heap);
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
+	cpython_walk(&found.modules, target, &snapshot.heap, &snapshot.python);
+	phase_next(&phase, "python");
 	error = fill_graph(&snapshot, target, &found.modules, options, choice);
 	if (error) {
 		snapshot_deinit(&snapshot);

@@ -86,6 +86,26 @@ static void scan_long(struct run *run, struct pointers *pointers, size_t row, va
 	run->unread += pointers_scan_range(pointers, start, end, (uint64_t)row << 32 | place, EDGE_PLACE_MAX - place);
 }
 
+/* Looks at a row that has a head: not at the links of a collector, nor at a weak reference. */
+static void scan_headed(struct run *run, struct pointers *pointers, size_t row)
+{
+	enum { LINKS = 16, WEAK_AT = 16 };
+	vaddr mem = run->chunks->mem[row], end = mem + run->chunks->usable[row];
+	uint8_t head = run->chunks->head[row];
+	vaddr start = mem + (head & CHUNK_HEAD_BYTES & ~7), from = start;
+
+	if (start > mem && head & CHUNK_HEAD_LINKS && start - mem >= LINKS)
+		scan_long(run, pointers, row, mem, start - LINKS);
+	else if (start > mem)
+		scan_long(run, pointers, row, mem, start);
+	if (head & CHUNK_HEAD_WEAK && end - start >= WEAK_AT + 8) {
+		scan_long(run, pointers, row, start, start + WEAK_AT);
+		from = start + WEAK_AT + 8;
+	}
+	if (from < end)
+		scan_long(run, pointers, row, from, end);
+}
+
 static void *run_scan(void *context)
 {
 	struct run *run = context;
@@ -106,6 +126,10 @@ static void *run_scan(void *context)
 				start += run->options->cuts[run->next_cut].offset & ~UINT64_C(7);
 		if (start >= end)
 			continue;
+		if (chunks->head && chunks->head[row] && start == chunks->mem[row]) {
+			scan_headed(run, pointers, row);
+			continue;
+		}
 		if (!segment || start < segment->start || start >= segment->end)
 			segment = image_find(run->image, start);
 		// Neighbours share a segment nearly always.

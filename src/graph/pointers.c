@@ -46,6 +46,19 @@ static enum pointer_hit classify(struct pointers *pointers, const struct suspect
 	return known_interior(&pointers->window, mem, usable, suspect->address - mem) ? HIT_KNOWN : HIT_INTERIOR;
 }
 
+/* How a chunk is hit that has a head; false when it is by the links of a collector. */
+static bool headed(struct pointers *pointers, const struct suspect *suspect, enum pointer_hit *hit_ret)
+{
+	uint8_t head = pointers->chunks->head[suspect->id];
+	uint64_t offset = suspect->address - pointers->chunks->mem[suspect->id], start = head & CHUNK_HEAD_BYTES;
+
+	if (head & CHUNK_HEAD_LINKS && start >= 16 && offset >= start - 16 && offset < start)
+		return false;
+	// Programs keep flags in the low bits, and CPython 3.12 one less than the address.
+	*hit_ret = offset - start < 8 || offset + 1 == start ? HIT_START : HIT_INTERIOR;
+	return true;
+}
+
 /* Resolves one batch, each step for all of them before the next, and hands it over. */
 static void resolve(struct pointers *pointers, size_t first, size_t n)
 {
@@ -89,9 +102,16 @@ static void resolve(struct pointers *pointers, size_t first, size_t n)
 		if (!chunk_is_node(chunks, suspect->id) ||
 		    (!suspect->begins && suspect->address - chunks->mem[suspect->id] >= chunks->usable[suspect->id]))
 			continue;
-		found[n_found++] = (struct pointer){ .from = suspect->from,
-						     .chunk = suspect->id,
-						     .hit = suspect->begins ? HIT_START : classify(pointers, suspect) };
+
+		enum pointer_hit hit = HIT_START;
+
+		if (chunks->head && chunks->head[suspect->id] & CHUNK_HEAD_BYTES) {
+			if (!headed(pointers, suspect, &hit))
+				continue;
+		} else if (!suspect->begins) {
+			hit = classify(pointers, suspect);
+		}
+		found[n_found++] = (struct pointer){ .from = suspect->from, .chunk = suspect->id, .hit = hit };
 	}
 	if (n_found)
 		pointers->take(pointers->context, found, n_found);

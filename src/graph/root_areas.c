@@ -115,8 +115,6 @@ static void claim_malloc(struct survey *survey)
 			// Its header, and what is left of its last page.
 			claim_nothing(survey, (heap->chunks.mem[i] - 1) & ~survey->page_mask,
 				      page_up(survey, heap->chunks.mem[i] + heap->chunks.usable[i]));
-		else if (heap->chunks.kind[i] == CHUNK_PYMALLOC)
-			claim_nothing(survey, heap->chunks.mem[i], heap->chunks.mem[i] + heap->chunks.usable[i]);
 }
 
 /* ---- threads ---- */

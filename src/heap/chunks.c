@@ -66,6 +66,7 @@ void chunks_deinit(struct chunks *chunks)
 	column_free(chunks->usable, chunks->capacity * sizeof(*chunks->usable));
 	column_free(chunks->state, chunks->capacity * sizeof(*chunks->state));
 	column_free(chunks->kind, chunks->capacity * sizeof(*chunks->kind));
+	column_free(chunks->head, chunks->capacity * sizeof(*chunks->head));
 	chunks_init(chunks);
 }
 
@@ -82,6 +83,40 @@ void chunks_reserve(struct chunks *chunks, size_t capacity)
 	GROW(kind);
 #undef GROW
 	chunks->capacity = capacity;
+}
+
+void chunks_merge(struct chunks *chunks, struct chunks *more)
+{
+	size_t left = chunks->n, right = more->n, n = left + right;
+
+	assert(!chunks->head);
+	chunks_reserve(chunks, n);
+	chunks->refused += more->refused;
+	if (n > chunks->capacity) {
+		chunks->refused += n - chunks->capacity;
+		right -= n - chunks->capacity;
+		n = chunks->capacity;
+	}
+	// From the back, so that no row is overwritten before it was moved.
+	for (size_t to = n; right;) {
+		bool own = left && chunks->mem[left - 1] > more->mem[right - 1];
+		const struct chunks *from = own ? chunks : more;
+		size_t row = own ? --left : --right;
+
+		to--;
+		chunks->mem[to] = from->mem[row];
+		chunks->usable[to] = from->usable[row];
+		chunks->state[to] = from->state[row];
+		chunks->kind[to] = from->kind[row];
+	}
+	chunks->n = n;
+	chunks_deinit(more);
+}
+
+void chunks_make_heads(struct chunks *chunks)
+{
+	if (!chunks->head && chunks->capacity)
+		chunks->head = column_grow(NULL, 0, chunks->capacity * sizeof(*chunks->head));
 }
 
 struct row {

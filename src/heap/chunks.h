@@ -78,6 +78,15 @@ enum {
 	CHUNK_PAGE_WORDS = 1 << (CHUNK_PAGE_SHIFT - CHUNK_WORD_SHIFT),
 };
 
+enum {
+	/** Of a head: how many bytes lie before what pointers to the chunk lead to. Units: bytes. */
+	CHUNK_HEAD_BYTES = 0x3f,
+	/** The last 16 of these bytes are links of a collector that visits everything: they keep nothing alive. */
+	CHUNK_HEAD_LINKS = 0x40,
+	/** Behind the head, the third word is a weak reference. */
+	CHUNK_HEAD_WEAK = 0x80,
+};
+
 /** In an entry of stretches or pages: the rest is the row that covers it. */
 #define CHUNK_COVERED (UINT32_C(1) << 31)
 
@@ -99,6 +108,8 @@ struct chunks {
 	uint8_t *state;
 	/** enum chunk_kind. */
 	uint8_t *kind;
+	/** Where pointers to a chunk lead that do not lead to its start (see CHUNK_HEAD_BYTES); NULL while all lead there. Made by chunks_make_heads(). */
+	uint8_t *head;
 
 	/** The index, built by chunks_seal(); see above. Entries are 0 for nothing, CHUNK_COVERED and a row, or 1 + which group of the next
 	    level. NULL before. */
@@ -133,6 +144,12 @@ static inline void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable,
 	chunks->kind[chunks->n] = (uint8_t)kind;
 	chunks->n++;
 }
+
+/** Puts the rows of another table, which is left empty, between those of this one. Both are sorted; chunks_seal() comes after it. Cost: linear. */
+void chunks_merge(struct chunks *chunks, struct chunks *more);
+
+/** Makes the column of heads, all zero; in a sealed table to which no row is added any more. */
+void chunks_make_heads(struct chunks *chunks);
 
 /** Sorts the rows (at no cost where they are sorted already), drops rows that overlap an earlier one, are not aligned or lie beyond CHUNK_MEM_END, and builds the index.
     Returns how many were dropped or refused. */

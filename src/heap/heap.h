@@ -44,6 +44,8 @@ enum source_kind {
 	SOURCE_SEGMENT,
 	/** A heap_info region of another arena. */
 	SOURCE_HEAP,
+	/** An arena of CPython's own allocator, whose chunks are its blocks. */
+	SOURCE_PYMALLOC,
 };
 
 struct heap_source {
@@ -61,6 +63,8 @@ struct heap_arena {
 	/** Index in heap.allocators. */
 	uint32_t allocator;
 	bool is_main;
+	/** It is CPython's own allocator: its free blocks have no rows and are overhead. */
+	bool is_pymalloc;
 	/** Its mutex was held when the copy was made. */
 	bool locked;
 	/** The main arena lost its contiguous brk range. */

@@ -79,6 +79,7 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 	const struct chunks *chunks = &cursor->snapshot->heap.chunks;
 	const struct graph *graph = &cursor->snapshot->graph;
 	const char *reach = graph->is_built ? reach_kind_name(graph->reach.kind[row]) : NULL;
+	_cleanup_free_ char *type = python_label(&cursor->snapshot->python, (chunk_id)row);
 
 	writer_row(writer, (struct value[]){
 				   value_address(chunks->mem[row]),
@@ -86,13 +87,13 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 				   value_word(chunk_kind_name(chunks->kind[row])),
 				   arena == UINT32_MAX ? value_none() : value_number(arena),
 				   value_word(chunk_state_name(chunks->state[row])),
+				   value_text(type),
 				   value_none(),
-				   value_none(),
-				   value_none(),
+				   value_word(type ? "python" : NULL),
 				   value_word(reach),
 				   reach && cursor->owners ? value_number(graph->dominators.retained[row]) : value_none(),
 				   owner_of(cursor, row),
-				   value_none(),
+				   value_word(type ? "python" : NULL),
 			   });
 }
 

@@ -732,7 +732,14 @@ void print_beyond(struct writer *writer, const struct snapshot *snapshot)
 			return;
 		writer_print(writer, STYLE_PLAIN, "Below is glibc's part of the heap alone.\n");
 	}
-	if (snapshot->runtime) {
+	if (python_is_known(&snapshot->python)) {
+		const struct py_totals *totals = snapshot->python.totals;
+		_cleanup_free_ char *python = writer_prose_bytes(writer, totals[PY_OBJECT].bytes + totals[PY_TABLE].bytes + totals[PY_NATIVE].bytes);
+		char objects[TEXT_NUMBER_MAX];
+
+		writer_print(writer, STYLE_PLAIN, "Of what is in use, %s Python objects and what they own have %s\n(heapsnap python says which).\n",
+			     text_count(objects, totals[PY_OBJECT].count), python);
+	} else if (snapshot->runtime) {
 		_cleanup_free_ char *runtime = escaped(snapshot->runtime);
 
 		writer_print(writer, STYLE_PLAIN,

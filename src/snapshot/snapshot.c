@@ -8,6 +8,7 @@ void snapshot_init(struct snapshot *snapshot)
 {
 	*snapshot = (struct snapshot){ .trimmable_resident = UINT64_MAX };
 	heap_init(&snapshot->heap);
+	python_init(&snapshot->python);
 }
 
 void snapshot_deinit(struct snapshot *snapshot)
@@ -33,6 +34,7 @@ void snapshot_deinit(struct snapshot *snapshot)
 		free(snapshot->notices.v[i]);
 	array_deinit(&snapshot->notices);
 	heap_deinit(&snapshot->heap);
+	python_deinit(&snapshot->python);
 	graph_deinit(&snapshot->graph);
 	array_deinit(&snapshot->contents);
 	array_deinit(&snapshot->content_bytes);

@@ -16,6 +16,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/vaddr.h"
+#include "cpython/python.h"
 #include "graph/graph.h"
 #include "heap/heap.h"
 
@@ -109,6 +110,8 @@ struct snapshot {
 	/** What is missing or was not possible, one line each. Owned. */
 	ARRAY(char *) notices;
 	struct heap heap;
+	/** What chunks are to Python; empty where there is none. */
+	struct python python;
 	/** Roots, edges and what follows from them; not built unless a report needs it. */
 	struct graph graph;
 	/** Ascending by chunk; empty unless the contents were asked for. */

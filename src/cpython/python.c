@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpython/python.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/column.h"
+
+void python_init(struct python *python)
+{
+	*python = (struct python){ 0 };
+}
+
+void python_deinit(struct python *python)
+{
+	size_t n = python->n_chunks ? python->n_chunks : 1;
+
+	for (size_t i = 0; i < python->runtimes.n; i++) {
+		free(python->runtimes.v[i].module);
+		free(python->runtimes.v[i].version);
+		free(python->runtimes.v[i].offsets);
+		free(python->runtimes.v[i].why_not);
+	}
+	array_deinit(&python->runtimes);
+	for (size_t i = 0; i < python->classes.n; i++)
+		free(python->classes.v[i].name);
+	array_deinit(&python->classes);
+	column_free(python->role, n * sizeof(*python->role));
+	column_free(python->type, n * sizeof(*python->type));
+	column_free(python->owner, n * sizeof(*python->owner));
+	*python = (struct python){ 0 };
+}
+
+const char *py_role_name(enum py_role role)
+{
+	static const char *const names[PY_ROLES] = {
+		[PY_FOREIGN] = "foreign", [PY_OBJECT] = "object", [PY_TABLE] = "table",		  [PY_NATIVE] = "native",
+		[PY_CACHED] = "cached",	  [PY_INTERPRETER] = "interpreter", [PY_UNKNOWN] = "unknown",
+	};
+
+	assert((unsigned)role < PY_ROLES);
+	return names[role];
+}
+
+char *python_label(const struct python *python, chunk_id chunk)
+{
+	const char *name;
+
+	if (!python->role || chunk >= python->n_chunks)
+		return NULL;
+	name = python->type[chunk] < python->classes.n ? python->classes.v[python->type[chunk]].name : NULL;
+	switch ((enum py_role)python->role[chunk]) {
+	case PY_OBJECT:
+		return xstrdup(name);
+	case PY_TABLE:
+		return xasprintf("table of %s", name);
+	case PY_NATIVE:
+		return xasprintf("memory of %s", name);
+	case PY_CACHED:
+		return xasprintf("cached %s", name);
+	case PY_INTERPRETER:
+		return xstrdup("interpreter's own");
+	case PY_UNKNOWN:
+	case PY_FOREIGN:
+	case PY_ROLES:
+		break;
+	}
+	return NULL;
+}
+
+void python_unreachable(struct python *python, const struct chunks *chunks, const uint8_t *is_leaked)
+{
+	python->has_unreachable = true;
+	for (size_t i = 0; i < chunks->n; i++) {
+		if (!is_leaked[i])
+			continue;
+
+		uint8_t role = python->role ? python->role[i] : PY_FOREIGN;
+		uint32_t type = python->type ? python->type[i] : PY_TYPE_NONE;
+
+		python->unreachable[role].count++;
+		python->unreachable[role].bytes += chunks->usable[i];
+		if (role == PY_OBJECT && type != PY_TYPE_NONE) {
+			python->classes.v[type].unreachable.count++;
+			python->classes.v[type].unreachable.bytes += chunks->usable[i];
+		}
+	}
+}
