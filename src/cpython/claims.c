@@ -46,10 +46,10 @@ static bool is_in_use(const struct py_walk *walk, chunk_id chunk)
 /* The table at an address is that of an object. */
 static void claim(struct py_walk *walk, chunk_id owner, vaddr address)
 {
-	chunk_id chunk = address ? chunks_at(&walk->heap->chunks, address - walk->debug_lead) : CHUNK_NONE;
+	chunk_id chunk = address ? chunk_got(walk, address) : CHUNK_NONE;
 
 	if (is_in_use(walk, chunk) && chunk != owner && walk->python->role[chunk] != PY_TABLE)
-		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], walk->debug_lead);
+		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], debug_lead(walk, chunk) / 8);
 }
 
 /* The values of attributes: what points to them may lead behind what stands in front. */
@@ -58,8 +58,8 @@ static void claim_values(struct py_walk *walk, chunk_id owner, vaddr address)
 	const struct chunks *chunks = &walk->heap->chunks;
 	chunk_id chunk = address ? chunks_find(chunks, address) : CHUNK_NONE;
 
-	if (is_in_use(walk, chunk) && chunk != owner && walk->python->role[chunk] != PY_TABLE && address - chunks->mem[chunk] <= CHUNK_HEAD_BYTES)
-		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], (uint8_t)(address - chunks->mem[chunk]));
+	if (is_in_use(walk, chunk) && chunk != owner && walk->python->role[chunk] != PY_TABLE && address - chunks->mem[chunk] <= CHUNK_HEAD_WORDS * 8)
+		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], (uint8_t)((address - chunks->mem[chunk]) / 8));
 }
 
 static void claim_deque(struct py_walk *walk, chunk_id owner, vaddr object)
@@ -68,7 +68,7 @@ static void claim_deque(struct py_walk *walk, chunk_id owner, vaddr object)
 
 	// A block is taken once, so a circle ends.
 	while (block) {
-		chunk_id chunk = chunks_at(&walk->heap->chunks, block - walk->debug_lead);
+		chunk_id chunk = chunk_got(walk, block);
 
 		if (!is_in_use(walk, chunk) || walk->python->role[chunk] == PY_TABLE)
 			return;
@@ -180,15 +180,16 @@ static void follow(struct claims *claims, uint64_t word, enum py_role role, chun
 
 	if (word >= CHUNK_MEM_END || !word)
 		return;
-	chunk = chunks_at(&walk->heap->chunks, word - walk->debug_lead);
-	if (chunk == CHUNK_NONE && walk->debug_lead)
+	chunk = chunk_got(walk, word);
+	// What an extension got from malloc itself has nothing before it.
+	if (chunk == CHUNK_NONE && walk->debug_chunk)
 		chunk = chunks_at(&walk->heap->chunks, word);
 	if (!is_free_to_take(walk, chunk))
 		return;
 	// A small one is the interpreter's way to make tables, whoever asked for it.
 	if (role == PY_NATIVE && walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC)
 		role = PY_TABLE;
-	take(walk, chunk, role, owner, type, 0);
+	take(walk, chunk, role, owner, type, (uint8_t)((word - walk->heap->chunks.mem[chunk]) / 8));
 	array_append(&claims->pending, chunk);
 }
 
@@ -300,7 +301,7 @@ static void claim_native(struct claims *claims)
 			continue;
 		follow_words(claims, object + OBJECT_HEADER, end, PY_NATIVE, i, walk->python->type[i]);
 		if (type->kind == KIND_MODULE) {
-			chunk_id state = chunks_at(chunks, py_at(walk, object + MODULE_STATE) - walk->debug_lead);
+			chunk_id state = chunk_got(walk, py_at(walk, object + MODULE_STATE));
 
 			if (is_in_use(walk, state) && walk->python->owner[state] == i)
 				array_append(&claims->pending, state);

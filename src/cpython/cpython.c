@@ -49,13 +49,6 @@ static void columns_make(struct python *python, struct heap *heap)
 	memset(python->owner, 0xff, n * sizeof(*python->owner));
 }
 
-/* Types that were met before the allocator was known have been told the wrong distance from their chunk. */
-static void types_forget(struct py_walk *walk)
-{
-	for (size_t i = 0; i < walk->types.n; i++)
-		walk->types.v[i].lead += walk->debug_lead;
-}
-
 void cpython_walk(struct modules *modules, const struct target *target, struct heap *heap, struct python *ret)
 {
 	struct python python;
@@ -88,7 +81,6 @@ void cpython_walk(struct modules *modules, const struct target *target, struct h
 		if (known[n]) {
 			obmalloc_walk(&walks[n]);
 			obmalloc_add(&walks[n]);
-			types_forget(&walks[n]);
 			n_known++;
 		}
 		n++;

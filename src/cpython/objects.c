@@ -111,7 +111,7 @@ static bool look(struct py_walk *walk, chunk_id chunk, uint8_t lead, enum life w
 		return false;
 	type = &walk->types.v[id];
 	room -= lead;
-	if (type->lead != lead || room < least_size(walk, type) || !items_fit(walk, type, object, room))
+	if (type->lead + debug_lead(walk, chunk) != lead || room < least_size(walk, type) || !items_fit(walk, type, object, room))
 		return false;
 	// Chunks of malloc are mostly no objects at all.
 	if (chunks->kind[chunk] != CHUNK_PYMALLOC && type->flags & TYPE_FLAG_GC && !links_fit(walk, object))
@@ -124,18 +124,18 @@ static bool look(struct py_walk *walk, chunk_id chunk, uint8_t lead, enum life w
 static enum life look_all(struct py_walk *walk, chunk_id chunk, uint32_t *type_ret)
 {
 	for (unsigned k = 0; k < LEADS; k++)
-		if (look(walk, chunk, (uint8_t)(k * 16 + walk->debug_lead), LIFE_LIVE, type_ret))
+		if (look(walk, chunk, (uint8_t)(k * 16 + debug_lead(walk, chunk)), LIFE_LIVE, type_ret))
 			return LIFE_LIVE;
 	// In malloc there is too much that merely looks like one that is dead.
 	for (unsigned k = 0; k < LEADS && walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC; k++)
-		if (look(walk, chunk, (uint8_t)(k * 16 + walk->debug_lead), LIFE_DEAD, type_ret))
+		if (look(walk, chunk, (uint8_t)(k * 16 + debug_lead(walk, chunk)), LIFE_DEAD, type_ret))
 			return LIFE_DEAD;
 	return LIFE_NONE;
 }
 
-static uint8_t head_of(const struct py_type *type)
+static uint8_t head_of(const struct py_walk *walk, chunk_id chunk, const struct py_type *type)
 {
-	uint8_t head = type->lead;
+	uint8_t head = (uint8_t)((type->lead + debug_lead(walk, chunk)) / 8);
 
 	if (type->flags & TYPE_FLAG_GC)
 		head |= CHUNK_HEAD_LINKS;
@@ -162,7 +162,7 @@ void objects_classify(struct py_walk *walk)
 			continue;
 		python->role[i] = life == LIFE_LIVE ? PY_OBJECT : PY_CACHED;
 		python->type[i] = walk->types.v[type].class;
-		chunks->head[i] = head_of(&walk->types.v[type]);
+		chunks->head[i] = head_of(walk, i, &walk->types.v[type]);
 	}
 }
 

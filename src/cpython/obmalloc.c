@@ -474,18 +474,28 @@ static void arena_read(struct py_walk *walk, const struct py_arena *arena, struc
 		sums->arenas++;
 }
 
-/* Whether blocks begin as the debug allocator makes them: a size in the order of bytes of people, then a letter and seven guards. */
-static bool is_debug(struct py_walk *walk)
+/* Whether chunks begin as the debug allocator makes them: a size in the order of bytes of people, then the letter of objects and seven guards. */
+static bool is_debug(struct py_walk *walk, const struct chunks *chunks)
 {
+	enum { SAMPLES = 256 };
 	size_t alike = 0, seen = 0;
 
-	for (size_t i = 0; i < walk->blocks.n && seen < 64; i += walk->blocks.n / 64 + 1, seen++) {
-		uint64_t word = py_at(walk, walk->blocks.mem[i] + DEBUG_LETTER);
-		uint8_t letter = (uint8_t)word;
+	for (size_t i = 0; i < chunks->n; i += chunks->n / SAMPLES + 1, seen++)
+		alike += py_at(walk, chunks->mem[i] + DEBUG_LETTER) == (UINT64_C(0xfdfdfdfdfdfdfd) << 8 | 'o');
+	return seen && alike * 4 > seen;
+}
 
-		alike += word >> 8 == UINT64_C(0xfdfdfdfdfdfdfd) && (letter == 'o' || letter == 'm' || letter == 'r');
+/* What the debug allocator puts before objects; where it works on top of pymalloc, what is too large for that gets one more before it. */
+static void read_debug(struct py_walk *walk)
+{
+	if (walk->blocks.n) {
+		walk->runtime->pymalloc.is_debug = is_debug(walk, &walk->blocks);
+		walk->debug_block = walk->runtime->pymalloc.is_debug ? DEBUG_LEAD : 0;
+		walk->debug_chunk = 2 * walk->debug_block;
+	} else {
+		walk->runtime->pymalloc.is_debug = is_debug(walk, &walk->heap->chunks);
+		walk->debug_chunk = walk->runtime->pymalloc.is_debug ? DEBUG_LEAD : 0;
 	}
-	return seen && alike * 2 > seen;
 }
 
 void obmalloc_walk(struct py_walk *walk)
@@ -507,8 +517,7 @@ void obmalloc_walk(struct py_walk *walk)
 	// 3.8 counts all blocks in one number.
 	account->raw_blocks = raw != UINT64_MAX && walk->layout.counts_all ? (raw > account->used.count ? raw - account->used.count : 0) : raw;
 	account->in_motion = sums.in_motion;
-	account->is_debug = is_debug(walk);
-	walk->debug_lead = account->is_debug ? DEBUG_LEAD : 0;
+	read_debug(walk);
 	for (size_t i = 0; i < CLASSES; i++) {
 		struct py_size_class *class = &account->classes[i];
 		uint64_t block = (i + 1) * BLOCK_ALIGN, all = class->pools * ((pool_size(walk) - POOL_HEADER) / block);

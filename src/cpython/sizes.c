@@ -179,5 +179,5 @@ uint64_t object_getsizeof(struct py_walk *walk, vaddr object, const struct py_ty
 		break;
 	}
 	// What sys.getsizeof() adds by itself: what stands before the object.
-	return size + type->lead - walk->debug_lead;
+	return size + type->lead;
 }

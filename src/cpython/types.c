@@ -360,7 +360,6 @@ static uint32_t type_add(struct py_walk *walk, vaddr address)
 	type.lead = flags & TYPE_FLAG_GC ? GC_HEAD : 0;
 	if (type.lead && flags & (layout->flag_managed_dict | layout->flag_managed_weakref))
 		type.lead = GC_HEAD + 16;
-	type.lead += walk->debug_lead;
 	if (flags & TYPE_FLAG_HEAP)
 		type.cached_keys = py_at(walk, address + layout->class_cached_keys);
 	array_append(&walk->types, type);

@@ -59,7 +59,7 @@ struct py_type {
 	uint32_t basicsize, itemsize;
 	uint64_t flags;
 	int64_t dictoffset;
-	/** Bytes between the start of an object's memory and the object. */
+	/** Bytes between the start of what an object got and the object. */
 	uint8_t lead;
 	/** Table of the classes' instances' attributes; 0 when there is none. */
 	vaddr cached_keys;
@@ -102,8 +102,9 @@ struct py_walk {
 	ARRAY(struct py_arena) arenas;
 	/** Rows to be: blocks in use, ascending. */
 	struct chunks blocks;
-	/** Bytes before what the program got, in every block and chunk: 16 with the debug allocator. */
-	uint8_t debug_lead;
+	/** Bytes before what the program got, in every block, and in every chunk of malloc: with the debug allocator 16, and 32 where two of them are
+	    stacked. */
+	uint8_t debug_block, debug_chunk;
 	/** Types there are, and a hash table by address: 1 + index in types, or UINT32_MAX for «is none». */
 	ARRAY(struct py_type) types;
 	struct {
@@ -148,6 +149,23 @@ static inline uint64_t py_at(struct py_walk *walk, vaddr address)
 	return py_word(walk, address, &word) ? word : 0;
 }
 
+/** What the debug allocator put before the memory of a chunk. */
+static inline uint8_t debug_lead(const struct py_walk *walk, chunk_id chunk)
+{
+	return walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC ? walk->debug_block : walk->debug_chunk;
+}
+
+/** The chunk that the program got at an address; CHUNK_NONE. */
+static inline chunk_id chunk_got(const struct py_walk *walk, vaddr address)
+{
+	chunk_id chunk;
+
+	if (!walk->debug_chunk)
+		return chunks_at(&walk->heap->chunks, address);
+	chunk = chunks_find(&walk->heap->chunks, address);
+	return chunk != CHUNK_NONE && address - walk->heap->chunks.mem[chunk] == debug_lead(walk, chunk) ? chunk : CHUNK_NONE;
+}
+
 /* runtime.c */
 
 /** Finds `_PyRuntime` of walk->module, takes the layout that fits and checks it; false with runtime->why_not when there is none. */
@@ -169,8 +187,10 @@ void obmalloc_add(struct py_walk *walk);
 
 /* types.c */
 
-/** Starts and ends the table of types. */
+/** Starts the table of types. */
 void types_init(struct py_walk *walk);
+
+/** Frees it. */
 void types_deinit(struct py_walk *walk);
 
 /** The type at an address, UINT32_MAX when there is none. Cost: constant after the first time. */
@@ -216,7 +236,7 @@ void objects_count(struct py_walk *walk);
 /** Where the object of a chunk begins whose role is PY_OBJECT. */
 static inline vaddr object_at(const struct py_walk *walk, chunk_id chunk)
 {
-	return walk->heap->chunks.mem[chunk] + (walk->heap->chunks.head[chunk] & CHUNK_HEAD_BYTES);
+	return walk->heap->chunks.mem[chunk] + (vaddr)(walk->heap->chunks.head[chunk] & CHUNK_HEAD_WORDS) * 8;
 }
 
 /* sizes.c */

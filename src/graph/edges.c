@@ -92,8 +92,10 @@ static void scan_headed(struct run *run, struct pointers *pointers, size_t row)
 	enum { LINKS = 16, WEAK_AT = 16 };
 	vaddr mem = run->chunks->mem[row], end = mem + run->chunks->usable[row];
 	uint8_t head = run->chunks->head[row];
-	vaddr start = mem + (head & CHUNK_HEAD_BYTES & ~7), from = start;
+	vaddr start = mem + chunk_head_bytes(head), from = start;
 
+	if (start > end)
+		start = from = end;
 	if (start > mem && head & CHUNK_HEAD_LINKS && start - mem >= LINKS)
 		scan_long(run, pointers, row, mem, start - LINKS);
 	else if (start > mem)

@@ -50,7 +50,7 @@ static enum pointer_hit classify(struct pointers *pointers, const struct suspect
 static bool headed(struct pointers *pointers, const struct suspect *suspect, enum pointer_hit *hit_ret)
 {
 	uint8_t head = pointers->chunks->head[suspect->id];
-	uint64_t offset = suspect->address - pointers->chunks->mem[suspect->id], start = head & CHUNK_HEAD_BYTES;
+	uint64_t offset = suspect->address - pointers->chunks->mem[suspect->id], start = chunk_head_bytes(head);
 
 	if (head & CHUNK_HEAD_LINKS && start >= 16 && offset >= start - 16 && offset < start)
 		return false;
@@ -105,7 +105,7 @@ static void resolve(struct pointers *pointers, size_t first, size_t n)
 
 		enum pointer_hit hit = HIT_START;
 
-		if (chunks->head && chunks->head[suspect->id] & CHUNK_HEAD_BYTES) {
+		if (chunks->head && chunks->head[suspect->id] & CHUNK_HEAD_WORDS) {
 			if (!headed(pointers, suspect, &hit))
 				continue;
 		} else if (!suspect->begins) {

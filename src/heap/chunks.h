@@ -79,13 +79,19 @@ enum {
 };
 
 enum {
-	/** Of a head: how many bytes lie before what pointers to the chunk lead to. Units: bytes. */
-	CHUNK_HEAD_BYTES = 0x3f,
-	/** The last 16 of these bytes are links of a collector that visits everything: they keep nothing alive. */
+	/** Of a head: how much lies before what pointers to the chunk lead to. Units: words of 8 bytes; chunk_head_bytes(). */
+	CHUNK_HEAD_WORDS = 0x3f,
+	/** The last two of these words are links of a collector that visits everything: they keep nothing alive. */
 	CHUNK_HEAD_LINKS = 0x40,
 	/** Behind the head, the third word is a weak reference. */
 	CHUNK_HEAD_WEAK = 0x80,
 };
+
+/** How many bytes of a head lie before what pointers lead to. */
+static inline uint64_t chunk_head_bytes(uint8_t head)
+{
+	return (uint64_t)(head & CHUNK_HEAD_WORDS) * 8;
+}
 
 /** In an entry of stretches or pages: the rest is the row that covers it. */
 #define CHUNK_COVERED (UINT32_C(1) << 31)
@@ -108,7 +114,7 @@ struct chunks {
 	uint8_t *state;
 	/** enum chunk_kind. */
 	uint8_t *kind;
-	/** Where pointers to a chunk lead that do not lead to its start (see CHUNK_HEAD_BYTES); NULL while all lead there. Made by chunks_make_heads(). */
+	/** Where pointers to a chunk lead that do not lead to its start (see CHUNK_HEAD_WORDS); NULL while all lead there. Made by chunks_make_heads(). */
 	uint8_t *head;
 
 	/** The index, built by chunks_seal(); see above. Entries are 0 for nothing, CHUNK_COVERED and a row, or 1 + which group of the next

@@ -63,7 +63,7 @@ struct heap_arena {
 	/** Index in heap.allocators. */
 	uint32_t allocator;
 	bool is_main;
-	/** It is CPython's own allocator: its free blocks have no rows and are overhead. */
+	/** It is CPython's own allocator: what of its blocks is free has no rows and is overhead. */
 	bool is_pymalloc;
 	/** Its mutex was held when the copy was made. */
 	bool locked;

@@ -23,7 +23,7 @@ static bool wants_doctor(const struct snapshot *snapshot)
 		return true;
 	for (size_t i = 0; i < heap->allocators.n; i++)
 		if (heap->allocators.v[i].offsets &&
-		    !strstr(heap->allocators.v[i].offsets, "DWARF"))
+		    strcmp(heap->allocators.v[i].name, "pymalloc") && !strstr(heap->allocators.v[i].offsets, "DWARF"))
 			return true;
 	return false;
 }

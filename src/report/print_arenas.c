@@ -21,8 +21,9 @@ static struct value fragmentation(const struct heap_totals *totals)
 
 static char *arena_label(const struct heap *heap, uint32_t index)
 {
-	return heap->arenas.v[index].is_main ? xasprintf("%" PRIu32 " main", index)
-					     : xasprintf("%" PRIu32, index);
+	return heap->arenas.v[index].is_pymalloc ? xasprintf("%" PRIu32 " pymalloc", index)
+	       : heap->arenas.v[index].is_main	 ? xasprintf("%" PRIu32 " main", index)
+						 : xasprintf("%" PRIu32, index);
 }
 
 /* ---- orders ---- */
@@ -277,7 +278,9 @@ static void print_heap_table(struct writer *writer, const struct heap *heap,
 			   (struct value[]){
 				   value_address(source->start),
 				   value_address(source->end),
-				   value_word(source->kind == SOURCE_HEAP ? "heap" : "segment"),
+				   value_word(source->kind == SOURCE_PYMALLOC ? "pymalloc"
+					      : source->kind == SOURCE_HEAP  ? "heap"
+									     : "segment"),
 				   value_word(label),
 				   value_number(source->arena),
 				   value_bytes(source->end - source->start),

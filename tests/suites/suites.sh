@@ -44,6 +44,17 @@ suite_use() {
 	suite_run="$suite_loader --library-path $suite_libs"
 }
 
+# suite_use_python: after suite_use and need_suites --python; sets suite_python (the command that runs the suite's Python) and
+# suite_python_version.
+suite_use_python() {
+	_suites_python=$suites_cache/$suite-python
+	for suite_python in "$_suites_python"/root/usr/bin/python3.*[0-9]; do
+		[ -e "$suite_python" ] && break
+	done
+	suite_python="$suite_loader --library-path $suite_libs:$_suites_python/root/usr/lib/$(cc_multiarch) $suite_python"
+	suite_python_version=$(cat "$_suites_python/version")
+}
+
 # The folder of this architecture's libraries in a Debian root.
 cc_multiarch() {
 	: "${_suites_multiarch:=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null ||

@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The host's Python, against what it prints of itself: blocks, objects that the collector tracks, sizes; live and from a core, with
+# each of its allocators.
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
+. "$top_srcdir/tests/python/python.sh"
+need_ptrace
+need /usr/bin/python3
+
+/usr/bin/python3 -c 'import sys; sys.exit(not (3, 8) <= sys.version_info < (3, 15))' ||
+	skip_all "the host's Python is none that is read"
+
+census_start /usr/bin/python3 || done_testing
+census_judge "live" -p "$target_pid"
+cp "$tmp/report.json" "$tmp/live.json"
+# Without any debug information.
+census_judge "without debug information" --debuginfo-path '' -p "$target_pid"
+
+# Rows of the list are those of the report, and add up.
+run "$HEAPSNAP" list --format csv -q -p "$target_pid"
+is "list: status" "$status" 0
+awk -F, '$3 == "pymalloc"' "$out" | wc -l | tr -d ' ' >"$tmp/got"
+/usr/bin/python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["pymalloc"]["used_blocks"])' "$tmp/live.json" >"$tmp/wanted"
+is "list has every block" "$(cat "$tmp/got")" "$(cat "$tmp/wanted")"
+is "list: 1000 connections" "$(awk -F, '$6 == "__main__.Connection" && $12 == "python"' "$out" | wc -l | tr -d ' ')" 1000
+is "list: each is reachable" "$(awk -F, '$6 == "__main__.Connection" && $9 == "reachable"' "$out" | wc -l | tr -d ' ')" 1000
+
+# The sums of every report include the blocks.
+run "$HEAPSNAP" report --format json -q -p "$target_pid"
+check "the sums close" /usr/bin/python3 -c '
+import json, sys
+heap = json.load(open(sys.argv[1]))["heap"]
+assert heap["system_bytes"] == sum(heap[name + "_bytes"] for name in
+	("in_use", "internal", "free", "top", "overhead", "foreign", "unwalked")), heap' "$out"
+run "$HEAPSNAP" leaks -q -p "$target_pid"
+is "leaks: none after a collection" "$status" 0
+
+if command -v gcore >/dev/null; then
+	gcore -o "$tmp/core" "$target_pid" >"$tmp/gcore.log" 2>&1
+	census_judge "core" --core "$tmp/core.$target_pid"
+	check "a core has the same types" /usr/bin/python3 -c '
+import json, sys
+live, core = (json.load(open(path))["types"] for path in sys.argv[1:])
+assert live == core, [pair for pair in zip(live, core) if pair[0] != pair[1]][:5]' "$tmp/live.json" "$tmp/report.json"
+else
+	skip "core" "gcore is not installed"
+fi
+
+# In text, the first lines are the answer.
+run "$HEAPSNAP" python -q -p "$target_pid"
+sed -n 1,6p "$out" | sed 's/[0-9][0-9.,]* [KM]*i*B/N/; s/  .*//' >"$tmp/got"
+matches "the headline" "$out" "^python3.*: .* in use, [0-9,]* Python objects, exact$"
+for line in "Python objects" "native memory owned by Python" "native memory owned by C code" unreachable; do
+	check "among the first lines: $line" sh -c "sed -n 2,6p '$out' | grep -q '^  $line  '"
+done
+stop_target
+
+# What is in malloc's chunks, and with 16 bytes before each.
+for allocator in malloc debug malloc_debug; do
+	PYTHONMALLOC=$allocator
+	export PYTHONMALLOC
+	start_target /usr/bin/python3 -S "$census_program" || continue
+	census_judge "PYTHONMALLOC=$allocator" -p "$target_pid"
+	stop_target
+done
+unset PYTHONMALLOC
+
+# Cycles that wait for the collector, and what hangs off them.
+cat >"$tmp/cycles.py" <<'END'
+import gc, time
+
+class Node:
+    pass
+
+def make():
+    for i in range(100):
+        left, right = Node(), Node()
+        left.other, right.other = right, left
+        left.load = "load %d" % i
+
+gc.disable()
+make()
+print("ready", flush=True)
+time.sleep(100000)
+END
+start_target /usr/bin/python3 -S -E "$tmp/cycles.py" || done_testing
+run "$HEAPSNAP" python --format csv -n 0 -q -p "$target_pid"
+is "cycles: all nodes are unreachable" "$(awk -F, '$1 == "__main__.Node" { print $2 "," $13 }' "$out")" 200,200
+run "$HEAPSNAP" leaks -q -p "$target_pid"
+is "cycles: leaks finds them" "$status" 1
+stop_target
+
+# A program without any Python.
+start_target "$fixtures/one_chunk" || done_testing
+run "$HEAPSNAP" python -p "$target_pid"
+is "no Python: status" "$status" 4
+matches "no Python: it says so" "$err" "there is no CPython"
+done_testing
