@@ -28,7 +28,7 @@ struct claims {
 	ARRAY(chunk_id) pending;
 };
 
-static void take(struct py_walk *walk, chunk_id chunk, enum py_role role, chunk_id owner, uint32_t type, uint8_t head)
+static void take(struct py_walk *walk, chunk_id chunk, enum py_role role, chunk_id owner, uint32_t type, uint16_t head)
 {
 	walk->python->role[chunk] = (uint8_t)role;
 	walk->python->owner[chunk] = owner;
@@ -49,7 +49,7 @@ static void claim(struct py_walk *walk, chunk_id owner, vaddr address)
 	chunk_id chunk = address ? chunk_got(walk, address) : CHUNK_NONE;
 
 	if (is_in_use(walk, chunk) && chunk != owner && walk->python->role[chunk] != PY_TABLE)
-		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], debug_lead(walk, chunk) / 8);
+		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], debug_lead(walk, chunk) / 8 | CHUNK_HEAD_EXACT);
 }
 
 /* The values of attributes: what points to them may lead behind what stands in front. */
@@ -59,7 +59,7 @@ static void claim_values(struct py_walk *walk, chunk_id owner, vaddr address)
 	chunk_id chunk = address ? chunks_find(chunks, address) : CHUNK_NONE;
 
 	if (is_in_use(walk, chunk) && chunk != owner && walk->python->role[chunk] != PY_TABLE && address - chunks->mem[chunk] <= CHUNK_HEAD_WORDS * 8)
-		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], (uint8_t)((address - chunks->mem[chunk]) / 8));
+		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], (uint16_t)((address - chunks->mem[chunk]) / 8 | CHUNK_HEAD_EXACT));
 }
 
 static void claim_deque(struct py_walk *walk, chunk_id owner, vaddr object)
@@ -189,7 +189,7 @@ static void follow(struct claims *claims, uint64_t word, enum py_role role, chun
 	// A small one is the interpreter's way to make tables, whoever asked for it.
 	if (role == PY_NATIVE && walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC)
 		role = PY_TABLE;
-	take(walk, chunk, role, owner, type, (uint8_t)((word - walk->heap->chunks.mem[chunk]) / 8));
+	take(walk, chunk, role, owner, type, (uint16_t)((word - walk->heap->chunks.mem[chunk]) / 8));
 	array_append(&claims->pending, chunk);
 }
 

@@ -90,6 +90,7 @@ void cpython_walk(struct modules *modules, const struct target *target, struct h
 	for (size_t i = 0; i < n; i++) {
 		if (known[i]) {
 			runtime_read_gc(&walks[i]);
+			runtime_read_stacks(&walks[i]);
 			objects_classify(&walks[i]);
 			claims_make(&walks[i]);
 		}

@@ -16,6 +16,7 @@ static const struct py_layout base = {
 	.thread_cframe = NONE,
 	.cframe_current = NONE,
 	.thread_current_frame = NONE,
+	.thread_stack_top = NONE,
 	.frame_object_frame = NONE,
 	.generator_frame = NONE,
 	.generator_frame_object = NONE,
@@ -138,6 +139,7 @@ static void since_3_12(struct py_layout *layout)
 	layout->int_tagged = true;
 	layout->flag_managed_weakref = UINT64_C(1) << 3;
 	layout->state_is_struct = true;
+	layout->thread_stack_top = 240;
 	layout->has_immortals = true;
 	classes(layout, 856);
 }
@@ -201,6 +203,7 @@ bool py_layout_builtin(unsigned minor, struct py_layout *ret)
 		layout.interp_builtins = 912;
 		layout.interp_size = 107752;
 		layout.thread_dict = 128;
+		layout.thread_stack_top = 304;
 		layout.thread_cframe = 56;
 		layout.cframe_current = 8;
 		layout.frame_function = 0;

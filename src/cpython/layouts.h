@@ -95,7 +95,7 @@ struct py_layout {
 	/** The collector's state. */
 	uint32_t gc_generations, gc_collecting, gc_garbage;
 	/** The state of a thread: a frame object, the innermost C frame, or the innermost frame. */
-	uint32_t thread_next, thread_frame, thread_cframe, cframe_current, thread_current_frame, thread_dict;
+	uint32_t thread_next, thread_frame, thread_cframe, cframe_current, thread_current_frame, thread_dict, thread_stack_top;
 	/** The frame of a running function (since 3.11), or the frame object (before). */
 	uint32_t frame_code, frame_previous, frame_function, frame_globals, frame_builtins, frame_locals, frame_object, frame_top, frame_localsplus;
 	/** The frame object's pointer to its frame, and where the frame lies in a generator. */

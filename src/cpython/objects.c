@@ -133,14 +133,28 @@ static enum life look_all(struct py_walk *walk, chunk_id chunk, uint32_t *type_r
 	return LIFE_NONE;
 }
 
-static uint8_t head_of(const struct py_walk *walk, chunk_id chunk, const struct py_type *type)
+/* Whether what an object holds beside its type are no references. */
+static bool is_leaf(struct py_walk *walk, vaddr object, const struct py_type *type)
 {
-	uint8_t head = (uint8_t)((type->lead + debug_lead(walk, chunk)) / 8);
+	if (type->flags & TYPE_FLAG_HEAP)
+		return false;
+	return type->kind == KIND_INT || type->kind == KIND_FLOAT || type->kind == KIND_BYTES ||
+	       (type->kind == KIND_STR && str_is_ascii(walk, object));
+}
+
+static uint16_t head_of(struct py_walk *walk, chunk_id chunk, const struct py_type *type, enum life life)
+{
+	uint8_t lead = type->lead + debug_lead(walk, chunk);
+	uint16_t head = (uint16_t)(lead / 8 | CHUNK_HEAD_EXACT);
 
 	if (type->flags & TYPE_FLAG_GC)
 		head |= CHUNK_HEAD_LINKS;
 	if (type->kind == KIND_WEAKREF)
 		head |= CHUNK_HEAD_WEAK;
+	if (life == LIFE_DEAD)
+		head |= CHUNK_HEAD_STALE;
+	else if (is_leaf(walk, walk->heap->chunks.mem[chunk] + lead, type))
+		head |= CHUNK_HEAD_LEAF;
 	return head;
 }
 
@@ -162,7 +176,7 @@ void objects_classify(struct py_walk *walk)
 			continue;
 		python->role[i] = life == LIFE_LIVE ? PY_OBJECT : PY_CACHED;
 		python->type[i] = walk->types.v[type].class;
-		chunks->head[i] = head_of(walk, i, &walk->types.v[type]);
+		chunks->head[i] = head_of(walk, i, &walk->types.v[type], life);
 	}
 }
 

@@ -131,6 +131,25 @@ bool runtime_find(struct py_walk *walk)
 	return true;
 }
 
+void runtime_read_stacks(struct py_walk *walk)
+{
+	enum { CHUNK_MAX = 1 << 28 };
+	size_t n = 0;
+
+	for (size_t i = 0; walk->layout.thread_stack_top != MEMBER_ABSENT && i < walk->interpreters.n; i++) {
+		vaddr thread = py_at(walk, walk->interpreters.v[i] + walk->layout.interp_threads);
+
+		for (; thread && n < THREADS_MAX; thread = py_at(walk, thread + walk->layout.thread_next), n++) {
+			vaddr top = py_at(walk, thread + walk->layout.thread_stack_top);
+			vaddr limit = py_at(walk, thread + walk->layout.thread_stack_top + 8);
+			const struct mapping *mapping = mappings_find(&walk->target->mappings, top);
+
+			if (top < limit && limit - top < CHUNK_MAX && mapping && limit <= mapping->end)
+				array_append(&walk->heap->books, (struct heap_books){ top, limit });
+		}
+	}
+}
+
 /* ---- the collector ---- */
 
 /* How many objects a list of the collector has; UINT64_MAX when it is no list. */

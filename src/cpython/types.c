@@ -82,13 +82,18 @@ char *str_text(struct py_walk *walk, vaddr object, size_t maximum)
 	return text;
 }
 
+bool str_is_ascii(struct py_walk *walk, vaddr object)
+{
+	return (py_u32(walk, object + STR_STATE) >> 5 & 3) == 3;
+}
+
 /* Whether a str object is this ASCII text. */
 static bool str_is(struct py_walk *walk, vaddr object, const char *text)
 {
 	size_t length = strlen(text);
 	char bytes[64];
 
-	return py_at(walk, object + STR_LENGTH) == length && length <= sizeof(bytes) && (py_u32(walk, object + STR_STATE) >> 5 & 3) == 3 &&
+	return py_at(walk, object + STR_LENGTH) == length && length <= sizeof(bytes) && str_is_ascii(walk, object) &&
 	       image_get(&walk->target->image, object + walk->layout.str_ascii, bytes, length) && !memcmp(bytes, text, length);
 }
 

@@ -171,6 +171,9 @@ static inline chunk_id chunk_got(const struct py_walk *walk, vaddr address)
 /** Finds `_PyRuntime` of walk->module, takes the layout that fits and checks it; false with runtime->why_not when there is none. */
 bool runtime_find(struct py_walk *walk);
 
+/** Tells the heap which parts of the stacks of Python's frames are not in use: they keep nothing alive. */
+void runtime_read_stacks(struct py_walk *walk);
+
 /** Reads the lists of the collector, for the account. */
 void runtime_read_gc(struct py_walk *walk);
 
@@ -198,6 +201,9 @@ uint32_t types_at(struct py_walk *walk, vaddr address);
 
 /** The text of a str object, in UTF-8, cut to maximum bytes; NULL when it is none. Owner: the caller. */
 char *str_text(struct py_walk *walk, vaddr object, size_t maximum);
+
+/** Whether a str object keeps its text in itself and nowhere else. */
+bool str_is_ascii(struct py_walk *walk, vaddr object);
 
 /** One entry of a dict: key and value are objects. Gives false to end the walk. */
 typedef bool dict_take(void *context, vaddr key, vaddr value);

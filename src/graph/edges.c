@@ -89,13 +89,17 @@ static void scan_long(struct run *run, struct pointers *pointers, size_t row, va
 /* Looks at a row that has a head: not at the links of a collector, nor at a weak reference. */
 static void scan_headed(struct run *run, struct pointers *pointers, size_t row)
 {
-	enum { LINKS = 16, WEAK_AT = 16 };
+	enum { LINKS = 16, WEAK_AT = 16, LEAF = 16, STALE = 32 };
 	vaddr mem = run->chunks->mem[row], end = mem + run->chunks->usable[row];
-	uint8_t head = run->chunks->head[row];
+	uint16_t head = run->chunks->head[row];
 	vaddr start = mem + chunk_head_bytes(head), from = start;
 
 	if (start > end)
 		start = from = end;
+	if (head & CHUNK_HEAD_LEAF && end - start > LEAF)
+		end = start + LEAF;
+	if (head & CHUNK_HEAD_STALE && end - start > STALE)
+		end = start + STALE;
 	if (start > mem && head & CHUNK_HEAD_LINKS && start - mem >= LINKS)
 		scan_long(run, pointers, row, mem, start - LINKS);
 	else if (start > mem)

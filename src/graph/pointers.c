@@ -46,17 +46,17 @@ static enum pointer_hit classify(struct pointers *pointers, const struct suspect
 	return known_interior(&pointers->window, mem, usable, suspect->address - mem) ? HIT_KNOWN : HIT_INTERIOR;
 }
 
-/* How a chunk is hit that has a head; false when it is by the links of a collector. */
+/* How a chunk is hit that has a head; false when it is not, but its collector's links or its middle are. */
 static bool headed(struct pointers *pointers, const struct suspect *suspect, enum pointer_hit *hit_ret)
 {
-	uint8_t head = pointers->chunks->head[suspect->id];
+	uint16_t head = pointers->chunks->head[suspect->id];
 	uint64_t offset = suspect->address - pointers->chunks->mem[suspect->id], start = chunk_head_bytes(head);
 
 	if (head & CHUNK_HEAD_LINKS && start >= 16 && offset >= start - 16 && offset < start)
 		return false;
 	// Programs keep flags in the low bits, and CPython 3.12 one less than the address.
 	*hit_ret = offset - start < 8 || offset + 1 == start ? HIT_START : HIT_INTERIOR;
-	return true;
+	return *hit_ret == HIT_START || !(head & CHUNK_HEAD_EXACT);
 }
 
 /* Resolves one batch, each step for all of them before the next, and hands it over. */
@@ -105,7 +105,7 @@ static void resolve(struct pointers *pointers, size_t first, size_t n)
 
 		enum pointer_hit hit = HIT_START;
 
-		if (chunks->head && chunks->head[suspect->id] & CHUNK_HEAD_WORDS) {
+		if (chunks->head && chunks->head[suspect->id]) {
 			if (!headed(pointers, suspect, &hit))
 				continue;
 		} else if (!suspect->begins) {

@@ -85,10 +85,16 @@ enum {
 	CHUNK_HEAD_LINKS = 0x40,
 	/** Behind the head, the third word is a weak reference. */
 	CHUNK_HEAD_WEAK = 0x80,
+	/** What leads elsewhere than behind the head is no pointer: objects are never held by their middle. */
+	CHUNK_HEAD_EXACT = 0x100,
+	/** Behind the head, only the first two words hold pointers: the rest is text or a number. */
+	CHUNK_HEAD_LEAF = 0x200,
+	/** Behind the head, only the first four words hold pointers: the rest is left over from when it was in use. */
+	CHUNK_HEAD_STALE = 0x400,
 };
 
 /** How many bytes of a head lie before what pointers lead to. */
-static inline uint64_t chunk_head_bytes(uint8_t head)
+static inline uint64_t chunk_head_bytes(uint16_t head)
 {
 	return (uint64_t)(head & CHUNK_HEAD_WORDS) * 8;
 }
@@ -115,7 +121,7 @@ struct chunks {
 	/** enum chunk_kind. */
 	uint8_t *kind;
 	/** Where pointers to a chunk lead that do not lead to its start (see CHUNK_HEAD_WORDS); NULL while all lead there. Made by chunks_make_heads(). */
-	uint8_t *head;
+	uint16_t *head;
 
 	/** The index, built by chunks_seal(); see above. Entries are 0 for nothing, CHUNK_COVERED and a row, or 1 + which group of the next
 	    level. NULL before. */
