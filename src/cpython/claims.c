@@ -216,7 +216,7 @@ static void follow_pending(struct claims *claims, enum py_role role)
 
 	while (claims->pending.n) {
 		chunk_id chunk = claims->pending.v[--claims->pending.n];
-		uint64_t size = chunks->usable[chunk] < SCAN_MAX ? chunks->usable[chunk] : SCAN_MAX;
+		uint64_t size = chunk_usable(chunks, chunk) < SCAN_MAX ? chunk_usable(chunks, chunk) : SCAN_MAX;
 
 		follow_words(claims, chunks->mem[chunk], chunks->mem[chunk] + size, role, claims->walk->python->owner[chunk],
 			     claims->walk->python->type[chunk]);
@@ -295,7 +295,7 @@ static void claim_native(struct claims *claims)
 	const struct py_type *type;
 
 	for (chunk_id i = 0; (type = next_object(walk, &i)); i++) {
-		vaddr object = object_at(walk, i), end = chunks->mem[i] + chunks->usable[i];
+		vaddr object = object_at(walk, i), end = chunks->mem[i] + chunk_usable(chunks, i);
 
 		if (!is_opaque(type))
 			continue;

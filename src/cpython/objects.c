@@ -98,7 +98,7 @@ static bool look(struct py_walk *walk, chunk_id chunk, uint8_t lead, enum life w
 {
 	const struct chunks *chunks = &walk->heap->chunks;
 	vaddr object = chunks->mem[chunk] + lead;
-	uint64_t room = chunks->usable[chunk], count, address;
+	uint64_t room = chunk_usable(chunks, chunk), count, address;
 	const struct py_type *type;
 	uint32_t id;
 
@@ -215,7 +215,7 @@ void objects_count(struct py_walk *walk)
 	for (chunk_id i = 0; i < chunks->n; i++) {
 		enum py_role role = python->role[i];
 		struct py_class *class = python->type[i] < python->classes.n ? &python->classes.v[python->type[i]] : NULL;
-		uint64_t bytes = chunks->usable[i];
+		uint64_t bytes = chunk_usable(chunks, i);
 
 		if (chunks->state[i] != CHUNK_IN_USE)
 			continue;

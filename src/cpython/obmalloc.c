@@ -224,7 +224,7 @@ static uint32_t table_room(struct py_walk *walk, vaddr table)
 
 	if (chunk == CHUNK_NONE)
 		return ARENAS_MAX;
-	room = (chunks->mem[chunk] + chunks->usable[chunk] - table) / ARENA_SIZE;
+	room = (chunks->mem[chunk] + chunk_usable(chunks, chunk) - table) / ARENA_SIZE;
 	return room < ARENAS_MAX ? (uint32_t)room : ARENAS_MAX;
 }
 

@@ -80,10 +80,10 @@ void python_unreachable(struct python *python, const struct chunks *chunks, cons
 		uint32_t type = python->type ? python->type[i] : PY_TYPE_NONE;
 
 		python->unreachable[role].count++;
-		python->unreachable[role].bytes += chunks->usable[i];
+		python->unreachable[role].bytes += chunk_usable(chunks, i);
 		if (role == PY_OBJECT && type != PY_TYPE_NONE) {
 			python->classes.v[type].unreachable.count++;
-			python->classes.v[type].unreachable.bytes += chunks->usable[i];
+			python->classes.v[type].unreachable.bytes += chunk_usable(chunks, i);
 		}
 	}
 }
