@@ -451,7 +451,40 @@ START_TEST(states_and_kinds_have_the_names_of_the_csv_contract)
 }
 END_TEST
 
-UNIT_SUITE("chunks", an_empty_table_finds_nothing, rows_are_sorted_with_all_their_columns,
+START_TEST(two_tables_are_merged_in_order)
+{
+	struct chunks chunks, more;
+
+	chunks_init(&chunks);
+	chunks_init(&more);
+	chunks_add(&chunks, 0x1000, 0x10, CHUNK_IN_USE, CHUNK_HEAP);
+	chunks_add(&chunks, 0x4000, 0x40, CHUNK_TOP, CHUNK_HEAP);
+	chunks_add(&more, 0x0ff0, 0x10, CHUNK_IN_USE, CHUNK_PYMALLOC);
+	chunks_add(&more, 0x2000, 0x21, CHUNK_IN_USE, CHUNK_PYMALLOC); // a size that its column has no room for
+	chunks_add(&more, 0x5000, 0x50, CHUNK_IN_USE, CHUNK_PYMALLOC);
+	chunks_merge(&chunks, &more);
+	ck_assert_uint_eq(more.n, 0);
+	ck_assert_uint_eq(chunks_seal(&chunks), 0);
+	ck_assert_uint_eq(chunks.n, 5);
+	for (unsigned i = 0; i < 5; i++) {
+		static const vaddr mems[] = { 0x0ff0, 0x1000, 0x2000, 0x4000, 0x5000 };
+		static const uint64_t sizes[] = { 0x10, 0x10, 0x21, 0x40, 0x50 };
+		static const uint8_t kinds[] = { CHUNK_PYMALLOC, CHUNK_HEAP, CHUNK_PYMALLOC, CHUNK_HEAP, CHUNK_PYMALLOC };
+
+		ck_assert_uint_eq(chunks.mem[i], mems[i]);
+		ck_assert_uint_eq(chunk_usable(&chunks, i), sizes[i]);
+		ck_assert_uint_eq(chunks.kind[i], kinds[i]);
+	}
+	ck_assert_uint_eq(chunks.state[3], CHUNK_TOP);
+	check_verified(&chunks);
+	chunks_make_heads(&chunks);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_uint_eq(chunks.head[i], 0);
+	chunks_deinit(&chunks);
+}
+END_TEST
+
+UNIT_SUITE("chunks", two_tables_are_merged_in_order, an_empty_table_finds_nothing, rows_are_sorted_with_all_their_columns,
 	   rows_that_overlap_or_are_not_aligned_are_dropped, unsorted_rows_that_overlap_are_dropped,
 	   addresses_inside_and_around_a_row, a_row_larger_than_any_gap_reaches_across_it,
 	   gaps_around_the_size_of_a_page, rows_at_the_end_of_the_address_space,

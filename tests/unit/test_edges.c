@@ -268,6 +268,97 @@ START_TEST(the_reverse_has_the_same_edges)
 }
 END_TEST
 
+/* Two chunks: 0 holds words that lead to 1, which has a head. */
+static void heads_case(uint16_t head_of_source, uint16_t head, const uint64_t *words, size_t n, uint32_t *edges_ret, bool *weak_ret)
+{
+	struct chunks chunks;
+	struct image image;
+	uint8_t bytes[256] = { 0 };
+	struct edge_options options = { 0 };
+	struct edges edges;
+
+	chunks_init(&chunks);
+	image_init(&image);
+	chunks_add(&chunks, BASE, 96, CHUNK_IN_USE, CHUNK_PYMALLOC);
+	chunks_add(&chunks, BASE + 96, 96, CHUNK_IN_USE, CHUNK_PYMALLOC);
+	ck_assert_uint_eq(chunks_seal(&chunks), 0);
+	chunks_make_heads(&chunks);
+	chunks.head[0] = head_of_source;
+	chunks.head[1] = head;
+	memcpy(bytes, words, n * 8);
+	image_add_bytes(&image, BASE, sizeof(bytes), bytes);
+	image_seal(&image);
+	edges_build(&chunks, &image, &options, &edges);
+	*edges_ret = (uint32_t)edges.n;
+	*weak_ret = edges.n && edges.to[0] & EDGE_WEAK;
+	edges_deinit(&edges);
+	chunks_deinit(&chunks);
+	image_deinit(&image);
+}
+
+START_TEST(pointers_lead_behind_a_head)
+{
+	const uint64_t target = BASE + 96;
+	const struct {
+		uint16_t head;
+		uint64_t word;
+		uint32_t edges;
+		bool weak;
+	} cases[] = {
+		{ 4, target + 32, 1, false },
+		{ 4, target + 31, 1, false },
+		{ 4, target, 1, true },
+		{ 4 | CHUNK_HEAD_LINKS, target + 16, 0, false },
+		{ 4 | CHUNK_HEAD_LINKS, target + 24, 0, false },
+		{ 4 | CHUNK_HEAD_LINKS, target, 1, true },
+		{ 4 | CHUNK_HEAD_EXACT, target, 0, false },
+		{ 4 | CHUNK_HEAD_EXACT, target + 40, 0, false },
+		{ 4 | CHUNK_HEAD_EXACT, target + 34, 1, false },
+		{ CHUNK_HEAD_EXACT, target, 1, false },
+		{ CHUNK_HEAD_EXACT, target + 16, 0, false },
+		{ 0, target + 16, 1, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t n;
+		bool weak;
+
+		heads_case(0, cases[i].head, &cases[i].word, 1, &n, &weak);
+		ck_assert_msg(n == cases[i].edges && weak == cases[i].weak, "case %zu: %u edges, %d", i, n, weak);
+	}
+}
+END_TEST
+
+START_TEST(words_before_and_behind_a_head_are_looked_at)
+{
+	const uint64_t target = BASE + 96;
+	const uint64_t words[12] = { target, target, target, target, target, target, target, target, target, target, target, target };
+	const struct {
+		uint16_t head;
+		uint32_t edges;
+	} cases[] = {
+		{ 0, 12 },
+		{ 4, 12 },
+		{ 4 | CHUNK_HEAD_LINKS, 10 },
+		{ 2 | CHUNK_HEAD_LINKS, 10 },
+		{ 2 | CHUNK_HEAD_LINKS | CHUNK_HEAD_WEAK, 9 },
+		{ CHUNK_HEAD_WEAK, 11 },
+		{ CHUNK_HEAD_LEAF, 2 },
+		{ 4 | CHUNK_HEAD_LINKS | CHUNK_HEAD_LEAF, 4 },
+		{ CHUNK_HEAD_STALE, 4 },
+		{ CHUNK_HEAD_WORDS | CHUNK_HEAD_LINKS, 10 }, // a head larger than its chunk
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t n;
+		bool weak;
+
+		heads_case(cases[i].head, 0, words, 12, &n, &weak);
+		ck_assert_msg(n == cases[i].edges, "case %zu: %u edges", i, n);
+	}
+}
+END_TEST
+
 START_TEST(an_empty_heap_has_no_edges)
 {
 	struct chunks chunks;
@@ -356,6 +447,6 @@ START_TEST(interior_pointers_that_rules_know)
 }
 END_TEST
 
-UNIT_SUITE("edges", every_word_is_what_it_is, threads_change_nothing, what_lies_below_a_stack_is_cut,
+UNIT_SUITE("edges", pointers_lead_behind_a_head, words_before_and_behind_a_head_are_looked_at, every_word_is_what_it_is, threads_change_nothing, what_lies_below_a_stack_is_cut,
 	   holes_are_counted_and_untouched_pages_are_zero, the_reverse_has_the_same_edges, an_empty_heap_has_no_edges,
 	   interior_pointers_that_rules_know)
