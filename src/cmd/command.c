@@ -69,6 +69,11 @@ struct error *operand_chunk(const struct snapshot *snapshot, const char *operand
 	return NULL;
 }
 
+const char *operand_python_type(const char *operand)
+{
+	return !strncmp(operand, "py:", 3) && operand[3] ? operand + 3 : NULL;
+}
+
 enum { WORD_MAX = 24 };
 
 /* How many letters must be put in, taken out, changed or swapped with a neighbour to make one word of the other. */

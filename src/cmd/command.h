@@ -62,6 +62,9 @@ enum status command_print(const struct options *options, size_t n_operands, comm
 /** The chunk at an address that was given as an operand: ERROR_USAGE when there is none. */
 struct error *operand_chunk(const struct snapshot *snapshot, const char *operand, vaddr *address_ret, chunk_id *ret) _must_check_;
 
+/** The type in an operand «py:mypkg.Conn»; NULL when it is none. Borrowed from the operand. */
+const char *operand_python_type(const char *operand);
+
 /** The command of that name, or NULL. */
 const struct command *command_find(const char *name);
 

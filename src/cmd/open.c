@@ -363,24 +363,30 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
-/* What of Python's nothing reaches. */
-static void fill_unreachable(struct snapshot *snapshot)
+/* What of Python's nothing reaches, and why the objects of a type are there that was asked for. */
+static struct error *fill_python(struct snapshot *snapshot, struct cpython *cpython, const struct target_choice *choice)
 {
+	const char *type = choice->n_operands ? operand_python_type(choice->operands[0]) : NULL;
 	size_t n = snapshot->heap.chunks.n;
 
+	if (type && !python_is_known(&snapshot->python))
+		return error_create(ERROR_UNSUPPORTED, "there is no Python here whose objects can be read");
 	if (!python_is_known(&snapshot->python))
-		return;
+		return NULL;
 
 	_cleanup_free_ uint8_t *leaked = xcalloc(n + 1, sizeof(*leaked));
 
 	for (chunk_id i = 0; i < n; i++)
 		leaked[i] = reach_is_leaked(&snapshot->graph.reach, i);
-	python_unreachable(&snapshot->python, &snapshot->heap.chunks, leaked);
+	cpython_unreachable(cpython, leaked);
+	if (type && !cpython_why(cpython, type, leaked))
+		return error_create(ERROR_USAGE, "no Python object has a type called \"%s\"", type);
+	return NULL;
 }
 
 /* What the command needs of the graph. */
-static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
-				const struct target_choice *choice)
+static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, struct cpython *cpython,
+				const struct options *options, const struct target_choice *choice)
 {
 	unsigned needs = options->command->needs;
 	struct graph_options graph = {
@@ -402,10 +408,9 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 			return error;
 	}
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
-	fill_unreachable(snapshot);
 	if (options->contents)
 		fill_contents(snapshot, target, named);
-	return NULL;
+	return fill_python(snapshot, cpython, choice);
 }
 
 struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
@@ -442,15 +447,17 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	struct snapshot snapshot;
 	struct timespec analysis;
 	_cleanup_free_ bool *in_malloc = NULL;
+	struct cpython *cpython;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &analysis);
 	snapshot_init(&snapshot);
 	heap_deinit(&snapshot.heap);
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
-	cpython_walk(&found.modules, target, &snapshot.heap, &snapshot.python);
+	cpython = cpython_walk(&found.modules, target, &snapshot.heap, &snapshot.python);
 	phase_next(&phase, "python");
-	error = fill_graph(&snapshot, target, &found.modules, options, choice);
+	error = fill_graph(&snapshot, target, &found.modules, cpython, options, choice);
+	cpython_destroy(cpython);
 	if (error) {
 		snapshot_deinit(&snapshot);
 		found_deinit(&found);

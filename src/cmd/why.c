@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cmd/command.h"
+#include "report/print_python.h"
 #include "report/print_why.h"
 #include "report/summary.h"
 
@@ -12,6 +13,8 @@ enum {
 	HOPS_SHOWN = 24,
 	DEPTH_DEFAULT = 5,
 	DEPTH_ALL = 100,
+	/** Paths and referrers of a Python type. */
+	PATHS_DEFAULT = 10,
 	LINES_VERBOSE = 1000,
 };
 
@@ -43,6 +46,11 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 	uint64_t size;
 
 	(void)status;
+	if (operand_python_type(operands[0])) {
+		print_why_python(writer, snapshot, options_has(options, OPTION_CHAINS) ? options->chains : text ? PATHS_DEFAULT : 0);
+		print_trouble(writer, snapshot, why.lines);
+		return NULL;
+	}
 	if (is_address(operands[0])) {
 		error = operand_chunk(snapshot, operands[0], &address, &chunk);
 		if (error)
@@ -51,7 +59,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		return NULL;
 	}
 	if (!text_parse_bytes(operands[0], &size))
-		return error_create(ERROR_USAGE, "\"%s\" is neither an address (0x…) nor a size", operands[0]);
+		return error_create(ERROR_USAGE, "\"%s\" is neither an address (0x…) nor a size nor a Python type (py:…)", operands[0]);
 	if (!print_why_size(writer, snapshot, size, &why))
 		return error_create(ERROR_USAGE, "no chunk in use has %" PRIu64 " usable bytes", size);
 	return NULL;
@@ -64,12 +72,14 @@ static enum status run(const struct options *options)
 
 const struct command command_why = {
 	.name = "why",
-	.usage = "TARGET ADDRESS|SIZE [OPTION...]",
-	.summary = "What keeps a chunk alive, or all chunks of a size",
+	.usage = "TARGET ADDRESS|SIZE|py:TYPE [OPTION...]",
+	.summary = "What keeps a chunk alive, or all chunks of a size or a Python type",
 	.description = "With an address (0x…) of or within a chunk: the shortest chain of pointers from a root to it, "
 		       "or with -k several that begin in different places. With a size: who holds all chunks "
 		       "of that usable size, as a tree, each counted once along its shortest way to a root. "
-		       "CSV has the chains, or the tree.",
+		       "With py: and the name of a Python type: the shortest ways to its objects from modules and running "
+		       "functions, as a program would write them, and through what they are referred to. "
+		       "CSV has the chains, the tree, or the ways.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_CHAINS) | OPTION_BIT(OPTION_DEPTH),
 	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES,
 	.run = run,

@@ -276,13 +276,13 @@ static const struct py_type *next_object(struct py_walk *walk, chunk_id *chunk)
 	const struct chunks *chunks = &walk->heap->chunks;
 
 	for (; *chunk < chunks->n; (*chunk)++) {
-		uint32_t type;
+		const struct py_type *type;
 
 		if (walk->python->role[*chunk] != PY_OBJECT || chunks->state[*chunk] != CHUNK_IN_USE)
 			continue;
-		type = types_at(walk, walk->python->classes.v[walk->python->type[*chunk]].address);
-		if (type != UINT32_MAX)
-			return &walk->types.v[type];
+		type = types_of_class(walk, walk->python->type[*chunk]);
+		if (type)
+			return type;
 	}
 	return NULL;
 }

@@ -5,10 +5,19 @@
 
 #include "base/alloc.h"
 #include "base/column.h"
+#include "cpython/lost.h"
+#include "cpython/paths.h"
 #include "cpython/walk.h"
 #include "debug/symbols.h"
 
 enum { RUNTIMES_MAX = 8 };
+
+struct cpython {
+	struct py_walk walks[RUNTIMES_MAX];
+	/** Its objects can be read. */
+	bool known[RUNTIMES_MAX];
+	size_t n;
+};
 
 static void walk_init(struct py_walk *walk, struct modules *modules, struct module *module, const struct target *target, struct heap *heap,
 		      struct python *python, size_t runtime)
@@ -24,6 +33,26 @@ static void walk_init(struct py_walk *walk, struct modules *modules, struct modu
 	window_init(&walk->near, &target->image);
 	window_init(&walk->far, &target->image);
 	types_init(walk);
+}
+
+/* Sums by role. */
+static void python_count(struct python *python, const struct heap *heap)
+{
+	const struct chunks *chunks = &heap->chunks;
+
+	for (chunk_id i = 0; i < chunks->n; i++) {
+		enum py_role role = python->role[i];
+		uint64_t bytes = chunk_usable(chunks, i);
+
+		if (chunks->state[i] != CHUNK_IN_USE)
+			continue;
+		python->totals[role].count++;
+		python->totals[role].bytes += bytes;
+		if (chunks->kind[i] != CHUNK_PYMALLOC) {
+			python->in_malloc[role].count++;
+			python->in_malloc[role].bytes += bytes;
+		}
+	}
 }
 
 static void walk_deinit(struct py_walk *walk)
@@ -49,59 +78,89 @@ static void columns_make(struct python *python, struct heap *heap)
 	memset(python->owner, 0xff, n * sizeof(*python->owner));
 }
 
-void cpython_walk(struct modules *modules, const struct target *target, struct heap *heap, struct python *ret)
+/* The modules that hold a CPython. */
+static void find_runtimes(struct cpython *cpython, struct modules *modules, const struct target *target, struct heap *heap, struct python *python)
 {
-	struct python python;
-	struct py_walk walks[RUNTIMES_MAX];
-	bool known[RUNTIMES_MAX] = { false };
-	size_t n = 0, n_known = 0;
+	struct module *found[RUNTIMES_MAX];
 
-	python_init(&python);
-	for (size_t i = 0; i < modules->v.n && n < RUNTIMES_MAX; i++) {
-		struct symbol symbol;
-
-		if (symbol_exported(&modules->v.v[i], "_PyRuntime", &symbol)) {
-			array_append(&python.runtimes, (struct py_runtime){ .module = xstrdup(modules->v.v[i].path) });
-			python.runtimes.v[n].pymalloc.address = VADDR_NONE;
-			n++;
-		}
-	}
-	n = 0;
-	for (size_t i = 0; i < modules->v.n && n < python.runtimes.n; i++) {
+	for (size_t i = 0; i < modules->v.n && cpython->n < RUNTIMES_MAX; i++) {
 		struct symbol symbol;
 
 		if (!symbol_exported(&modules->v.v[i], "_PyRuntime", &symbol))
 			continue;
-		walk_init(&walks[n], modules, &modules->v.v[i], target, heap, &python, n);
-		known[n] = runtime_find(&walks[n]);
-		if (known[n] && !obmalloc_find(&walks[n])) {
-			walks[n].runtime->why_not = xstrdup("the books of its allocator were not found; what follows is the native heap alone");
-			known[n] = false;
-		}
-		if (known[n]) {
-			obmalloc_walk(&walks[n]);
-			obmalloc_add(&walks[n]);
-			n_known++;
-		}
-		n++;
+		array_append(&python->runtimes, (struct py_runtime){ .module = xstrdup(modules->v.v[i].path) });
+		python->runtimes.v[cpython->n].pymalloc.address = VADDR_NONE;
+		found[cpython->n++] = &modules->v.v[i];
 	}
-	if (n_known)
-		columns_make(&python, heap);
-	for (size_t i = 0; i < n; i++) {
-		if (known[i]) {
-			runtime_read_gc(&walks[i]);
-			runtime_read_stacks(&walks[i]);
-			objects_classify(&walks[i]);
-			claims_make(&walks[i]);
-		}
+	for (size_t i = 0; i < cpython->n; i++)
+		walk_init(&cpython->walks[i], modules, found[i], target, heap, python, i);
+}
+
+/* Reads the blocks of one; false when that is not possible, which its runtime says then. */
+static bool read_blocks(struct py_walk *walk)
+{
+	if (!runtime_find(walk))
+		return false;
+	if (!obmalloc_find(walk)) {
+		walk->runtime->why_not = xstrdup("the books of its allocator were not found; what follows is the native heap alone");
+		return false;
 	}
-	for (size_t i = 0; i < n; i++) {
-		// Once: the columns are everybody's.
-		if (known[i] && n_known) {
-			objects_count(&walks[i]);
-			n_known = 0;
-		}
-		walk_deinit(&walks[i]);
+	obmalloc_walk(walk);
+	obmalloc_add(walk);
+	return true;
+}
+
+struct cpython *cpython_walk(struct modules *modules, const struct target *target, struct heap *heap, struct python *ret)
+{
+	struct cpython *cpython = xcalloc(1, sizeof(*cpython));
+	bool any = false;
+
+	python_init(ret);
+	find_runtimes(cpython, modules, target, heap, ret);
+	for (size_t i = 0; i < cpython->n; i++)
+		any |= cpython->known[i] = read_blocks(&cpython->walks[i]);
+	if (any)
+		columns_make(ret, heap);
+	for (size_t i = 0; i < cpython->n; i++) {
+		if (!cpython->known[i])
+			continue;
+		runtime_read_gc(&cpython->walks[i]);
+		runtime_read_stacks(&cpython->walks[i]);
+		objects_classify(&cpython->walks[i]);
+		claims_make(&cpython->walks[i]);
 	}
-	*ret = python;
+	// What no object is belongs to all; so it is counted when all have taken theirs.
+	if (any)
+		python_count(ret, heap);
+	for (size_t i = 0; i < cpython->n; i++)
+		if (cpython->known[i])
+			objects_measure(&cpython->walks[i]);
+	return cpython;
+}
+
+void cpython_destroy(struct cpython *cpython)
+{
+	if (!cpython)
+		return;
+	for (size_t i = 0; i < cpython->n; i++)
+		walk_deinit(&cpython->walks[i]);
+	free(cpython);
+}
+
+bool cpython_why(struct cpython *cpython, const char *name, const uint8_t *is_leaked)
+{
+	for (size_t i = 0; i < cpython->n; i++)
+		if (cpython->known[i] && paths_find(&cpython->walks[i], name, is_leaked))
+			return true;
+	return false;
+}
+
+void cpython_unreachable(struct cpython *cpython, const uint8_t *is_leaked)
+{
+	if (!cpython->n)
+		return;
+	python_unreachable(cpython->walks[0].python, &cpython->walks[0].heap->chunks, is_leaked);
+	for (size_t i = 0; i < cpython->n; i++)
+		if (cpython->known[i])
+			lost_find(&cpython->walks[i], is_leaked);
 }

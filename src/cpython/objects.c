@@ -207,35 +207,30 @@ static void add(struct py_totals *totals, uint64_t bytes)
 	totals->bytes += bytes;
 }
 
-void objects_count(struct py_walk *walk)
+void objects_measure(struct py_walk *walk)
 {
 	const struct chunks *chunks = &walk->heap->chunks;
 	struct python *python = walk->python;
 
 	for (chunk_id i = 0; i < chunks->n; i++) {
-		enum py_role role = python->role[i];
 		struct py_class *class = python->type[i] < python->classes.n ? &python->classes.v[python->type[i]] : NULL;
 		uint64_t bytes = chunk_usable(chunks, i);
+		const struct py_type *type;
 
-		if (chunks->state[i] != CHUNK_IN_USE)
+		if (!class || chunks->state[i] != CHUNK_IN_USE)
 			continue;
-		add(&python->totals[role], bytes);
-		if (chunks->kind[i] != CHUNK_PYMALLOC)
-			add(&python->in_malloc[role], bytes);
-		if (!class)
+		type = types_of_class(walk, python->type[i]);
+		// Of another interpreter's library.
+		if (!type)
 			continue;
-		if (role == PY_TABLE) {
+		if (python->role[i] == PY_TABLE) {
 			add(&class->tables, bytes);
-		} else if (role == PY_NATIVE) {
+		} else if (python->role[i] == PY_NATIVE) {
 			add(&class->native, bytes);
-		} else if (role == PY_OBJECT) {
-			uint32_t type = types_at(walk, class->address);
-
-			if (type == UINT32_MAX)
-				continue;
+		} else if (python->role[i] == PY_OBJECT) {
 			add(&class->objects, bytes);
-			class->getsizeof_bytes += object_getsizeof(walk, object_at(walk, i), &walk->types.v[type]);
-			class->tracked += walk->types.v[type].flags & TYPE_FLAG_GC && is_tracked(walk, object_at(walk, i));
+			class->getsizeof_bytes += object_getsizeof(walk, object_at(walk, i), type);
+			class->tracked += type->flags & TYPE_FLAG_GC && is_tracked(walk, object_at(walk, i));
 		}
 	}
 }

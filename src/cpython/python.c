@@ -26,10 +26,23 @@ void python_deinit(struct python *python)
 	for (size_t i = 0; i < python->classes.n; i++)
 		free(python->classes.v[i].name);
 	array_deinit(&python->classes);
+	py_why_deinit(&python->why);
 	column_free(python->role, n * sizeof(*python->role));
 	column_free(python->type, n * sizeof(*python->type));
 	column_free(python->owner, n * sizeof(*python->owner));
 	*python = (struct python){ 0 };
+}
+
+void py_why_deinit(struct py_why *why)
+{
+	free(why->name);
+	for (size_t i = 0; i < why->paths.n; i++)
+		free(why->paths.v[i].text);
+	array_deinit(&why->paths);
+	for (size_t i = 0; i < why->vias.n; i++)
+		free(why->vias.v[i].text);
+	array_deinit(&why->vias);
+	*why = (struct py_why){ 0 };
 }
 
 const char *py_role_name(enum py_role role)

@@ -57,8 +57,9 @@ struct py_class {
 	uint64_t tracked;
 	/** Tables and native memory that its objects own. */
 	struct py_totals tables, native;
-	/** Objects that nothing reaches; filled when the graph is there. */
-	struct py_totals unreachable;
+	/** Objects that nothing reaches; filled when the graph is there. And those of them that count more references than there are: they
+	    do not wait for the collector, but were lost. */
+	struct py_totals unreachable, lost;
 };
 
 enum { PY_CLASSES_MAX = 64 };
@@ -115,6 +116,34 @@ struct py_own {
 	struct py_totals totals;
 };
 
+/** How objects of one type are reached: a pattern of steps, in which the items of a large container are one step. */
+struct py_path {
+	/** «__main__.leak['cache'][i].conn». Owned, unescaped. */
+	char *text;
+	/** Objects that are reached so, by their shortest way; bytes with their tables and native memory. */
+	struct py_totals totals;
+	/** It begins at a module or a variable of a running function; else this says who holds it, as far as that is known. */
+	bool is_named;
+};
+
+/** Through what objects of one type are referred to. */
+struct py_via {
+	/** «list[i]», «dict of mypkg.Pool['conn']». Owned, unescaped. */
+	char *text;
+	uint64_t references;
+};
+
+/** The answer to why objects of a type are there. */
+struct py_why {
+	/** Of the type, or types. Owned, unescaped. NULL when there is none. */
+	char *name;
+	struct py_totals totals;
+	/** Most objects first. */
+	ARRAY(struct py_path) paths;
+	ARRAY(struct py_via) vias;
+	uint64_t references;
+};
+
 struct python {
 	ARRAY(struct py_runtime) runtimes;
 	ARRAY(struct py_class) classes;
@@ -130,7 +159,9 @@ struct python {
 	uint64_t static_objects;
 	/** Chunks that nothing reaches, by role; filled when the graph is there. */
 	bool has_unreachable;
-	struct py_totals unreachable[PY_ROLES];
+	struct py_totals unreachable[PY_ROLES], lost;
+	/** Empty unless it was asked for. */
+	struct py_why why;
 };
 
 /** Starts with nothing. */
@@ -150,6 +181,9 @@ const char *py_role_name(enum py_role role);
 
 /** What a chunk is to Python, for people: «dict», «table of dict», «cached tuple», «interpreter's own»; NULL for what is not Python's. Owner: the caller. */
 char *python_label(const struct python *python, chunk_id chunk);
+
+/** Frees an answer; an initialiser of zeroes is accepted. */
+void py_why_deinit(struct py_why *why);
 
 /** Fills what is unreachable. `is_leaked` says it of each chunk. Cost: linear. */
 void python_unreachable(struct python *python, const struct chunks *chunks, const uint8_t *is_leaked);

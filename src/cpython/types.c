@@ -346,6 +346,18 @@ static enum py_kind kind_of(struct py_walk *walk, vaddr address, uint64_t flags)
 	return flags & TYPE_FLAG_DICT ? KIND_DICT : KIND_OTHER;
 }
 
+/* Whether a type has another one, known by its name, among its bases. */
+static bool has_base(struct py_walk *walk, vaddr address, const char *wanted)
+{
+	for (size_t i = 0; i < BASES_MAX && address; i++, address = py_at(walk, address + TYPE_BASE)) {
+		_cleanup_free_ char *name = image_get_string(&walk->target->image, py_at(walk, address + TYPE_NAME), NAME_MAX_BYTES);
+
+		if (name && !strcmp(name, wanted))
+			return true;
+	}
+	return false;
+}
+
 static uint32_t type_add(struct py_walk *walk, vaddr address)
 {
 	const struct py_layout *layout = &walk->layout;
@@ -372,6 +384,7 @@ static uint32_t type_add(struct py_walk *walk, vaddr address)
 	remember(walk, address, id);
 	// Its name is a str, whose type is looked up as any other; so this one must be there first.
 	walk->types.v[id].kind = kind_of(walk, address, flags);
+	walk->types.v[id].is_thread_local = has_base(walk, address, "_thread._local");
 	walk->python->classes.v[type.class].name = type_name(walk, address, flags);
 	if (!walk->python->classes.v[type.class].name)
 		walk->python->classes.v[type.class].name = xasprintf("type at 0x%" PRIxVADDR, address);
@@ -397,4 +410,22 @@ uint32_t types_at(struct py_walk *walk, vaddr address)
 		return UINT32_MAX;
 	}
 	return type_add(walk, address);
+}
+
+const struct py_type *types_of_class(const struct py_walk *walk, uint32_t class)
+{
+	size_t low = 0, high = walk->types.n;
+
+	// Both are in the order in which they were met; where there is one runtime, they have the same numbers.
+	if (class < walk->types.n && walk->types.v[class].class == class)
+		return &walk->types.v[class];
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (walk->types.v[middle].class < class)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < walk->types.n && walk->types.v[low].class == class ? &walk->types.v[low] : NULL;
 }

@@ -61,6 +61,8 @@ struct py_type {
 	int64_t dictoffset;
 	/** Bytes between the start of what an object got and the object. */
 	uint8_t lead;
+	/** threading.local, or derived from it. */
+	bool is_thread_local;
 	/** Table of the classes' instances' attributes; 0 when there is none. */
 	vaddr cached_keys;
 };
@@ -199,6 +201,9 @@ void types_deinit(struct py_walk *walk);
 /** The type at an address, UINT32_MAX when there is none. Cost: constant after the first time. */
 uint32_t types_at(struct py_walk *walk, vaddr address);
 
+/** The type of this runtime that a class is; NULL when it is another's. Borrowed: until the next type is met. Cost: constant with one runtime. */
+const struct py_type *types_of_class(const struct py_walk *walk, uint32_t class);
+
 /** The text of a str object, in UTF-8, cut to maximum bytes; NULL when it is none. Owner: the caller. */
 char *str_text(struct py_walk *walk, vaddr object, size_t maximum);
 
@@ -236,8 +241,8 @@ uint32_t object_type(struct py_walk *walk, vaddr object);
 /** Tells objects from what is none: role, type and head of each chunk. */
 void objects_classify(struct py_walk *walk);
 
-/** Sums what chunks are, when they have their roles. */
-void objects_count(struct py_walk *walk);
+/** Sums what the objects of each class take, when chunks have their roles. */
+void objects_measure(struct py_walk *walk);
 
 /** Where the object of a chunk begins whose role is PY_OBJECT. */
 static inline vaddr object_at(const struct py_walk *walk, chunk_id chunk)

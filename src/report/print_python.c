@@ -136,8 +136,11 @@ static void print_shares(struct writer *writer, const struct snapshot *snapshot)
 		uint64_t garbage = snapshot->python.unreachable[PY_OBJECT].count;
 		_cleanup_free_ char *lost = counted(garbage, "object", "objects");
 		_cleanup_free_ char *chunks = counted(shares.unreachable - garbage, "chunk", "chunks");
+		_cleanup_free_ char *excess = counted(snapshot->python.lost.count, "is lost: a reference", "are lost: references");
 
-		share_line(writer, &shares, "unreachable", shares.unreachable_bytes, xasprintf("of all of it: %s, %s besides", lost, chunks));
+		share_line(writer, &shares, "unreachable", shares.unreachable_bytes,
+			   snapshot->python.lost.count ? xasprintf("of all of it: %s, %s besides; %s to them that nobody holds", lost, chunks, excess)
+						       : xasprintf("of all of it: %s, %s besides", lost, chunks));
 	}
 	share_line(writer, &shares, "the interpreter's own", shares.own_bytes, counted(shares.own, "chunk", "chunks"));
 
@@ -150,6 +153,7 @@ static void print_shares(struct writer *writer, const struct snapshot *snapshot)
 	writer_field(writer, "unreachable_bytes", snapshot->python.has_unreachable ? value_bytes(shares.unreachable_bytes) : value_none());
 	writer_field(writer, "unreachable_objects",
 		     snapshot->python.has_unreachable ? value_count(snapshot->python.unreachable[PY_OBJECT].count) : value_none());
+	writer_field(writer, "lost_objects", snapshot->python.has_unreachable ? value_count(snapshot->python.lost.count) : value_none());
 	writer_group_end(writer);
 }
 
@@ -186,6 +190,7 @@ static void class_row(struct writer *writer, const struct py_class *class, uint6
 				   value_bytes(class->native.bytes),
 				   value_count(class->tracked),
 				   value_count(class->unreachable.count),
+				   value_count(class->lost.count),
 				   value_share(bytes, whole),
 			   });
 }
@@ -219,6 +224,7 @@ static void print_classes(struct writer *writer, const struct snapshot *snapshot
 		{ .key = "native_bytes", .title = "native", .flags = COLUMN_RIGHT },
 		{ .key = "tracked" },
 		{ .key = "unreachable", .title = "unreachable", .flags = COLUMN_RIGHT },
+		{ .key = "lost" },
 		{ .title = "", .flags = COLUMN_BAR },
 	};
 	static const struct table table = { .key = "types",
@@ -404,6 +410,23 @@ static void print_interpreters(struct writer *writer, const struct snapshot *sna
 	}
 }
 
+/* What is worth asking next: who holds what takes most. */
+static void print_next(struct writer *writer, const struct snapshot *snapshot, const struct python_options *options)
+{
+	struct python_options by_bytes = { .order = PYTHON_BY_BYTES };
+	row_array rows = rows_sorted(&snapshot->python, &by_bytes);
+
+	if (rows.n) {
+		const char *name = snapshot->python.classes.v[rows.v[0].class].name;
+		_cleanup_free_ char *type = text_escape(name, strlen(name));
+
+		writer_print(writer, STYLE_PLAIN, "\n");
+		writer_print(writer, STYLE_BOLD, "Next\n");
+		writer_print(writer, STYLE_PLAIN, "  heapsnap why %s 'py:%s'\n                            who holds these, by name\n", options->target, type);
+	}
+	array_deinit(&rows);
+}
+
 void print_python(struct writer *writer, const struct snapshot *snapshot, const struct python_options *options)
 {
 	writer_field(writer, "exact", value_flag(heap_is_exact(&snapshot->heap)));
@@ -413,4 +436,91 @@ void print_python(struct writer *writer, const struct snapshot *snapshot, const 
 	print_roles(writer, snapshot);
 	print_interpreters(writer, snapshot);
 	print_trouble(writer, snapshot, options->lines);
+	if (!options->quiet)
+		print_next(writer, snapshot, options);
+}
+
+/* ---- why ---- */
+
+static void print_paths(struct writer *writer, const struct py_why *why, uint64_t limit)
+{
+	static const struct column columns[] = {
+		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
+		{ .key = "objects", .title = "objects", .flags = COLUMN_RIGHT },
+		{ .key = "bytes", .title = "bytes", .flags = COLUMN_RIGHT },
+		{ .key = "named" },
+		{ .key = "path", .title = "shortest way" },
+	};
+	static const struct table table = { .key = "paths", .columns = columns, .n_columns = 5, .is_main = true };
+	struct py_totals rest = { 0 };
+	size_t n = limit && limit < why->paths.n ? (size_t)limit : why->paths.n;
+
+	writer_print(writer, STYLE_PLAIN, "\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < n; i++) {
+		const struct py_path *path = &why->paths.v[i];
+
+		writer_row(writer, (struct value[]){
+					   value_share(path->totals.count, why->totals.count),
+					   value_count(path->totals.count),
+					   value_bytes(path->totals.bytes),
+					   value_flag(path->is_named),
+					   value_text(path->text),
+				   });
+	}
+	for (size_t i = n; i < why->paths.n; i++) {
+		rest.count += why->paths.v[i].totals.count;
+		rest.bytes += why->paths.v[i].totals.bytes;
+	}
+	if (rest.count && writer_options(writer)->format == FORMAT_TEXT) {
+		_cleanup_free_ char *label = counted(why->paths.n - n, "more way", "more ways");
+
+		writer_row(writer, (struct value[]){
+					   value_share(rest.count, why->totals.count),
+					   value_count(rest.count),
+					   value_bytes(rest.bytes),
+					   value_none(),
+					   value_word(label),
+				   });
+	}
+	writer_table_end(writer);
+}
+
+static void print_vias(struct writer *writer, const struct py_why *why, uint64_t limit)
+{
+	static const struct column columns[] = {
+		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
+		{ .key = "references", .title = "references", .flags = COLUMN_RIGHT },
+		{ .key = "via", .title = "referred to by" },
+	};
+	static const struct table table = { .key = "vias", .columns = columns, .n_columns = 3 };
+
+	if (!why->vias.n)
+		return;
+	writer_print(writer, STYLE_PLAIN, "\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < why->vias.n && (!limit || i < limit); i++)
+		writer_row(writer, (struct value[]){
+					   value_share(why->vias.v[i].references, why->references),
+					   value_count(why->vias.v[i].references),
+					   value_text(why->vias.v[i].text),
+				   });
+	writer_table_end(writer);
+}
+
+void print_why_python(struct writer *writer, const struct snapshot *snapshot, uint64_t limit)
+{
+	const struct py_why *why = &snapshot->python.why;
+	_cleanup_free_ char *name = text_escape(why->name, strlen(why->name));
+	_cleanup_free_ char *objects = counted(why->totals.count, "object", "objects");
+	_cleanup_free_ char *bytes = writer_prose_bytes(writer, why->totals.bytes);
+
+	writer_field(writer, "type", value_text(why->name));
+	writer_field(writer, "objects", value_count(why->totals.count));
+	writer_field(writer, "bytes", value_bytes(why->totals.bytes));
+	writer_field(writer, "references", value_count(why->references));
+	writer_print(writer, STYLE_BOLD, "%s", name);
+	writer_print(writer, STYLE_PLAIN, ": %s, %s\n", objects, bytes);
+	print_paths(writer, why, limit);
+	print_vias(writer, why, limit);
 }

@@ -30,5 +30,7 @@ for suite in $MATRIX_SUITES; do
 		skip "$label, core" "gcore is not installed"
 	fi
 	stop_target
+	# shellcheck disable=SC2086
+	leaks_judge "$label" $suite_python -S -E
 done
 done_testing

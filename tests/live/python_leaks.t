@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The leaks that people meet in Python programs (fixtures/python/leaks.py), on the host's Python: one command names who holds them.
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
+. "$top_srcdir/tests/python/python.sh"
+need_ptrace
+need /usr/bin/python3
+/usr/bin/python3 -c 'import sys; sys.exit(not (3, 8) <= sys.version_info < (3, 15))' ||
+	skip_all "the host's Python is none that is read"
+
+leaks_judge "host" /usr/bin/python3
+
+# With modules that the suites of python_suites.t do not have.
+leak_judge "host" queue tuple '__main__\.jobs\.queue\[i\]' /usr/bin/python3
+leak_judge "host" handlers StreamHandler "logging\\.Logger\\.manager\\.loggerDict\\['app'\\]\\.handlers\\[i\\]" /usr/bin/python3
+
+# An extension that forgets a reference: its objects are lost, and the ones that hang off them are not.
+start_target /usr/bin/python3 "$leaks_program" decref || done_testing
+run "$HEAPSNAP" python -q -p "$target_pid"
+sed -n 1,10p "$out" >"$tmp/first"
+matches "decref: in the first lines" "$tmp/first" '^  unreachable .* objects, .* besides; 5,000 are lost: references to them that nobody holds$'
+run "$HEAPSNAP" python --format csv -q -n 0 -p "$target_pid"
+is "decref: the events, and nothing else" "$(awk -F, 'NR > 1 && $14 > 0 { print $1 "," $14 }' "$out")" __main__.Event,5000
+stop_target
+
+# An extension that forgets to free.
+start_target /usr/bin/python3 "$leaks_program" native || done_testing
+run "$HEAPSNAP" python --format json -q -p "$target_pid"
+check "native: C code owns it, and lost it" /usr/bin/python3 -c '
+import json, sys
+memory = json.load(open(sys.argv[1]))["memory"]
+assert memory["c_native_bytes"] > 9e6 and memory["unreachable_bytes"] > 9e6, memory
+assert memory["c_native_bytes"] > memory["in_use_bytes"] * 0.7 and memory["unreachable_objects"] == 0, memory' "$out"
+stop_target
+
+# Names that are none.
+start_target /usr/bin/python3 "$leaks_program" global_list || done_testing
+run "$HEAPSNAP" why -p "$target_pid" py:NoSuchThing
+is "an unknown type: status" "$status" 2
+matches "an unknown type: it says so" "$err" 'no Python object has a type called "NoSuchThing"'
+run "$HEAPSNAP" why --format json -q -p "$target_pid" py:__main__.Event
+check "as JSON" /usr/bin/python3 -c '
+import json, sys
+answer = json.load(open(sys.argv[1]))
+assert answer["type"] == "__main__.Event" and answer["objects"] == 5000 and answer["references"] == 5000, answer
+assert answer["paths"][0]["path"] == "__main__.events[i]" and answer["paths"][0]["share"] == 1, answer["paths"]
+assert answer["vias"][0]["via"] == "list[i]" and answer["vias"][0]["references"] == 5000, answer["vias"]' "$out"
+done_testing
