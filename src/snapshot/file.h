@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The snapshot file, .hsnap: an SQLite database (schema.h) with the chunk table in compressed columns (columns.h). See heapsnap-snapshot(5).
+ *
+ * It is written whole or not at all: into a file without a name, mode 0600, that gets its name when everything is on the disk. It is read as what it is,
+ * a file from somewhere: nothing in it runs (no triggers, views or functions of its own), and every number is checked before it is used.
+ */
+#ifndef HEAPSNAP_SNAPSHOT_FILE_H
+#define HEAPSNAP_SNAPSHOT_FILE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "snapshot/snapshot.h"
+
+struct sqlite3;
+
+/** True when a file begins like a snapshot. Never an error: what cannot be read is none. */
+bool snapshot_recognise(const char *path);
+
+/** Writes a snapshot to a file, replacing one of that name. Errors: ERROR_OS (directory, disk); the old file is then as it was, and nothing else is left. */
+struct error *snapshot_write(const struct snapshot *snapshot, const char *path) _must_check_;
+
+/** Reads a snapshot. Owner: the caller, snapshot_deinit(). Errors: ERROR_FORMAT says what is wrong with the file, ERROR_UNSUPPORTED that a newer heapsnap
+    wrote it. Cost: some 30 ns a chunk. */
+struct error *snapshot_read(const char *path, struct snapshot *ret) _must_check_;
+
+/** The ordinary tables of a snapshot as a database in memory, for queries; the columns are not in it. Owner: the caller, sqlite3_close(). */
+struct error *snapshot_tables(const struct snapshot *snapshot, struct sqlite3 **ret) _must_check_;
+
+#endif
