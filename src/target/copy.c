@@ -46,7 +46,7 @@ struct copier {
 	/* The job; constant while it runs. */
 	const copy_part_array *parts;
 	ARRAY(struct piece) pieces;
-	bool prefault;
+	bool prefault, urgent;
 	pid_t pid;
 	uint32_t page_size;
 	int spool;
@@ -187,10 +187,9 @@ static void work(struct copier *copier)
 {
 	_cleanup_free_ uint8_t *bounce = NULL;
 
-	// Faulting pages in comes before the stop, and is in nobody's way.
-	if (!copier->prefault && copier->pieces.n <= URGENT_PIECES)
+	if (copier->urgent && copier->pieces.n <= URGENT_PIECES)
 		urgency_trace();
-	else if (!copier->prefault)
+	else if (copier->urgent)
 		urgency_copy();
 	for (;;) {
 		size_t next = atomic_fetch_add(&copier->next, 1);
@@ -309,7 +308,9 @@ static void run(struct copier *copier, const copy_part_array *parts)
 
 void copier_prefault(struct copier *copier, const copy_part_array *parts)
 {
+	// It comes before the stop, and is in nobody's way.
 	copier->prefault = true;
+	copier->urgent = false;
 	copier->interrupted = NULL;
 	copier->page_size = (uint32_t)sysconf(_SC_PAGESIZE);
 	run(copier, parts);
@@ -322,10 +323,11 @@ static int compare_holes(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
-struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts, uint32_t page_size, int spool,
+struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts, uint32_t page_size, int spool, bool urgent,
 			  const volatile sig_atomic_t *interrupted, copy_hole_array *holes_ret)
 {
 	copier->prefault = false;
+	copier->urgent = urgent;
 	copier->pid = pid;
 	copier->page_size = page_size;
 	copier->spool = spool;

@@ -373,12 +373,17 @@ static void note_segment_parse(struct reader *reader, const Elf64_Phdr *phdr)
 		target_notice(reader->target,
 			      "the notes are cut off (they were to begin at byte %" PRIu64 "): threads, registers and file names are unknown",
 			      phdr->p_offset);
+		reader->target->threads_incomplete = true;
 		return;
 	}
-	if (size > reader->size - phdr->p_offset)
+	if (size > reader->size - phdr->p_offset) {
 		size = reader->size - phdr->p_offset;
-	if (!core_notes_parse(&reader->notes, reader->target->machine, reader->bytes + phdr->p_offset, size, &damage))
-		target_notice(reader->target, "the notes are damaged or cut off at byte %" PRIu64, phdr->p_offset + damage);
+		reader->target->threads_incomplete = true;
+	}
+	if (core_notes_parse(&reader->notes, reader->target->machine, reader->bytes + phdr->p_offset, size, &damage))
+		return;
+	reader->target->threads_incomplete = true;
+	target_notice(reader->target, "the notes are damaged or cut off at byte %" PRIu64, phdr->p_offset + damage);
 }
 
 static void phdrs_read(struct reader *reader)
@@ -738,8 +743,10 @@ static struct error *target_fill(struct reader *reader, const struct core_option
 	process_take(reader);
 	mappings_build(reader);
 	absences_notice(reader);
-	if (!reader->target->threads.n)
+	if (!reader->target->threads.n) {
+		reader->target->threads_incomplete = true;
 		target_notice(reader->target, "the core has no threads: nothing is known of registers and stacks");
+	}
 	core_files_find(reader->target, &reader->dumped, reader->loaded.exe, options);
 	image_build(reader);
 	mappings_allow_execution(reader->target);

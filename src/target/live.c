@@ -45,7 +45,7 @@
 
 static const uint64_t MIB = UINT64_C(1) << 20, GIB = UINT64_C(1) << 30;
 
-/* Before Linux 6.7, pages of mappings up to this size are asked for before the stop (3 s) and in it (20 ms). */
+/* Before Linux 6.7, so much address space is asked about before the stop (3 s) and in it (20 ms). */
 #define OLD_PAGEMAP_BEFORE (4096 * GIB)
 #define OLD_PAGEMAP_STOPPED (32 * GIB)
 /* Below this, waking other threads costs more than they save. */
@@ -115,15 +115,31 @@ static void window_deinit(struct window *window)
 	error_destroy(window->error);
 }
 
+/* An execve() keeps the process and replaces everything in it: what was found out about the program is void then. */
+static struct error *check_same_program(const struct window *window)
+{
+	const struct process *process = window->process;
+	_cleanup_free_ char *bytes = NULL;
+	size_t length, known = window->target->auxv.n * sizeof(uint64_t);
+
+	if (!known)
+		return NULL;
+	if (!proc_read(process->proc, "auxv", &bytes, &length) || !length)
+		return error_os(ESRCH, "it ended");
+	if (length >= known && memcmp(bytes, window->target->auxv.v, known) == 0)
+		return NULL;
+	return error_create(ERROR_OS, "it has executed another program since it was opened; try again");
+}
+
 static struct error *mappings_read(const struct process *process, mapping_array *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t length;
 
 	if (!proc_read(process->proc, "maps", &text, &length))
-		return process_refused(process, errno);
+		return error_os(errno, "its mappings cannot be read");
 	if (!length)
-		return process_refused(process, ESRCH);
+		return error_os(ESRCH, "it ended");
 	return mappings_parse(text, length, ret);
 }
 
@@ -163,6 +179,29 @@ static char *command_read(const struct process *process)
 		return NULL;
 	}
 	return text;
+}
+
+/* An error about «it», in words about the process. */
+static struct error *explain(const struct process *process, struct error *error)
+{
+	bool held;
+
+	if (!error)
+		return NULL;
+	if (error->code == ERROR_OS && error->errnum == ESRCH) {
+		error_destroy(error);
+		return process_refused(process, ESRCH);
+	}
+	if (error->code == ERROR_OS && (error->errnum == EPERM || error->errnum == EACCES)) {
+		// Somebody else may have attached meanwhile.
+		struct error *why = process_check_tracer(process, &held);
+
+		if (!why)
+			why = process_refused(process, error->errnum);
+		error_destroy(error);
+		return why;
+	}
+	return error_context(error, "process %d (%s)", process->pid, process->name);
 }
 
 /* Whether its memory may be read at all: what the stop needs, tried before it. Yama and capabilities decide this, not reading /proc. */
@@ -212,7 +251,7 @@ struct error *live_open(pid_t pid, struct target **ret)
 	error = process_check_tracer(process, &held);
 	if (error)
 		return error;
-	error = mappings_read(process, &target->mappings);
+	error = explain(process, mappings_read(process, &target->mappings));
 	if (error)
 		return error;
 	error = check_readable(process, &target->mappings);
@@ -275,9 +314,9 @@ static struct error *room_find(struct window *window)
 		char copy_text[TEXT_NUMBER_MAX], memory_text[TEXT_NUMBER_MAX], room_text[TEXT_NUMBER_MAX];
 		struct error *error = error_create(
 			ERROR_OS,
-			"process %d (%s) has %s to copy; %s of memory are available, and %s has %s%s: name a directory with room (--spool DIR)",
-			window->process->pid, window->process->name, text_bytes(copy_text, bytes, false),
-			text_bytes(memory_text, memory, false), directory, text_bytes(room_text, room, false),
+			"it has %s to copy; %s of memory are available, and %s has %s%s: name a directory with room (--spool DIR)",
+			text_bytes(copy_text, bytes, false), text_bytes(memory_text, memory, false), directory,
+			text_bytes(room_text, room, false),
 			in_memory ? ", which is memory too" : "");
 
 		error->errnum = ENOSPC;
@@ -329,15 +368,17 @@ static struct error *prepare(struct window *window)
 {
 	const struct process *process = window->process;
 	page_run_array pages = { 0 };
-	struct error *error = mappings_read(process, &window->before);
+	struct error *error = check_same_program(window);
 
+	if (!error)
+		error = mappings_read(process, &window->before);
 	if (error)
 		return error;
 	files_assign(&process->keys, &window->before);
 	error = pages_scan(process->pagemap, &window->before, window->target->page_size, window->options->old_pagemap, OLD_PAGEMAP_BEFORE,
 			   &pages);
 	if (error)
-		return error_context(error, "process %d (%s)", process->pid, process->name);
+		return error;
 	plan_make(window->target, &window->before, &pages, NULL, &window->earlier);
 	array_deinit(&pages);
 
@@ -345,7 +386,7 @@ static struct error *prepare(struct window *window)
 	if (error)
 		return error;
 	if (!plan_reserve(&window->earlier, &window->before, window->target->page_size, &window->store))
-		return error_os(ENOMEM, "process %d (%s): no address space is left for the copy", process->pid, process->name);
+		return error_os(ENOMEM, "no address space is left for the copy");
 
 	unsigned threads = window->options->copy_threads;
 
@@ -359,7 +400,7 @@ static struct error *prepare(struct window *window)
 		copy_part_array parts = { 0 };
 
 		if (!plan_parts(&window->earlier, &window->store, &parts))
-			return error_os(ENOMEM, "process %d (%s): no address space is left for the copy", process->pid, process->name);
+			return error_os(ENOMEM, "no address space is left for the copy");
 		// Fewer page faults now and fewer TLB misses when the graph is walked; the copy itself is as fast without.
 		for (size_t i = 0; i < parts.n; i++)
 			if (parts.v[i].size == COPY_PART_MAX)
@@ -373,16 +414,6 @@ static struct error *prepare(struct window *window)
 }
 
 /* ---- while the target stands still ---- */
-
-/* Whether it is still the program that was opened: an execve() keeps the process and replaces everything in it. */
-static bool same_program(const struct window *window)
-{
-	_cleanup_free_ char *bytes = NULL;
-	size_t length, known = window->target->auxv.n * sizeof(uint64_t);
-
-	return !known || (proc_read(window->process->proc, "auxv", &bytes, &length) && length >= known &&
-			  memcmp(bytes, window->target->auxv.v, known) == 0);
-}
 
 static struct error *mappings_again(struct window *window)
 {
@@ -411,7 +442,7 @@ static struct error *copy(struct window *window)
 	uint64_t start = tracees_clock();
 
 	error = copier_copy(window->copier, window->process->memory_tid, &window->parts, window->target->page_size, window->spool,
-			    &interrupted, &window->holes);
+			    !window->held, &interrupted, &window->holes);
 	window->capture.copy_ns = tracees_clock() - start;
 	return error;
 }
@@ -443,8 +474,8 @@ static struct error *stop_and_copy(struct window *window)
 {
 	struct error *error = tracees_stop(&window->tracees);
 
-	if (!error && !same_program(window))
-		error = error_os(ESRCH, "it has executed another program meanwhile");
+	if (!error)
+		error = check_same_program(window);
 	if (!error)
 		error = mappings_again(window);
 	if (!error)
@@ -507,7 +538,7 @@ static struct error *threads_look(struct window *window)
 	tid_array tids = { 0 };
 
 	if (!proc_threads(process->proc, &tids))
-		return process_refused(process, errno);
+		return error_os(errno, "its threads cannot be listed");
 	for (size_t i = 0; i < tids.n; i++) {
 		struct tracee tracee = { .state = TRACEE_STOPPED, .thread = { .tid = tids.v[i], .syscall = -1 } };
 		struct thread *thread = &tracee.thread;
@@ -530,7 +561,7 @@ static struct error *look_and_copy(struct window *window)
 	interrupted = 0;
 
 	bool held = process_held_switches(process, &before);
-	struct error *error = !same_program(window) ? error_os(ESRCH, "it has executed another program meanwhile") : NULL;
+	struct error *error = check_same_program(window);
 
 	if (!error)
 		error = mappings_again(window);
@@ -736,31 +767,13 @@ static void commit(struct window *window, struct target *target)
 	memset(&window->mappings, 0, sizeof(window->mappings));
 }
 
-/* The error of the window, in words about the process. */
-static struct error *explain(const struct process *process, struct error *error)
-{
-	bool held;
-
-	if (!error)
-		return NULL;
-	if (error->code == ERROR_OS && (error->errnum == EPERM || error->errnum == EACCES)) {
-		// Somebody else may have attached meanwhile.
-		struct error *why = process_check_tracer(process, &held);
-
-		if (!why)
-			why = process_refused(process, error->errnum);
-		error_destroy(error);
-		return why;
-	}
-	return error_context(error, "process %d (%s)", process->pid, process->name);
-}
-
 static struct error *capture(struct window *window, struct target *target)
 {
 	struct error *error = process_check_tracer(window->process, &window->held);
 
-	if (!error)
-		error = prepare(window);
+	if (error)
+		return error;
+	error = explain(window->process, prepare(window));
 	if (error)
 		return error;
 	if (window->held) {

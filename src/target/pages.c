@@ -143,10 +143,14 @@ static int scan_all_slow(int pagemap, const mapping_array *mappings, uint32_t pa
 
 	for (size_t i = 0; i < mappings->n && mappings->v[i].end <= UPPER_HALF; i++) {
 		const struct mapping *mapping = &mappings->v[i];
+		uint64_t size = mapping->end - mapping->start;
 
-		if (mapping->end - mapping->start > slow_max)
+		if (size > slow_max) {
 			array_append(ret, (struct page_run){ mapping->start, mapping->end, PAGE_UNKNOWN });
-		else if (scan_slow(pagemap, mapping, page_size, entries, ret) < 0)
+			continue;
+		}
+		slow_max -= size;
+		if (scan_slow(pagemap, mapping, page_size, entries, ret) < 0)
 			return -1;
 	}
 	return 0;

@@ -4,7 +4,7 @@
  *
  * Linux since 6.7 answers for the whole address space at once and skips what is empty (PAGEMAP_SCAN), so that terabytes of reserve cost
  * nothing. Before that, /proc/PID/pagemap is read, eight bytes for each page whether it exists or not (0.7 ms for each GiB of reserve), so
- * that the caller says how large a mapping may be to be asked about.
+ * that the caller says how much of it may be asked about.
  */
 #ifndef HEAPSNAP_TARGET_PAGES_H
 #define HEAPSNAP_TARGET_PAGES_H
@@ -24,7 +24,7 @@ enum page_kind {
 	PAGE_SWAPPED = 2,
 	/** In memory, and it is the page of a file or of shared memory, not a private copy of it. */
 	PAGE_OF_FILE = 4,
-	/** Nobody asked: the mapping is larger than was allowed. */
+	/** Nobody asked: that would have been more than was allowed. */
 	PAGE_UNKNOWN = 8,
 };
 
@@ -38,7 +38,8 @@ struct page_run {
 typedef ARRAY(struct page_run) page_run_array;
 
 /** Appends the runs of pages that exist in the mappings, ascending; no run crosses a mapping's end. Reads from an open /proc/PID/pagemap. `slow`
-    keeps to what kernels before 6.7 can do; there a mapping larger than slow_max bytes is one run of PAGE_UNKNOWN. Errors: ERROR_OS, nothing
+    keeps to what kernels before 6.7 can do; there slow_max bytes of address space are asked about, and a mapping for which that does not
+    suffice is one run of PAGE_UNKNOWN. Errors: ERROR_OS, nothing
     appended. Cost: some 5 ns for each page that exists. */
 struct error *pages_scan(int pagemap, const mapping_array *mappings, uint32_t page_size, bool slow, uint64_t slow_max,
 			 page_run_array *ret) _must_check_;

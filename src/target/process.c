@@ -104,7 +104,7 @@ struct error *process_refused(const struct process *process, int errnum)
 	int pid = process->pid;
 
 	if (errnum == ESRCH || errnum == ENOENT)
-		return error_os(ESRCH, "process %d (%s) ended", pid, process->name);
+		return refusal(ESRCH, xasprintf("process %d (%s) has ended", pid, process->name));
 	if (errnum != EPERM && errnum != EACCES)
 		return error_os(errnum, "process %d (%s) cannot be read", pid, process->name);
 

@@ -115,6 +115,9 @@ struct target {
 	mapping_array mappings;
 	ARRAY(struct target_file) files;
 	ARRAY(struct thread) threads;
+	/** A core lost its notes, or a part of them: there may have been more threads, so nothing that each thread keeps for itself is known to be
+	    complete. */
+	bool threads_incomplete;
 	/** Pairs of AT_… and value as the kernel wrote them. */
 	ARRAY(uint64_t) auxv;
 	struct image image;

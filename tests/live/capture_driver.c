@@ -2,12 +2,12 @@
 /*
  * The live target alone, for tests: opens a process, captures it, prints what was captured and lets go. No allocator, no report.
  *
- *	capture_driver [-s] [-d DIR] [-o] [-j N] [-r N] [-w] [-x START-END]... PID
+ *	capture_driver [-s] [-d DIR] [-o] [-j N] [-r N] [-w] [-p] [-m] [-g] [-x START-END]... PID
  *
  *	-s        spool even when memory would do        -d DIR  spool there
  *	-o        as on Linux before 6.7                 -j N    copy with N threads
  *	-r N      capture N times                        -w      let each thread run for a moment in the quiesce step
- *	-q        stay quiet in the quiesce step for 50 ms, so that there is time to be killed in
+ *	-p        between opening and capturing, print «opened» and read a line; one with a range is as -x, and another follows
  *	-x RANGE  print the sum of the 64-bit words in it
  *	-m        list the mappings                      -g      list the segments
  *
@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -26,21 +25,11 @@ struct range {
 	vaddr start, end;
 };
 
-struct step {
-	bool run, wait;
-};
-
-static struct error *step(struct stopped *stopped, void *context)
+static struct error *let_all_run(struct stopped *stopped, void *context)
 {
-	const struct step *what = context;
-
-	for (size_t i = 0; what->run && i < stopped_threads(stopped); i++)
+	(void)context;
+	for (size_t i = 0; i < stopped_threads(stopped); i++)
 		stopped_run(stopped, i, 0);
-	if (what->wait) {
-		puts("stopped");
-		fflush(stdout);
-		nanosleep(&(struct timespec){ 0, 50 * 1000 * 1000 }, NULL);
-	}
 	return NULL;
 }
 
@@ -55,15 +44,30 @@ static int report(struct error *error)
 
 static void print_sum(const struct image *image, struct range range)
 {
+	enum { AT_ONCE = 512 };
 	uint64_t sum = 0, absent = 0;
 
-	for (vaddr at = range.start; at < range.end; at += sizeof(uint64_t)) {
-		uint64_t word;
+	for (vaddr at = range.start; at < range.end;) {
+		uint64_t words[AT_ONCE], left = range.end - at;
+		size_t size = left < sizeof(words) ? left : sizeof(words);
 
-		if (image_get_word(image, at, &word))
-			sum += word;
-		else
-			absent += sizeof(word);
+		if (image_get(image, at, words, size)) {
+			for (size_t i = 0; i < size / sizeof(words[0]); i++)
+				sum += words[i];
+		} else if (size > sizeof(words[0])) {
+			// Word by word up to the next page.
+			size = sizeof(words[0]);
+			for (size_t i = 0; i < AT_ONCE && at < range.end; i++, at += size) {
+				if (image_get_word(image, at, &words[0]))
+					sum += words[0];
+				else
+					absent += size;
+			}
+			continue;
+		} else {
+			absent += size;
+		}
+		at += size;
 	}
 	printf("sum 0x%" PRIxVADDR "-0x%" PRIxVADDR " %" PRIu64 " absent %" PRIu64 "\n", range.start, range.end, sum, absent);
 }
@@ -71,12 +75,11 @@ static void print_sum(const struct image *image, struct range range)
 int main(int argc, char **argv)
 {
 	struct live_options options = { 0 };
-	struct step what = { 0 };
 	ARRAY(struct range) ranges = { 0 };
-	bool list_mappings = false, list_segments = false;
+	bool list_mappings = false, list_segments = false, pause_between = false, run = false;
 	unsigned repeat = 1;
 
-	for (int option; (option = getopt(argc, argv, "sd:oj:r:wqx:mg")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "sd:oj:r:wpx:mg")) != -1;) {
 		struct range range;
 
 		switch (option) {
@@ -96,10 +99,10 @@ int main(int argc, char **argv)
 			repeat = (unsigned)atoi(optarg);
 			break;
 		case 'w':
-			what.run = true;
+			run = true;
 			break;
-		case 'q':
-			what.wait = true;
+		case 'p':
+			pause_between = true;
 			break;
 		case 'x':
 			if (sscanf(optarg, "%" SCNx64 "-%" SCNx64, &range.start, &range.end) != 2)
@@ -124,8 +127,18 @@ int main(int argc, char **argv)
 
 	if (error)
 		return report(error);
+	if (pause_between) {
+		puts("opened");
+		fflush(stdout);
+
+		char line[128];
+		struct range range;
+
+		while (fgets(line, sizeof(line), stdin) && sscanf(line, "%" SCNx64 "-%" SCNx64, &range.start, &range.end) == 2)
+			array_append(&ranges, range);
+	}
 	for (unsigned i = 0; i < repeat; i++) {
-		error = live_capture(target, &options, what.run || what.wait ? step : NULL, &what);
+		error = live_capture(target, &options, run ? let_all_run : NULL, NULL);
 		if (error)
 			return report(error);
 	}

@@ -150,6 +150,7 @@ START_TEST(a_kernel_core)
 	struct target *target = must_open(&builder);
 
 	check_small_core(target);
+	ck_assert(!target->threads_incomplete);
 	ck_assert_int_eq(target->machine, MACHINE_X86_64);
 	ck_assert_uint_eq(target->threads.v[1].pc, 0x2010);
 	ck_assert_int_le(llabs((long long)(target->capture.time - time(NULL))), 60);
@@ -292,9 +293,16 @@ START_TEST(truncated_anywhere_gcore)
 
 	ck_assert_ptr_null(open_core(builder.file.v, builder.notes_offset, &no_options, &target));
 	ck_assert_uint_eq(target->threads.n, 0);
+	ck_assert(target->threads_incomplete);
 	ck_assert(has_notice(target, "the notes are cut off"));
 	ck_assert(has_notice(target, "the core has no threads"));
 	ck_assert(has_notice(target, "the core does not list the mapped files"));
+	target_destroy(target);
+
+	// With only the first of two.
+	ck_assert_ptr_null(open_core(builder.file.v, builder.notes_offset + 400, &no_options, &target));
+	ck_assert_uint_eq(target->threads.n, 1);
+	ck_assert(target->threads_incomplete);
 	target_destroy(target);
 	core_builder_deinit(&builder);
 }
