@@ -27,8 +27,10 @@ void heap_deinit(struct heap *heap)
 	array_deinit(&heap->arenas);
 	array_deinit(&heap->sources);
 	array_deinit(&heap->tcaches);
-	for (size_t i = 0; i < heap->checks.n; i++)
+	for (size_t i = 0; i < heap->checks.n; i++) {
+		free(heap->checks.v[i].name);
 		free(heap->checks.v[i].detail);
+	}
 	array_deinit(&heap->checks);
 	for (size_t i = 0; i < heap->findings.n; i++)
 		free(heap->findings.v[i].text);
@@ -61,7 +63,7 @@ void heap_check(struct heap *heap, const char *name, enum check_result result, u
 		free(detail);
 		detail = NULL;
 	}
-	array_append(&heap->checks, (struct heap_check){ name, result, failures, detail });
+	array_append(&heap->checks, (struct heap_check){ xstrdup(name), result, failures, detail });
 }
 
 bool heap_is_exact(const struct heap *heap)

@@ -107,8 +107,8 @@ enum check_result {
 };
 
 struct heap_check {
-	/** Short name, stable: part of the JSON. Borrowed: for ever. */
-	const char *name;
+	/** Short name, stable: part of the JSON. Owned. */
+	char *name;
 	enum check_result result;
 	/** How many items disagree, 0 when passed. */
 	uint64_t failures;

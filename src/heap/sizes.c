@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report/sizes.h"
+#include "heap/sizes.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
  * Nearly all chunks are small and their sizes a few hundred values, so small sizes index an array directly; the rest goes to a hash table. Ten
  * million rows cost some tens of milliseconds.
  */
-#ifndef HEAPSNAP_REPORT_SIZES_H
-#define HEAPSNAP_REPORT_SIZES_H
+#ifndef HEAPSNAP_HEAP_SIZES_H
+#define HEAPSNAP_HEAP_SIZES_H
 
 #include <stddef.h>
 #include <stdint.h>
