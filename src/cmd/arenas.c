@@ -34,16 +34,14 @@ static enum status run(const struct options *options)
 const struct command command_arenas = {
 	.name = "arenas",
 	.usage = "TARGET [OPTION...]",
-	.summary = "Memory by arena, heap, bin and thread; what is free, and what pins it",
-	.description = "Per arena: what it got from the system, in use, free, top, overhead; frag "
-		       "is the free part of\n"
-		       "what lies between chunks in use, largest the largest free chunk, thr the "
-		       "threads attached.\n"
-		       "Then free memory by kind of bin, each heap (or segment of a main arena), "
-		       "each thread's cache,\n"
-		       "and why free memory is resident: the pages that chunks in use keep, and "
-		       "what malloc_trim(3)\n"
-		       "could give back. CSV has the table of arenas.",
+	.summary = "Memory by arena, heap, bin and thread; what pins free memory",
+	.description = "Per arena: what it got from the system, in use, free, top, "
+		       "overhead; frag is the free part of what lies between chunks in "
+		       "use, largest the largest free chunk, thr the threads attached. "
+		       "Then free memory by kind of bin, each heap (or segment of a main "
+		       "arena), each thread's cache, and why free memory is resident: the "
+		       "pages that chunks in use keep, and what malloc_trim(3) could give "
+		       "back. CSV has the table of arenas.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) |
 		   OPTION_BIT(OPTION_LIMIT),
 	.orders = orders,

@@ -123,8 +123,10 @@ static void print_orders(const struct command *command)
 void command_print_help(const struct command *command)
 {
 	printf("Usage: heapsnap %s %s\n%s.\n", command->name, command->usage, command->summary);
-	if (command->description)
-		printf("\n%s\n", command->description);
+	if (command->description) {
+		putchar('\n');
+		print_wrapped(command->description, 0, 0);
+	}
 	print_orders(command);
 	if (command->options) {
 		printf("\nOptions:\n");
@@ -136,8 +138,7 @@ void command_print_help(const struct command *command)
 void commands_print_help(void)
 {
 	printf("Usage: heapsnap [COMMAND] TARGET [OPTION...]\n"
-	       "Tells who owns a running program's memory, from outside: no restart, no "
-	       "recompile.\n"
+	       "Tells who owns a running program's memory, from outside and without a restart.\n"
 	       "\n"
 	       "TARGET is -p PID, --core FILE, or just a PID or the path of a core.\n"
 	       "\n"
@@ -149,8 +150,9 @@ void commands_print_help(void)
 	       "Options of report; 'heapsnap COMMAND --help' has those of another command:\n");
 	options_print(command_report.options);
 	printf("\n"
-	       "Exit status: 0 done; 1 done and something was found; 2 usage; 3 the target could\n"
-	       "not be read; 4 not supported; 5 printed, but partial or the heap is inconsistent.\n"
+	       "Exit status: 0 done; 1 done and something was found; 2 usage; 3 the target\n"
+	       "could not be read; 4 not supported; 5 printed, but partial or the heap is\n"
+	       "inconsistent.\n"
 	       "\n"
 	       "Examples:\n"
 	       "  heapsnap -p 4711                   who owns the memory of process 4711\n"

@@ -22,7 +22,7 @@ struct command {
 	const char *usage;
 	/** One line without a full stop. */
 	const char *summary;
-	/** What --help says between usage and options; lines separated by \n, NULL for nothing. */
+	/** What --help says between usage and options, wrapped there; NULL for nothing. */
 	const char *description;
 	/** Bits of the options it takes. */
 	uint64_t options;

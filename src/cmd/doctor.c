@@ -261,10 +261,10 @@ static void diagnose_cost(struct doctor *doctor)
 					 text_bytes(free_room, room, doctor->options->bytes));
 	}
 
-	double pause = (double)bytes / 1000 * COPY_COST / 1e6;
+	double pause = (double)bytes / 1000 * COPY_COST / 1e6 + 1;
 
-	diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "pause", "about %.*f ms (0.15 s per GB)",
-		      pause < 10 ? 1 : 0, pause);
+	diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "pause",
+		      "about %.*f ms (1 ms, and 0.15 s per GB)", pause < 10 ? 1 : 0, pause);
 }
 
 /* ---- the whole ---- */
@@ -344,8 +344,33 @@ static const char *result_key(enum diagnosis_result result)
 	return result == DIAGNOSIS_PROBLEM ? "problem" : result_word(result);
 }
 
+/* Prints words, going on with the next line where the terminal ends; the cursor stands at the indentation. */
+static void print_words(struct writer *writer, enum style style, const char *text, size_t indent)
+{
+	size_t width = writer_options(writer)->width, column = indent;
+
+	while (*text) {
+		size_t length = strcspn(text, " ");
+		_cleanup_free_ char *word = xstrndup(text, length);
+
+		if (column > indent && column + 1 + writer_width(word) > width) {
+			writer_print(writer, style, "\n");
+			writer_print(writer, STYLE_PLAIN, "%*s", (int)indent, "");
+			column = indent;
+		}
+		writer_print(writer, style, "%s%s", column > indent ? " " : "", word);
+		column += (column > indent) + writer_width(word);
+		text += length + (text[length] != '\0');
+	}
+	writer_print(writer, style, "\n");
+}
+
 static void print_text(struct writer *writer, const struct diagnoses *diagnoses, const char *target)
 {
+	enum {
+		TOPIC_WIDTH = 12,
+		INDENT = 9 + TOPIC_WIDTH,
+	};
 	static const enum style styles[] = {
 		[DIAGNOSIS_FINE] = STYLE_GOOD,
 		[DIAGNOSIS_NOTE] = STYLE_PLAIN,
@@ -359,16 +384,19 @@ static void print_text(struct writer *writer, const struct diagnoses *diagnoses,
 		problems += diagnosis->result == DIAGNOSIS_PROBLEM;
 		writer_print(writer, styles[diagnosis->result], "%-8s",
 			     result_word(diagnosis->result));
-		writer_print(writer, STYLE_PLAIN, "%-12s %s\n", diagnosis->topic,
-			     diagnosis->detail);
-		if (diagnosis->remedy)
-			writer_print(writer, STYLE_BOLD, "%21s> %s\n", "", diagnosis->remedy);
+		writer_print(writer, STYLE_PLAIN, "%-*s ", TOPIC_WIDTH, diagnosis->topic);
+		print_words(writer, STYLE_PLAIN, diagnosis->detail, INDENT);
+		if (!diagnosis->remedy)
+			continue;
+		writer_print(writer, STYLE_PLAIN, "%*s> ", INDENT, "");
+		print_words(writer, STYLE_BOLD, diagnosis->remedy, INDENT + 2);
 	}
+	writer_print(writer, STYLE_PLAIN, "\n");
 	if (problems)
-		writer_print(writer, STYLE_BAD, "\n%zu problem%s in the way.\n", problems,
+		writer_print(writer, STYLE_BAD, "%zu problem%s in the way.\n", problems,
 			     problems == 1 ? " stands" : "s stand");
 	else
-		writer_print(writer, STYLE_GOOD, "\nNothing stands in the way: heapsnap %s\n",
+		writer_print(writer, STYLE_GOOD, "Nothing stands in the way: heapsnap %s\n",
 			     target);
 }
 
@@ -431,11 +459,10 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.usage = "TARGET [OPTION...]",
 	.summary = "What stands in the way of a report, and the remedy",
-	.description = "The right to attach, who serves malloc, where offsets come from, which "
-		       "debug information is\n"
-		       "missing and which package brings it, what the stop would cost. A process "
-		       "is not stopped.\n"
-		       "The exit status is what the other commands would end with.",
+	.description = "The right to attach, who serves malloc, where offsets come from, "
+		       "which debug information is missing and which package brings it, "
+		       "what the stop would cost. A process is not stopped. The exit "
+		       "status is what the other commands would end with.",
 	.options = (OPTIONS_TARGET | OPTIONS_OUTPUT) &
 		   ~(OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_JOBS)),
 	.run = run,

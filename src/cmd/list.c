@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cmd/command.h"
@@ -33,6 +34,7 @@ static struct error *choose_arenas(const struct heap *heap, const char *name,
 /* What a list cannot say in its rows goes to stderr, where it does not disturb them. */
 static void tell(const struct snapshot *snapshot, const struct options *options)
 {
+	enum { LINES_VERBOSE = 1000 };
 	const struct heap *heap = &snapshot->heap;
 
 	if (snapshot->foreign_allocator)
@@ -42,20 +44,22 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 	else if (!heap->allocators.n)
 		message("there is no glibc malloc in this program; heapsnap doctor says more");
 	else if (!heap_is_exact(heap))
-		message("this list is NOT exact; heapsnap report says why");
+		message("this list is NOT exact");
 	if (options->quiet)
 		return;
 	if (snapshot->runtime)
 		message("this is the native C heap only; the %s keeps its own objects elsewhere "
 			"too",
 			snapshot->runtime);
-	for (size_t i = 0; i < snapshot->notices.n; i++) {
-		if (i == SUMMARY_LINES_MAX && !options->verbose) {
-			message("and %zu more notes (-v)", snapshot->notices.n - i);
-			break;
-		}
-		message("%s", snapshot->notices.v[i]);
-	}
+
+	struct writer_options settings = { .format = FORMAT_TEXT,
+					   .fd = STDERR_FILENO,
+					   .width = 80 };
+	_cleanup_writer_ struct writer *writer = writer_create(&settings);
+
+	print_trouble(writer, snapshot, options->verbose ? LINES_VERBOSE : SUMMARY_LINES_MAX);
+	// Nothing is left to be said where stderr cannot be written.
+	error_destroy(writer_finish(writer));
 }
 
 static struct error *print(struct writer *writer, const struct snapshot *snapshot,
@@ -83,6 +87,8 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 	}
 	print_list(writer, snapshot, &list);
 	array_deinit(&list.arenas);
+	if (options->format == FORMAT_JSON)
+		print_trouble(writer, snapshot, 0);
 	tell(snapshot, options);
 	return NULL;
 }
@@ -96,11 +102,10 @@ const struct command command_list = {
 	.name = "list",
 	.usage = "TARGET [OPTION...]",
 	.summary = "Every chunk, one row each",
-	.description = "Chunks in use, unless --all or --state asks for others. address is the "
-		       "pointer that the program\n"
-		       "holds, size its usable bytes, arena the index that heapsnap arenas shows. "
-		       "The columns of CSV\n"
-		       "and the fields of JSON are stable: later versions only append to them.",
+	.description = "Chunks in use, unless --all or --state asks for others. address is "
+		       "the pointer that the program holds, size its usable bytes, arena "
+		       "the index that heapsnap arenas shows. The columns of CSV and the "
+		       "fields of JSON are stable: later versions only append to them.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_MAX_SIZE) | OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_STATE) |

@@ -24,6 +24,12 @@
 
 /* ---- which target ---- */
 
+static struct error *command_is_first(const char *name)
+{
+	return error_create(ERROR_USAGE, "the command comes first: heapsnap %s TARGET [OPTION...]",
+			    name);
+}
+
 static struct error *choose_operand(const char *operand, struct target_choice *ret)
 {
 	uint64_t number;
@@ -83,6 +89,8 @@ struct error *target_choose_only(const struct options *options, struct target_ch
 
 	if (error)
 		return error;
+	if (choice.n_operands && command_find(choice.operands[0]))
+		return command_is_first(choice.operands[0]);
 	if (choice.n_operands)
 		return error_create(ERROR_USAGE, "one target at a time: what is \"%s\"?",
 				    choice.operands[0]);

@@ -25,23 +25,23 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_DEBUGINFO_PATH, 0, "debuginfo-path", "DIR[:DIR]...",
 	  "look for debug information in these directories, not in /usr/lib/debug" },
 	{ OPTION_NO_STEP, 0, "no-step", NULL,
-	  "never let a stopped thread run on to get it out of malloc;\nthe result may not be exact "
+	  "never let a stopped thread run on to get it out of malloc; the result may not be exact "
 	  "then" },
 	{ OPTION_SPOOL, 0, "spool", "DIR",
-	  "where a copy that memory is too small for is put (an unlinked file);\n$TMPDIR or /tmp "
+	  "where a copy that memory is too small for is put (an unlinked file); $TMPDIR or /tmp "
 	  "by default" },
 	{ OPTION_JOBS, 'j', "jobs", "N", "threads to copy with; by default as many as help" },
 	{ OPTION_SIZES, 0, "sizes", "exact|class",
-	  "exact: one row for each size; class: ranges of sizes alone;\nby default sizes that hold "
+	  "exact: one row for each size; class: ranges of sizes alone; by default sizes that hold "
 	  "much, and ranges for the rest" },
-	{ OPTION_SORT, 's', "sort", "ORDER", "order of the rows, see above" },
+	{ OPTION_SORT, 's', "sort", "ORDER", "order of the rows, which are named above" },
 	{ OPTION_LIMIT, 'n', "limit", "N", "at most N rows; 0 for all" },
 	{ OPTION_MIN_SIZE, 0, "min-size", "SIZE",
 	  "only chunks of at least SIZE usable bytes (4096, 64k, 1.5M)" },
 	{ OPTION_MAX_SIZE, 0, "max-size", "SIZE", "only chunks of at most SIZE usable bytes" },
 	{ OPTION_ALL, 'a', "all", NULL, "chunks in every state, not just those in use" },
 	{ OPTION_STATE, 0, "state", "STATE[,STATE]...",
-	  "only chunks in these states: in-use, internal, tcache, fast, unsorted,\nsmall, large, "
+	  "only chunks in these states: in-use, internal, tcache, fast, unsorted, small, large, "
 	  "free, top" },
 	{ OPTION_KIND, 0, "kind", "KIND[,KIND]...",
 	  "only chunks of these kinds: heap, mmapped, pymalloc" },
@@ -424,9 +424,35 @@ struct error *options_parse(const struct command *command, int argc, char **argv
 
 /* ---- help ---- */
 
+void print_wrapped(const char *text, size_t column, size_t indent)
+{
+	enum { WIDTH = 80 };
+
+	while (*text) {
+		size_t length = strcspn(text, " \n");
+
+		if (column > indent && column + 1 + length > WIDTH) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			putchar(' ');
+			column++;
+		}
+		printf("%.*s", (int)length, text);
+		column += length;
+		text += length;
+		if (*text == '\n') {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+		}
+		text += *text != '\0';
+	}
+	putchar('\n');
+}
+
 void options_print(uint64_t mask)
 {
-	enum { COLUMN = 28 };
+	enum { COLUMN = 24 };
 
 	for (size_t i = 0; i < OPTION_IDS; i++) {
 		const struct option_entry *entry = &option_entries[i];
@@ -439,19 +465,12 @@ void options_print(uint64_t mask)
 		_cleanup_free_ char *left = xasprintf("  %s--%s%s%s", letter, entry->name,
 						      entry->argument ? " " : "",
 						      entry->argument ? entry->argument : "");
-		bool fits = strlen(left) + 2 <= COLUMN;
 
-		printf("%s", left);
-		if (!fits)
-			putchar('\n');
-		for (const char *line = entry->help; *line;) {
-			size_t length = strcspn(line, "\n");
-
-			printf("%*s%.*s\n",
-			       fits && line == entry->help ? (int)(COLUMN - strlen(left)) : COLUMN,
-			       "", (int)length, line);
-			line += length + (line[length] == '\n');
-		}
+		if (strlen(left) + 2 <= COLUMN)
+			printf("%-*s", COLUMN, left);
+		else
+			printf("%s\n%*s", left, COLUMN, "");
+		print_wrapped(entry->help, COLUMN, COLUMN);
 	}
 }
 

@@ -63,7 +63,7 @@ struct option_entry {
 	const char *name;
 	/** What it takes, for the help; NULL when it takes nothing. */
 	const char *argument;
-	/** Lines separated by \n. */
+	/** What it does, as --help says it; wrapped there. */
 	const char *help;
 };
 
@@ -130,6 +130,10 @@ void options_init(struct options *options, const struct command *command);
 
 /** True when the option was on the command line. */
 bool options_has(const struct options *options, enum option_id id);
+
+/** Prints text to stdout, broken at blanks so that it fits 80 columns, and ends the line. `column` is where the cursor stands,
+    `indent` where further lines begin; \n in the text breaks a line, too. */
+void print_wrapped(const char *text, size_t column, size_t indent);
 
 /** Prints the options of a mask as --help does. */
 void options_print(uint64_t mask);

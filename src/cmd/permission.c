@@ -203,9 +203,7 @@ static void diagnose_refusal(const struct access *access, int errnum, struct dia
 	} else {
 		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
 			      "the process belongs to %s, heapsnap runs as %s", owner, we);
-		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d; or sudo -u '#%u' heapsnap -p %d",
-				 (int)access->pid, (unsigned)access->target.uids[1],
-				 (int)access->pid);
+		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d", (int)access->pid);
 	}
 	diagnosis_status(diagnoses, STATUS_UNREADABLE);
 }

@@ -48,12 +48,11 @@ static enum status run(const struct options *options)
 const struct command command_report = {
 	.name = "report",
 	.usage = "TARGET [OPTION...]",
-	.summary = "Who owns the memory: chunks in use by size, and how it all adds up",
-	.description = "TARGET is -p PID, --core FILE, or just a PID or the path of a core. "
-		       "Without a command,\n"
-		       "heapsnap runs this one. A process is stopped once, for as long as the copy "
-		       "takes.\n"
-		       "JSON and CSV have every size, unless --sizes or -n says otherwise.",
+	.summary = "Who owns the memory: chunks in use by size",
+	.description = "TARGET is -p PID, --core FILE, or just a PID or the path of a "
+		       "core. Without a command, heapsnap runs this one. A process is "
+		       "stopped once, for as long as the copy takes. JSON and CSV have "
+		       "every size, unless --sizes or -n says otherwise.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SIZES) |
 		   OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE),
 	.orders = orders,

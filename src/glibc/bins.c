@@ -45,7 +45,7 @@ static void bin_collect(struct walk *walk, const struct arena *arena, unsigned b
 {
 	const struct glibc_layout *layout = &arena->instance->layout;
 	vaddr head = walk->heap->arenas.v[arena->id].address + layout->arena.bins + (bin - 1) * 16 - FD;
-	uint32_t state = bin == BIN_UNSORTED ? CHUNK_UNSORTED : bin < BIN_LARGE ? CHUNK_SMALL : CHUNK_LARGE;
+	enum chunk_state state = bin == BIN_UNSORTED ? CHUNK_UNSORTED : bin < BIN_LARGE ? CHUNK_SMALL : CHUNK_LARGE;
 	vaddr before = head, chunk, back;
 
 	for (uint64_t n = 0;; n++) {
@@ -56,7 +56,7 @@ static void bin_collect(struct walk *walk, const struct arena *arena, unsigned b
 		}
 		if (chunk == head)
 			return;
-		array_append(&walk->listed, (struct listed){ .chunk = chunk, .state = state, .arena = arena->id });
+		array_append(&walk->listed, listed_make(chunk, state));
 		before = chunk;
 	}
 }
@@ -79,7 +79,7 @@ static void fastbin_collect(struct walk *walk, const struct arena *arena, unsign
 			list_broken(walk, arena, at, "fast bin", bin);
 			return;
 		}
-		array_append(&walk->listed, (struct listed){ .chunk = chunk, .state = CHUNK_FAST, .arena = arena->id });
+		array_append(&walk->listed, listed_make(chunk, CHUNK_FAST));
 		at = chunk + FD;
 	}
 }
@@ -100,9 +100,9 @@ void bins_collect(struct walk *walk, const struct arena *arena)
 
 static int compare_listed(const void *left, const void *right)
 {
-	const struct listed *a = left, *b = right;
+	const listed *a = left, *b = right;
 
-	return a->chunk < b->chunk ? -1 : a->chunk > b->chunk;
+	return *a < *b ? -1 : *a > *b;
 }
 
 void bins_sort(struct walk *walk)
@@ -114,35 +114,41 @@ void bins_sort(struct walk *walk)
 	walk->listed_sorted = true;
 }
 
+/* The arena that an address of a chunk belongs to, for a finding about it. */
+static uint32_t arena_at(const struct walk *walk, vaddr chunk)
+{
+	const struct heap_source *source = heap_source_at(walk->heap, chunk);
+
+	return source ? source->arena : UINT32_MAX;
+}
+
 void bins_mark(struct walk *walk)
 {
 	struct chunks *chunks = &walk->heap->chunks;
 
 	for (size_t i = 0; i < walk->listed.n; i++) {
-		const struct listed *listed = &walk->listed.v[i];
-		chunk_id id = chunks_at(chunks, listed->chunk + CHUNK_HEADER);
+		vaddr chunk = listed_chunk(walk->listed.v[i]);
+		enum chunk_state state = listed_state(walk->listed.v[i]);
+		// Fast bins hold chunks whose neighbours take them for used; all others must look free.
+		enum chunk_state expected = state == CHUNK_FAST ? CHUNK_IN_USE : CHUNK_FREE;
+		chunk_id id = chunks_at(chunks, chunk + CHUNK_HEADER);
 
 		if (id == CHUNK_NONE) {
 			walk->listed_not_walked++;
-			heap_finding(walk->heap, FINDING_CORRUPTION, listed->chunk + CHUNK_HEADER, listed->arena,
-				     "a %s bin holds this address, but no chunk starts here", chunk_state_name(listed->state));
-			continue;
-		}
-		// Fast bins hold chunks whose neighbours take them for used; all others must look free.
-		enum chunk_state expected = listed->state == CHUNK_FAST ? CHUNK_IN_USE : CHUNK_FREE;
-
-		if (chunks->state[id] == expected) {
-			chunks->state[id] = (uint8_t)listed->state;
+			heap_finding(walk->heap, FINDING_CORRUPTION, chunk + CHUNK_HEADER, arena_at(walk, chunk),
+				     "a %s bin holds this address, but no chunk starts here", chunk_state_name(state));
+		} else if (chunks->state[id] == expected) {
+			chunks->state[id] = (uint8_t)state;
 		} else if (chunks->state[id] == CHUNK_IN_USE) {
 			walk->listed_not_free++;
-			heap_finding(walk->heap, FINDING_AMBIGUOUS, chunks->mem[id], listed->arena,
+			heap_finding(walk->heap, FINDING_AMBIGUOUS, chunks->mem[id], arena_at(walk, chunk),
 				     "a %s bin holds this chunk, but its neighbour says that it is in use; it is counted as free",
-				     chunk_state_name(listed->state));
-			chunks->state[id] = (uint8_t)listed->state;
+				     chunk_state_name(state));
+			chunks->state[id] = (uint8_t)state;
 		} else {
 			walk->listed_twice++;
-			heap_finding(walk->heap, FINDING_CORRUPTION, chunks->mem[id], listed->arena,
-				     "a %s bin holds this chunk, which is %s already", chunk_state_name(listed->state),
+			heap_finding(walk->heap, FINDING_CORRUPTION, chunks->mem[id], arena_at(walk, chunk),
+				     "a %s bin holds this chunk, which is %s already", chunk_state_name(state),
 				     chunk_state_name(chunks->state[id]));
 		}
 	}

@@ -7,7 +7,7 @@
 
 static void check(struct walk *walk, const char *name, uint64_t failures, const char *what)
 {
-	heap_check(walk->heap, name, failures ? CHECK_FAILED : CHECK_PASSED, failures, failures ? "%" PRIu64 " %s" : "", failures, what);
+	heap_check(walk->heap, name, failures ? CHECK_FAILED : CHECK_PASSED, failures, "%" PRIu64 " %s", failures, what);
 }
 
 static void check_bins(struct walk *walk)
@@ -24,8 +24,8 @@ static void check_bins(struct walk *walk)
 	}
 	failures = unlisted + walk->listed_not_walked + walk->listed_not_free + walk->listed_twice + walk->broken_lists;
 	heap_check(walk->heap, "bins", failures ? CHECK_FAILED : CHECK_PASSED, failures,
-		   failures ? "%" PRIu64 " free chunks in no bin, %" PRIu64 " listed where no chunk is, %" PRIu64 " listed but in use, %" PRIu64
-			      " listed twice, %" PRIu64 " broken lists" : "",
+		   "%" PRIu64 " free chunks in no bin, %" PRIu64 " listed where no chunk is, %" PRIu64 " listed but in use, %" PRIu64
+		   " listed twice, %" PRIu64 " broken lists",
 		   unlisted, walk->listed_not_walked, walk->listed_not_free, walk->listed_twice, walk->broken_lists);
 }
 
@@ -45,8 +45,8 @@ static void check_sizes(struct walk *walk)
 		where = books->address;
 	}
 	heap_check(walk->heap, "sizes", failures ? CHECK_FAILED : CHECK_PASSED, failures,
-		   failures ? "%" PRIu64 " arenas (the last at 0x%" PRIxVADDR ") hold another number of bytes than their books say: off by %" PRIu64
-			      " bytes" : "",
+		   "%" PRIu64 " arenas (the last at 0x%" PRIxVADDR ") hold another number of bytes than their books say: off by %" PRIu64
+		   " bytes",
 		   failures, where, difference);
 }
 
@@ -73,7 +73,7 @@ static void check_mmapped(struct walk *walk)
 	uint64_t failures = books->found_mmaps > wanted ? books->found_mmaps - wanted : wanted - books->found_mmaps;
 
 	heap_check(walk->heap, "mmapped", equal ? CHECK_PASSED : CHECK_FAILED, equal ? 0 : failures ? failures : 1,
-		   equal ? "" : "found %" PRIu64 " mmapped chunks of %" PRIu64 " bytes, the books say %" PRIu64 " of %" PRIu64 " bytes",
+		   "found %" PRIu64 " mmapped chunks of %" PRIu64 " bytes, the books say %" PRIu64 " of %" PRIu64 " bytes",
 		   books->found_mmaps, books->found_mmapped_bytes, wanted, books->mmapped_bytes);
 }
 

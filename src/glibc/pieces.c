@@ -111,7 +111,7 @@ static size_t listed_from(const struct walk *walk, vaddr chunk)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (walk->listed.v[middle].chunk < chunk)
+		if (listed_chunk(walk->listed.v[middle]) < chunk)
 			low = middle + 1;
 		else
 			high = middle;
@@ -131,9 +131,9 @@ enum chain_end chain_follow(struct walk *walk, const struct arena *arena, bool i
 		if (!window_word(&walk->window, chunk + 8, &header))
 			break;
 		// A free chunk that the chain stepped over: then it is not the chain of the real chunks.
-		if (known < walk->listed.n && walk->listed.v[known].chunk < chunk)
+		if (known < walk->listed.n && listed_chunk(walk->listed.v[known]) < chunk)
 			break;
-		while (known < walk->listed.n && walk->listed.v[known].chunk == chunk)
+		while (known < walk->listed.n && listed_chunk(walk->listed.v[known]) == chunk)
 			known++;
 		switch (header_kind(walk, arena, is_heap, chunk, header, limit, &end)) {
 		case HEADER_TOP:

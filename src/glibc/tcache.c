@@ -278,6 +278,9 @@ static void vectors_mark(struct walk *walk)
 
 void tcaches_mark(struct walk *walk)
 {
+	// A thread that the core does not name may have a cache.
+	if (walk->target->threads_incomplete)
+		walk->tcaches_unread++;
 	for (size_t i = 0; i < walk->glibc->instances.n; i++)
 		instance_caches_mark(walk, &walk->glibc->instances.v[i]);
 	vectors_mark(walk);

@@ -33,13 +33,25 @@ struct arena {
 	bool top_met;
 };
 
-/** A free chunk that a list of an arena holds. */
-struct listed {
-	/** Header address. */
-	vaddr chunk;
-	/** enum chunk_state; index in arenas. */
-	uint32_t state : 8, arena : 24;
-};
+/** A free chunk that a list of an arena holds: its header's address, and in the low bits, which an address of a chunk has not, its enum chunk_state. */
+typedef uint64_t listed;
+
+static inline listed listed_make(vaddr chunk, enum chunk_state state)
+{
+	return chunk | state;
+}
+
+static inline vaddr listed_chunk(listed entry)
+{
+	return entry & ~(vaddr)(CHUNK_ALIGN - 1);
+}
+
+static inline enum chunk_state listed_state(listed entry)
+{
+	return (enum chunk_state)(entry & (CHUNK_ALIGN - 1));
+}
+
+_Static_assert((int)CHUNK_STATES <= (int)CHUNK_ALIGN, "a state fits the low bits of a chunk's address");
 
 enum piece_kind {
 	/** A stretch of the main arena; holes in it are searched for the next chunk. */
@@ -63,7 +75,7 @@ struct walk {
 	struct heap *heap;
 	struct window window;
 	ARRAY(struct arena) arenas;
-	ARRAY(struct listed) listed;
+	ARRAY(listed) listed;
 	bool listed_sorted;
 	ARRAY(struct piece) pieces;
 	/** Chain steps that searching may still make: keeps damaged or hostile heaps linear. */

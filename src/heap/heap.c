@@ -59,7 +59,7 @@ void heap_check(struct heap *heap, const char *name, enum check_result result, u
 	va_start(args, format);
 	char *detail = xvasprintf(format, args);
 	va_end(args);
-	if (!*detail) {
+	if (result == CHECK_PASSED || !*detail) {
 		free(detail);
 		detail = NULL;
 	}
@@ -184,7 +184,6 @@ char *heap_verify(const struct heap *heap)
 	if (complaint)
 		return complaint;
 
-	struct heap_totals sum = { 0 };
 	vaddr previous = 0;
 
 	for (size_t i = 0; i < heap->sources.n; i++) {
@@ -197,7 +196,6 @@ char *heap_verify(const struct heap *heap)
 		if (totals_accounted(&source->totals) + source->totals.overhead != source->end - source->start)
 			return xasprintf("source %zu at 0x%" PRIxVADDR " holds more than its own size", i, source->start);
 		previous = source->end;
-		heap_totals_add(&sum, &source->totals);
 	}
 	if (totals_accounted(&heap->totals) + heap->totals.overhead != heap->system_bytes)
 		return xasprintf("in use, free, top and overhead are %" PRIu64 " bytes, not the %" PRIu64 " got from the system",

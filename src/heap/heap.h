@@ -161,7 +161,7 @@ void heap_deinit(struct heap *heap);
 /** Records a finding: formatted text, one line. */
 void heap_finding(struct heap *heap, enum finding_kind kind, vaddr address, uint32_t arena, const char *format, ...) _printf_(5, 6);
 
-/** Records the result of a check; the formatted detail may be empty. */
+/** Records the result of a check; the formatted detail may be empty, and is not kept of one that passed. */
 void heap_check(struct heap *heap, const char *name, enum check_result result, uint64_t failures, const char *format, ...) _printf_(5, 6);
 
 /** All checks passed or were skipped, there is at least one allocator, and no finding of any kind: the set is exact. */

@@ -30,7 +30,7 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 		  const char *target, hint_array *ret)
 {
 	const struct heap *heap = &snapshot->heap;
-	uint64_t kept = heap_totals_free(&heap->totals) + heap->totals.bytes[CHUNK_TOP];
+	uint64_t kept = heap_totals_free(&heap->totals);
 
 	*ret = (hint_array){ 0 };
 	if (heap->chunks.n) {

@@ -402,8 +402,7 @@ static void print_pins(struct writer *writer, const struct snapshot *snapshot,
 	writer_print(writer, STYLE_PLAIN, "malloc_trim(0) would give back %s of it and of the top",
 		     trimmable);
 	if (snapshot->trimmable_resident != UINT64_MAX)
-		writer_print(writer, STYLE_PLAIN, ", of which %s %s resident", resident,
-			     snapshot->trimmable_resident == 1 ? "is" : "are");
+		writer_print(writer, STYLE_PLAIN, " (%s resident)", resident);
 	writer_print(writer, STYLE_PLAIN, ".\n");
 
 	// Who pins next to nothing is not worth a table to the eye.

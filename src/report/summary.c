@@ -483,7 +483,6 @@ void print_verdict(struct writer *writer, const struct snapshot *snapshot)
 	struct snapshot_memory total = snapshot_memory_total(snapshot);
 	uint64_t resident = snapshot->memory[MEMORY_HEAP].rss;
 	uint64_t other = snapshot->memory[MEMORY_ANONYMOUS].rss;
-	uint64_t kept = heap_totals_free(&heap->totals) + heap->totals.bytes[CHUNK_TOP];
 
 	if (!heap->allocators.n || !heap->system_bytes)
 		return;
@@ -504,9 +503,10 @@ void print_verdict(struct writer *writer, const struct snapshot *snapshot)
 		writer_print(writer, STYLE_PLAIN, ".\n");
 	}
 	writer_print(writer, STYLE_PLAIN,
-		     "Of what malloc got, the program holds %d %%; %d %% is free but kept.\n",
+		     "Of what malloc got, the program holds %d %%; %d %% is free, %d %% is top.\n",
 		     percent(heap->totals.bytes[CHUNK_IN_USE], heap->system_bytes),
-		     percent(kept, heap->system_bytes));
+		     percent(heap_totals_free(&heap->totals), heap->system_bytes),
+		     percent(heap->totals.bytes[CHUNK_TOP], heap->system_bytes));
 }
 
 /* ---- what does not add up ---- */
