@@ -6,6 +6,7 @@
 
 #include "cmd/message.h"
 #include "cmd/open.h"
+#include "cmd/phase.h"
 
 const struct command *const commands[] = {
 	&command_report,  &command_list, &command_arenas, &command_doctor, &command_help,
@@ -34,6 +35,7 @@ enum status command_print(const struct options *options,
 	if (error)
 		return message_error(error);
 
+	struct phase phase = phase_start(options->verbose && !options->quiet);
 	struct writer_options settings = options_writer(options);
 	_cleanup_writer_ struct writer *writer = writer_create(&settings);
 	_cleanup_free_ char *target = target_retype(options, &choice);
@@ -44,6 +46,8 @@ enum status command_print(const struct options *options,
 		error = writer_finish(writer);
 	if (error)
 		return message_error(error);
+	phase_next(&phase, "print");
+	phase_tell_peak(&phase);
 	return snapshot_status(&snapshot);
 }
 

@@ -56,7 +56,8 @@ static void diagnose_allocator(struct doctor *doctor, const struct allocator *al
 	heap_init(&nothing);
 	nothing.allocators.n = glibc_count(glibc);
 
-	bool foreign = allocator->kind != ALLOCATOR_INTERPOSED &&
+	bool foreign = (allocator->kind != ALLOCATOR_INTERPOSED ||
+			allocator->runtime == RUNTIME_SANITIZER) &&
 		       allocator_is_foreign(allocator, &nothing);
 
 	if (foreign || !glibc_count(glibc)) {
@@ -132,30 +133,36 @@ static bool is_relevant(const struct doctor *doctor, const struct module *module
 	return false;
 }
 
+static bool has_dwarf(Elf *elf)
+{
+	GElf_Shdr header;
+
+	return section_named(elf, ".debug_info", &header) != NULL;
+}
+
 static void diagnose_debug(struct doctor *doctor, struct module *module)
 {
 	Elf *debug = module_debug_file(&doctor->modules, module);
 	_cleanup_free_ char *path = escaped(module->path);
+	_cleanup_free_ char *found = escaped(module->debug_path);
 
-	if (debug && debug == module->elf) {
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%s: inside", path);
-	} else if (debug) {
-		_cleanup_free_ char *found = escaped(module->debug_path);
-
+	if (debug && has_dwarf(debug)) {
 		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info", "%s: %s", path,
-			      found);
-	} else {
-		struct build_id id;
-		_cleanup_free_ char *build_id = module_build_id(&doctor->modules, module, &id)
-							? build_id_hex(&id)
-							: NULL;
-		_cleanup_free_ char *remedy = package_remedy(doctor->root, module->path, build_id,
-							     doctor->options->debuginfod_urls);
-
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "debug info", "%s: none%s%s", path,
-			      build_id ? ", build ID " : "", build_id ? build_id : "");
-		diagnosis_remedy(doctor->diagnoses, "%s", remedy);
+			      debug == module->elf ? "inside" : found);
+		return;
 	}
+
+	struct build_id id;
+	_cleanup_free_ char *build_id = module_build_id(&doctor->modules, module, &id)
+						? build_id_hex(&id)
+						: NULL;
+	_cleanup_free_ char *remedy = package_remedy(doctor->root, module->path, build_id,
+						     doctor->options->debuginfod_urls);
+
+	diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "debug info", "%s: %s%s%s", path,
+		      debug ? "symbols alone" : "none", build_id ? ", build ID " : "",
+		      build_id ? build_id : "");
+	diagnosis_remedy(doctor->diagnoses, "%s", remedy);
 }
 
 static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
@@ -183,8 +190,11 @@ static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
 			diagnose_debug(doctor, module);
 			continue;
 		}
+
+		Elf *debug = module_debug_file(&doctor->modules, module);
+
 		others++;
-		without += module_debug_file(&doctor->modules, module) == NULL;
+		without += !debug || !has_dwarf(debug);
 	}
 	if (absent > MODULES_SHOWN && !doctor->options->verbose)
 		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "file",

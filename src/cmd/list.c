@@ -38,8 +38,8 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 	const struct heap *heap = &snapshot->heap;
 
 	if (snapshot->foreign_allocator)
-		message("malloc is not glibc's here but %s's; only glibc's part can be listed, "
-			"which is %zu chunks",
+		message("malloc is not glibc's here: %s; only glibc's part can be listed, %zu "
+			"chunks",
 			snapshot->foreign_allocator, heap->chunks.n);
 	else if (!heap->allocators.n)
 		message("there is no glibc malloc in this program; heapsnap doctor says more");
@@ -47,7 +47,7 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 		message("this list is NOT exact");
 	if (options->quiet)
 		return;
-	if (snapshot->runtime)
+	if (snapshot->runtime && !snapshot->foreign_allocator)
 		message("this is the native C heap only; the %s keeps its own objects elsewhere "
 			"too",
 			snapshot->runtime);

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/memory.h"
-#include "cmd/message.h"
+#include "cmd/phase.h"
 #include "cmd/recognise.h"
 #include "debug/allocator.h"
 #include "debug/modules.h"
@@ -163,42 +163,6 @@ struct error *target_open(const struct options *options, const struct target_cho
 	};
 
 	return core_open(choice->core, &core, ret);
-}
-
-/* ---- timing, for -v ---- */
-
-struct phase {
-	bool is_told;
-	struct timespec wall, cpu;
-};
-
-static struct phase phase_start(const struct options *options)
-{
-	struct phase phase = { .is_told = options->verbose && !options->quiet };
-
-	clock_gettime(CLOCK_MONOTONIC, &phase.wall);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &phase.cpu);
-	return phase;
-}
-
-static uint64_t since(clockid_t clock, const struct timespec *start)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)((now.tv_sec - start->tv_sec) * 1000000000 +
-			  (now.tv_nsec - start->tv_nsec));
-}
-
-/* Ends a phase and starts the next. */
-static void phase_next(struct phase *phase, const char *name)
-{
-	if (phase->is_told)
-		fprintf(stderr, "heapsnap: %-8s %9.3f ms, %9.3f ms CPU\n", name,
-			(double)since(CLOCK_MONOTONIC, &phase->wall) / 1e6,
-			(double)since(CLOCK_PROCESS_CPUTIME_ID, &phase->cpu) / 1e6);
-	clock_gettime(CLOCK_MONOTONIC, &phase->wall);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &phase->cpu);
 }
 
 /* ---- from target to snapshot ---- */
@@ -371,7 +335,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 			    struct snapshot *ret)
 {
 	_cleanup_target_ struct target *target = NULL;
-	struct phase phase = phase_start(options);
+	struct phase phase = phase_start(options->verbose && !options->quiet);
 	struct error *error = target_open(options, choice, &target);
 	struct found found;
 
@@ -412,7 +376,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	fill_threads(&snapshot, target, in_malloc);
 	memory_account(target, &snapshot);
 	recognise(&snapshot, &found.allocator);
-	snapshot.analysis_ns = since(CLOCK_PROCESS_CPUTIME_ID, &analysis);
+	snapshot.analysis_ns = nanoseconds_since(CLOCK_PROCESS_CPUTIME_ID, &analysis);
 	phase_next(&phase, "account");
 
 	found_deinit(&found);

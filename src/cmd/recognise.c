@@ -30,8 +30,8 @@ bool allocator_is_foreign(const struct allocator *allocator, const struct heap *
 	case ALLOCATOR_GLIBC:
 		return false;
 	case ALLOCATOR_INTERPOSED:
-		// A wrapper forwards to libc; one that does not leaves libc's heap unused.
-		return heap->chunks.n == 0;
+		// A wrapper forwards to libc; one that does not leaves libc's heap unused. A sanitizer never forwards.
+		return heap->chunks.n == 0 || allocator->runtime == RUNTIME_SANITIZER;
 	case ALLOCATOR_UNKNOWN:
 		// A stripped static executable has glibc's malloc without its name: its structure says more.
 		return heap->allocators.n == 0;

@@ -41,24 +41,52 @@ static uint64_t links_maximum(const struct walk *walk, const struct arena *arena
 	return (bytes < image ? bytes : image) / CHUNK_MINIMUM + 1;
 }
 
+/* One end of a bin's list: goes from chunk to chunk along one of the two links. */
+struct cursor {
+	/** The link that is followed, and the one that must lead back. */
+	uint32_t link, back_link;
+	vaddr at;
+	bool broken;
+};
+
+/* Goes one chunk on and lists it; false when the list ends there: at `other`, the end of what the other cursor has seen, or at damage. */
+static bool cursor_step(struct walk *walk, struct cursor *cursor, vaddr other, enum chunk_state state)
+{
+	vaddr next, back;
+
+	if (!window_word(&walk->window, cursor->at + cursor->link, &next) || (next != other && !link_plausible(next)) ||
+	    !window_word(&walk->window, next + cursor->back_link, &back) || back != cursor->at) {
+		cursor->broken = true;
+		return false;
+	}
+	if (next == other)
+		return false;
+	array_append(&walk->listed, listed_make(next, state));
+	cursor->at = next;
+	return true;
+}
+
+/*
+ * From both ends at once: such a list is a chain of cache misses, and two at a time take half as long; and of a list that is broken somewhere both halves
+ * are known.
+ */
 static void bin_collect(struct walk *walk, const struct arena *arena, unsigned bin, uint64_t maximum)
 {
 	const struct glibc_layout *layout = &arena->instance->layout;
 	vaddr head = walk->heap->arenas.v[arena->id].address + layout->arena.bins + (bin - 1) * 16 - FD;
 	enum chunk_state state = bin == BIN_UNSORTED ? CHUNK_UNSORTED : bin < BIN_LARGE ? CHUNK_SMALL : CHUNK_LARGE;
-	vaddr before = head, chunk, back;
+	struct cursor forward = { FD, BK, head, false }, backward = { BK, FD, head, false };
+	uint64_t n = 0;
 
-	for (uint64_t n = 0;; n++) {
-		if (!window_word(&walk->window, before + FD, &chunk) || (chunk != head && !link_plausible(chunk)) || n > maximum ||
-		    !window_word(&walk->window, chunk + BK, &back) || back != before) {
-			list_broken(walk, arena, before, "bin", bin);
-			return;
-		}
-		if (chunk == head)
-			return;
-		array_append(&walk->listed, listed_make(chunk, state));
-		before = chunk;
-	}
+	while (n++ <= maximum && cursor_step(walk, &forward, backward.at, state) && cursor_step(walk, &backward, forward.at, state))
+		;
+	// Behind damage the other end goes on alone, until it comes to the damage too.
+	while (forward.broken && n++ <= maximum && cursor_step(walk, &backward, forward.at, state))
+		;
+	while (backward.broken && !forward.broken && n++ <= maximum && cursor_step(walk, &forward, backward.at, state))
+		;
+	if (forward.broken || backward.broken || n > maximum)
+		list_broken(walk, arena, forward.broken ? forward.at : backward.at, "bin", bin);
 }
 
 static void fastbin_collect(struct walk *walk, const struct arena *arena, unsigned bin, uint64_t maximum)

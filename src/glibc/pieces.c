@@ -20,6 +20,8 @@ enum {
 	FENCE_SECOND = 0x11,
 	HEAP_FENCE_LAST = 1,
 	PHANTOM = 0x21,
+	/** How far ahead memory is asked for: some tens of small chunks. Units: bytes. */
+	AHEAD = 2048,
 };
 
 static int compare_pieces(const void *left, const void *right)
@@ -264,6 +266,7 @@ static void emit_stretches(struct emit *e)
 	while (chunk < limit && limit - chunk >= CHUNK_HEADER) {
 		enum header_kind kind = HEADER_BROKEN;
 
+		window_prefetch(&walk->window, chunk + AHEAD);
 		if (window_word(&walk->window, chunk + 8, &header))
 			kind = header_kind(walk, e->arena, e->is_heap, chunk, header, limit, &end);
 		if (kind == HEADER_BROKEN) {

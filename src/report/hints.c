@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
+enum { ROWS_HINTED = 20 };
+
 static void add(hint_array *hints, const char *command, char *arguments, const char *reason)
 {
 	array_append(hints, (struct hint){ command, arguments, reason });
@@ -42,8 +44,9 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 
 			if (row->min == row->max)
 				add(ret, "list",
-				    xasprintf("%s --min-size %" PRIu64 " --max-size %" PRIu64,
-					      target, row->min, row->max),
+				    xasprintf("%s --min-size %" PRIu64 " --max-size %" PRIu64 "%s",
+					      target, row->min, row->max,
+					      row->count > ROWS_HINTED ? " -n 20" : ""),
 				    "the addresses behind the first row");
 			else
 				add(ret, "list", xasprintf("%s -s size -n 20", target),

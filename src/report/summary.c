@@ -491,16 +491,17 @@ void print_verdict(struct writer *writer, const struct snapshot *snapshot)
 		_cleanup_free_ char *all = writer_format_value(writer, value_bytes(total.rss));
 
 		writer_print(writer, STYLE_PLAIN,
-			     "malloc has %s of the %s that are resident (%d %%)", ours, all,
+			     "malloc has %s of the %s that are resident (%d %%).\n", ours, all,
 			     percent(resident, total.rss));
 		if (other > resident && other > total.rss / 4) {
 			_cleanup_free_ char *anonymous = writer_format_value(writer,
 									     value_bytes(other));
 
-			writer_print(writer, STYLE_PLAIN,
-				     "; more, %s, is anonymous memory outside it", anonymous);
+			writer_print(
+				writer, STYLE_BOLD,
+				"Most is elsewhere: %s of anonymous memory are not malloc's.\n",
+				anonymous);
 		}
-		writer_print(writer, STYLE_PLAIN, ".\n");
 	}
 	writer_print(writer, STYLE_PLAIN,
 		     "Of what malloc got, the program holds %d %%; %d %% is free, %d %% is top.\n",
@@ -703,31 +704,31 @@ void print_modules(struct writer *writer, const struct snapshot *snapshot, size_
 void print_beyond(struct writer *writer, const struct snapshot *snapshot)
 {
 	const struct snapshot_memory *anonymous = &snapshot->memory[MEMORY_ANONYMOUS];
-	uint64_t bytes = anonymous->rss == UINT64_MAX ? anonymous->mapped : anonymous->rss;
-	_cleanup_free_ char *size = writer_format_value(writer, value_bytes(bytes));
-	const char *what = anonymous->rss == UINT64_MAX ? "mapped" : "resident";
+	bool is_resident = anonymous->rss != UINT64_MAX;
+	_cleanup_free_ char *size = writer_format_value(
+		writer, value_bytes(is_resident ? anonymous->rss : anonymous->mapped));
+	const char *what = is_resident ? "resident" : "mapped";
 
 	if (snapshot->foreign_allocator) {
 		_cleanup_free_ char *name = escaped(snapshot->foreign_allocator);
 		_cleanup_free_ char *evidence = escaped(snapshot->allocator_evidence);
 
-		writer_print(writer, STYLE_BAD, "malloc is not glibc's here: %s", name);
+		writer_print(writer, STYLE_BAD, "malloc is not glibc's here: %s.\n", name);
 		if (snapshot->allocator_evidence)
-			writer_print(writer, STYLE_PLAIN, " (%s)", evidence);
+			writer_print(writer, STYLE_PLAIN, "(%s)\n", evidence);
 		writer_print(writer, STYLE_PLAIN,
-			     ".\nWhat it holds is among the %s of other anonymous memory (%s).\n",
-			     size, what);
-		if (snapshot->heap.chunks.n)
-			writer_print(writer, STYLE_PLAIN,
-				     "Below is glibc's part of the heap alone.\n");
+			     "What it holds is among the other anonymous memory, %s %s.\n", size,
+			     what);
+		if (!snapshot->heap.chunks.n)
+			return;
+		writer_print(writer, STYLE_PLAIN, "Below is glibc's part of the heap alone.\n");
 	}
 	if (snapshot->runtime) {
 		_cleanup_free_ char *runtime = escaped(snapshot->runtime);
 
 		writer_print(writer, STYLE_PLAIN,
-			     "This is the native C heap only. The %s keeps its own objects "
-			     "elsewhere too: %s of other\n"
-			     "anonymous memory %s %s.\n",
-			     runtime, size, bytes == 1 ? "is" : "are", what);
+			     "This is the native C heap only: the %s keeps objects of its own\n"
+			     "elsewhere too, among the other anonymous memory (%s %s).\n",
+			     runtime, size, what);
 	}
 }

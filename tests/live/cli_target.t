@@ -238,10 +238,10 @@ if [ -n "$server" ] && ldd "$server" | grep -q jemalloc; then
 		check "$command is valid JSON all the same" python3 -m json.tool "$out"
 	done
 	run timeout 60 "$HEAPSNAP" -p "$target_pid"
-	matches "the report names the allocator" "$out" "^malloc is not glibc's here: jemalloc"
+	matches "the report names the allocator" "$out" "^malloc is not glibc's here: jemalloc\."
 	matches "and shows what is resident" "$out" '^memory +resident +mapped'
 	run timeout 60 "$HEAPSNAP" list -p "$target_pid"
-	matches "list says why it is empty" "$err" "malloc is not glibc's here but jemalloc's"
+	matches "list says why it is empty" "$err" "malloc is not glibc's here: jemalloc;"
 	stop_target
 else
 	skip "a program with jemalloc" "redis-server is not there, or uses another allocator"

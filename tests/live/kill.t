@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A target survives whatever happens to us while it is stopped: 100 times SIGKILL at a random moment of the stop, of heapsnap itself and of
+# the capture alone with threads being let run, and the signals that people send. And we survive what happens to it.
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
+. "$top_srcdir/tests/live/capture.sh"
+need_ptrace
+
+trials=$top_builddir/tests/live/kill_trials
+start_target "$fixtures/busy" 64 6 "$tmp/counter" || done_testing
+
+# So long is a stop here and now.
+run "$driver" -w "$target_pid"
+is "a capture without trouble: status" "$status" 0
+pause=$(value pause_us)
+diag "a stop takes $pause us"
+
+# trials_check DESC TRIALS LONGEST OPTIONS... : no trial harmed the target, and most of them hit the stop.
+trials_check() {
+	desc=$1 n=$2 longest=$3
+	shift 3
+	run "$trials" -m "$longest" "$@"
+	diag_file "$out"
+	matches "$desc: nothing was harmed" "$out" "^trials $n in_stop [0-9]* harmed 0\$"
+	in_stop=$(sed -n 's/^trials .* in_stop \([0-9]*\) .*/\1/p' "$out")
+	check "$desc: most trials hit the stop" test "${in_stop:-0}" -gt $((n / 2))
+}
+trials_check "SIGKILL of the capture" 30 $((pause * 2 / 3)) 30 "$target_pid" "$tmp/counter" "$driver" -w "$target_pid"
+trials_check "SIGKILL of heapsnap" 40 $((pause * 2 / 3)) 40 "$target_pid" "$tmp/counter" "$HEAPSNAP" -p "$target_pid"
+# Threads are being stopped, and let run, in the first moments.
+trials_check "SIGKILL at once" 30 1000 30 "$target_pid" "$tmp/counter" "$driver" -w "$target_pid"
+for signal in "INT 2" "TERM 15" "HUP 1"; do
+	number=${signal#* } signal=${signal% *}
+	trials_check "SIG$signal" 5 $((pause / 2)) -s "$number" 5 "$target_pid" "$tmp/counter" \
+		"$driver" -w "$target_pid"
+	matches "SIG$signal: it ends the capture as it should" "$out" "^signal $number\$"
+done
+check "the target still counts" counts_up "$tmp/counter"
+run "$driver" "$target_pid"
+is "and can be captured" "$status" 0
+stop_target
+
+# What is ignored stays ignored: nohup.
+start_target "$fixtures/busy" 1 0 "$tmp/counter" || done_testing
+run sh -c 'trap "" HUP; exec "$@"' sh "$driver" -r 20 "$target_pid"
+is "with SIGHUP ignored: status" "$status" 0
+stop_target
+
+# The target is killed in its turn.
+trial=0 wrong=0 hit=0
+while [ $trial -lt 15 ]; do
+	start_target "$fixtures/busy" 30 3 "$tmp/counter" || done_testing
+	run "$trials" -m 8000 -t "$target_pid" "$driver" "$target_pid"
+	case $(cat "$out") in
+	'exit 0') ;;
+	'exit 1') hit=$((hit + 1)) ;;
+	*) wrong=$((wrong + 1)); diag_file "$out" ;;
+	esac
+	stop_target
+	trial=$((trial + 1))
+done
+is "15 targets killed while they were copied: an image or an error, never worse" "$wrong" 0
+check "15 targets killed while they were copied: some before the end of it ($hit)" test "$hit" -gt 0
+done_testing
