@@ -7,10 +7,11 @@
 #include "cmd/message.h"
 #include "cmd/open.h"
 #include "cmd/phase.h"
+#include "snapshot/file.h"
 
 const struct command *const commands[] = {
-	&command_report,  &command_list, &command_arenas, &command_doctor, &command_help,
-	&command_version, NULL,
+	&command_report, &command_list, &command_arenas,  &command_save,
+	&command_doctor, &command_help, &command_version, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -36,6 +37,18 @@ enum status command_print(const struct options *options,
 		return message_error(error);
 
 	struct phase phase = phase_start(options->verbose && !options->quiet);
+	enum status status = snapshot_status(&snapshot);
+
+	if (options->output) {
+		error = snapshot_write(&snapshot, options->output);
+		phase_next(&phase, "save");
+		// What was seen is shown all the same, unless keeping it was all.
+		if (error)
+			status = message_error(error);
+		if (error && options->command == &command_save)
+			return status;
+	}
+
 	struct writer_options settings = options_writer(options);
 	_cleanup_writer_ struct writer *writer = writer_create(&settings);
 	_cleanup_free_ char *target = target_retype(options, &choice);
@@ -48,7 +61,7 @@ enum status command_print(const struct options *options,
 		return message_error(error);
 	phase_next(&phase, "print");
 	phase_tell_peak(&phase);
-	return snapshot_status(&snapshot);
+	return status;
 }
 
 enum { WORD_MAX = 24 };
@@ -144,7 +157,7 @@ void commands_print_help(void)
 	printf("Usage: heapsnap [COMMAND] TARGET [OPTION...]\n"
 	       "Tells who owns a running program's memory, from outside and without a restart.\n"
 	       "\n"
-	       "TARGET is -p PID, --core FILE, or just a PID or the path of a core.\n"
+	       "TARGET is -p PID, --core FILE, or just a PID, or the path of a core or a snapshot.\n"
 	       "\n"
 	       "Commands:\n");
 	for (size_t i = 0; commands[i]; i++)

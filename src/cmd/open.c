@@ -19,6 +19,8 @@
 #include "debug/allocator.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
+#include "snapshot/file.h"
+#include "target/available.h"
 #include "target/core.h"
 #include "target/live.h"
 
@@ -52,22 +54,31 @@ static struct error *choose_operand(const char *operand, struct target_choice *r
 				    "%s is a directory, neither a core nor a process id", operand);
 	if (access(operand, R_OK))
 		return error_os(errno, "cannot open %s", operand);
+	if (snapshot_recognise(operand)) {
+		ret->file = operand;
+		return NULL;
+	}
 	if (!core_recognise(operand))
-		return error_create(ERROR_FORMAT, "%s is not a core file", operand);
+		return error_create(ERROR_FORMAT, "%s is neither a core file nor a snapshot",
+				    operand);
 	ret->core = operand;
 	return NULL;
 }
 
 struct error *target_choose(const struct options *options, struct target_choice *ret)
 {
-	struct target_choice choice = { options->pid, options->core, options->operands,
-					options->n_operands };
+	struct target_choice choice = { .pid = options->pid,
+					.core = options->core,
+					.operands = options->operands,
+					.n_operands = options->n_operands };
 
 	if (choice.pid && choice.core)
 		return error_create(ERROR_USAGE, "-p and --core are two targets; one at a time");
 	if (!choice.pid && !choice.core) {
 		if (!choice.n_operands)
-			return error_create(ERROR_USAGE, "no target: give a process id or a core");
+			return error_create(
+				ERROR_USAGE,
+				"no target: give a process id, a core or a snapshot");
 
 		struct error *error = choose_operand(choice.operands[0], &choice);
 
@@ -75,9 +86,13 @@ struct error *target_choose(const struct options *options, struct target_choice 
 			return error;
 		choice.operands++;
 		choice.n_operands--;
+	} else if (choice.core && snapshot_recognise(choice.core)) {
+		return error_create(ERROR_USAGE, "%s is a snapshot, not a core: leave --core out",
+				    choice.core);
 	}
 	if (options->exe && !choice.core)
-		return error_create(ERROR_USAGE, "-e is for cores; a process knows its executable");
+		return error_create(ERROR_USAGE, "-e is for cores; a process knows its executable, "
+						 "and a snapshot needs none");
 	*ret = choice;
 	return NULL;
 }
@@ -137,6 +152,8 @@ char *target_retype(const struct options *options, const struct target_choice *c
 {
 	char *line;
 
+	if (choice->file)
+		return shell_word(choice->file);
 	if (choice->pid) {
 		line = xasprintf("-p %d", (int)choice->pid);
 	} else {
@@ -296,6 +313,8 @@ static void fill_target(struct snapshot *snapshot, const struct target *target,
 	snapshot->exe = copy_or_null(target->exe_path);
 	snapshot->command = copy_or_null(target->command);
 	snapshot->core = copy_or_null(choice->core);
+	snapshot->start_ticks = target->start_ticks;
+	snapshot->boot_id = copy_or_null(target->boot_id);
 	snapshot->signal = target->signal;
 	snapshot->fault_address = target->fault_address;
 	snapshot->time = capture->time;
@@ -336,10 +355,13 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 {
 	_cleanup_target_ struct target *target = NULL;
 	struct phase phase = phase_start(options->verbose && !options->quiet);
-	struct error *error = target_open(options, choice, &target);
+	struct error *error = choice->file ? snapshot_read(choice->file, available_memory(), ret)
+					   : target_open(options, choice, &target);
 	struct found found;
 
-	if (error)
+	if (choice->file && !error)
+		phase_next(&phase, "read");
+	if (choice->file || error)
 		return error;
 	phase_next(&phase, "open");
 	found_init(&found, target, options);

@@ -47,6 +47,7 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	  "only chunks of these kinds: heap, mmapped, pymalloc" },
 	{ OPTION_ARENA, 0, "arena", "ARENA",
 	  "only chunks of one arena: its index, its address, or main" },
+	{ OPTION_OUTPUT, 'o', "output", "FILE", "keep the snapshot in FILE" },
 	{ OPTION_FORMAT, 0, "format", "text|json|csv",
 	  "how to print; csv has the main table alone" },
 	{ OPTION_BYTES, 0, "bytes", NULL, "plain numbers of bytes, no KiB and MiB" },
@@ -240,6 +241,11 @@ static struct error *option_set(struct options *options, const struct option_ent
 			error = parse_number(entry, value, 0, UINT64_MAX,
 					     "an index, an address or main", &number);
 		options->arena = value;
+		break;
+	case OPTION_OUTPUT:
+		if (!*value)
+			error = bad_value(entry, value, "a file");
+		options->output = value;
 		break;
 	case OPTION_FORMAT:
 		error = parse_word(entry, value, formats, &choice);

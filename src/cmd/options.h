@@ -34,6 +34,7 @@ enum option_id {
 	OPTION_STATE,
 	OPTION_KIND,
 	OPTION_ARENA,
+	OPTION_OUTPUT,
 	OPTION_FORMAT,
 	OPTION_BYTES,
 	OPTION_COLOR,
@@ -107,6 +108,8 @@ struct options {
 	unsigned states, kinds;
 	/** --arena: «main», an index or an address. */
 	const char *arena;
+	/** -o: where a snapshot is kept. */
+	const char *output;
 
 	enum format format;
 	bool bytes, quiet, verbose, help;

@@ -3,18 +3,22 @@
 
 #include <errno.h>
 
+#include "snapshot/descriptor.h"
+
 struct error *database_error(sqlite3 *db)
 {
-	switch (sqlite3_errcode(db)) {
-	case SQLITE_FULL:
-		return error_os(ENOSPC, "the snapshot");
-	case SQLITE_IOERR:
-		return error_os(sqlite3_system_errno(db) ? sqlite3_system_errno(db) : EIO, "the snapshot");
-	case SQLITE_NOMEM:
-		return error_os(ENOMEM, "the snapshot");
-	default:
-		return error_create(ERROR_FORMAT, "%s", sqlite3_errmsg(db));
-	}
+	uint64_t damaged;
+	int errnum = descriptor_failure(db, &damaged);
+
+	if (damaged)
+		return error_create(ERROR_FORMAT,
+				    "it is damaged: the checksum of page %" PRIu64 " is wrong",
+				    damaged);
+	if (errnum)
+		return error_os(errnum, "its disk");
+	if (sqlite3_errcode(db) == SQLITE_NOMEM)
+		return error_os(ENOMEM, "its database");
+	return error_create(ERROR_FORMAT, "%s", sqlite3_errmsg(db));
 }
 
 struct error *database_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)

@@ -12,14 +12,26 @@
 #include "base/alloc.h"
 #include "snapshot/columns.h"
 #include "snapshot/database.h"
+#include "snapshot/descriptor.h"
 #include "snapshot/schema.h"
 
+/* The header of an SQLite file, all numbers big-endian. Source: https://sqlite.org/fileformat2.html. */
 enum {
-	/** The header of an SQLite file: its magic, and application_id (big-endian) at this place. */
 	HEADER_SIZE = 100,
+	/** Two bytes; then one each: the versions for writing and reading (1: no write-ahead log), the bytes reserved in each page. */
+	PAGE_SIZE_AT = 16,
+	WRITE_VERSION_AT = 18,
+	READ_VERSION_AT = 19,
+	RESERVED_AT = 20,
+	/** Four bytes each. */
+	PAGES_AT = 28,
+	USER_VERSION_AT = 60,
 	APPLICATION_AT = 68,
-	/** A chunk costs some bytes in the file; one that claims to hold many more per byte would only be a way to take our memory. */
-	CHUNKS_PER_BYTE_MAX = 64,
+};
+
+enum {
+	/** What a chunk takes in memory, its part of the index included. Units: bytes. */
+	CHUNK_COST = 32,
 };
 
 static const char magic[] = "SQLite format 3";
@@ -28,13 +40,13 @@ static const char magic[] = "SQLite format 3";
 
 /*
  * mem is stored as the distance from where the row before lets it be expected: chunks mostly touch each other, one header apart. The distance may be
- * negative (an mmapped chunk's usable size may end beyond where the next begins), hence the zigzag.
+ * negative (usable bytes may end beyond the page that an mmapped chunk ends in), hence the zigzag.
  */
 enum { HEADER_BETWEEN = 8 };
 
 static uint64_t zigzag(uint64_t difference)
 {
-	return difference << 1 ^ (uint64_t)((int64_t)difference >> 63);
+	return difference << 1 ^ (0 - (difference >> 63));
 }
 
 static uint64_t unzigzag(uint64_t value)
@@ -42,29 +54,42 @@ static uint64_t unzigzag(uint64_t value)
 	return value >> 1 ^ (0 - (value & 1));
 }
 
-static uint64_t expected_mem(const struct chunks *chunks, size_t row)
+static vaddr row_end(const struct chunks *chunks, size_t row)
 {
-	return row ? chunks->mem[row - 1] + chunks->usable[row - 1] + HEADER_BETWEEN : 0;
+	return chunks->mem[row] + chunks->usable[row];
 }
 
-static void get_mem(void *context, size_t first, size_t n, uint64_t *values)
+static void get_mem(const void *context, size_t first, size_t n, uint64_t *values)
 {
 	const struct chunks *chunks = context;
+	vaddr expected = first ? row_end(chunks, first - 1) + HEADER_BETWEEN : 0;
 
-	for (size_t i = 0; i < n; i++)
-		values[i] = zigzag(chunks->mem[first + i] - expected_mem(chunks, first + i));
+	for (size_t i = 0; i < n; i++) {
+		values[i] = zigzag(chunks->mem[first + i] - expected);
+		expected = row_end(chunks, first + i) + HEADER_BETWEEN;
+	}
 }
 
 static bool put_mem(void *context, size_t first, size_t n, const uint64_t *values)
 {
 	struct chunks *chunks = context;
+	vaddr before = first ? row_end(chunks, first - 1) : 0,
+	      expected = first ? before + HEADER_BETWEEN : 0;
 
-	for (size_t i = 0; i < n; i++)
-		chunks->mem[first + i] = expected_mem(chunks, first + i) + unzigzag(values[i]);
+	for (size_t i = 0; i < n; i++) {
+		vaddr mem = expected + unzigzag(values[i]), end = mem + chunks->usable[first + i];
+
+		// They ascend and do not overlap; sealing them sees the rest.
+		if (mem < before || end < mem)
+			return false;
+		chunks->mem[first + i] = mem;
+		before = end;
+		expected = end + HEADER_BETWEEN;
+	}
 	return true;
 }
 
-static void get_usable(void *context, size_t first, size_t n, uint64_t *values)
+static void get_usable(const void *context, size_t first, size_t n, uint64_t *values)
 {
 	const struct chunks *chunks = context;
 
@@ -79,7 +104,8 @@ static bool put_usable(void *context, size_t first, size_t n, const uint64_t *va
 	return true;
 }
 
-static void get_state(void *context, size_t first, size_t n, uint64_t *values)
+/* State in the lower four bits, kind above. */
+static void get_state(const void *context, size_t first, size_t n, uint64_t *values)
 {
 	const struct chunks *chunks = context;
 
@@ -100,12 +126,8 @@ static bool put_state(void *context, size_t first, size_t n, const uint64_t *val
 	return true;
 }
 
-/* mem needs usable of the row before, so usable is read first. */
-static const struct {
-	const char *name;
-	column_get *get;
-	column_put *put;
-} chunk_columns[] = {
+/* In this order: mem needs usable of the row before. */
+static const struct column_kind chunk_columns[] = {
 	{ "chunk.usable", get_usable, put_usable },
 	{ "chunk.mem", get_mem, put_mem },
 	{ "chunk.state", get_state, put_state },
@@ -115,71 +137,32 @@ enum { CHUNK_COLUMNS = sizeof(chunk_columns) / sizeof(*chunk_columns) };
 
 /* ---- writing ---- */
 
-/* An empty database in memory. */
-static struct error *memory_open(sqlite3 **ret)
-{
-	_cleanup_database_ sqlite3 *db = NULL;
-	sqlite3_int64 unlimited = INT64_MAX;
-
-	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY, NULL) != SQLITE_OK)
-		return error_os(ENOMEM, "the snapshot");
-	sqlite3_exec(db, "PRAGMA page_size = 65536; PRAGMA journal_mode = OFF;", NULL, NULL, NULL);
-	// A database that is one piece of our memory can be written out as it is.
-	if (sqlite3_deserialize(db, "main", NULL, 0, 0, SQLITE_DESERIALIZE_RESIZEABLE | SQLITE_DESERIALIZE_FREEONCLOSE) != SQLITE_OK)
-		return database_error(db);
-	sqlite3_file_control(db, "main", SQLITE_FCNTL_SIZE_LIMIT, &unlimited);
-	*ret = take_pointer(db);
-	return NULL;
-}
-
 static struct error *tables_fill(sqlite3 *db, const struct snapshot *snapshot)
 {
 	struct error *error = schema_create(db);
 
-	return error ? error : schema_write(db, snapshot);
+	if (!error)
+		error = schema_write(db, snapshot);
+	if (!error)
+		error = columns_create(db);
+	for (size_t i = 0; !error && i < CHUNK_COLUMNS; i++)
+		error = column_write(db, &chunk_columns[i], snapshot->heap.chunks.n,
+				     &snapshot->heap.chunks);
+	return error;
 }
 
-struct error *snapshot_tables(const struct snapshot *snapshot, struct sqlite3 **ret)
+/* Writes the whole database to an empty file. */
+static struct error *database_fill(int fd, const struct snapshot *snapshot)
 {
 	_cleanup_database_ sqlite3 *db = NULL;
-	struct error *error = memory_open(&db);
+	struct error *error = descriptor_create(fd, &db);
 
+	// One transaction, without a journal: nobody sees the file before it is complete.
 	if (!error)
 		error = database_run(db, "BEGIN");
 	if (!error)
 		error = tables_fill(db, snapshot);
-	if (!error)
-		error = database_run(db, "COMMIT");
-	if (!error)
-		*ret = take_pointer(db);
-	return error;
-}
-
-static struct error *database_fill(sqlite3 *db, const struct snapshot *snapshot)
-{
-	struct error *error = database_run(db, "BEGIN");
-
-	if (!error)
-		error = tables_fill(db, snapshot);
-	for (size_t i = 0; !error && i < CHUNK_COLUMNS; i++)
-		error = column_write(db, chunk_columns[i].name, snapshot->heap.chunks.n, chunk_columns[i].get,
-				     (void *)(uintptr_t)&snapshot->heap.chunks);
 	return error ? error : database_run(db, "COMMIT");
-}
-
-static bool write_all(int fd, const uint8_t *bytes, size_t size)
-{
-	while (size) {
-		ssize_t written = write(fd, bytes, size);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		bytes += written;
-		size -= (size_t)written;
-	}
-	return true;
 }
 
 /* The directory part of a path. Owner: the caller. */
@@ -191,16 +174,17 @@ static char *directory_of(const char *path)
 }
 
 /*
- * A new file beside path. Without a name where the file system can, so that nothing is left whatever kills us; else with a name of its own, which *name_ret
- * gets.
+ * A new file beside path. Without a name where the file system can, so that nothing is left whatever kills us; else with a name of its own, which
+ * *name_ret gets.
  */
 static int file_beside(const char *path, const char *directory, char **name_ret)
 {
-	int fd = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	*name_ret = NULL;
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL))
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 		return fd;
+
 	char *name = xasprintf("%s.XXXXXX", path);
 
 	fd = mkostemp(name, O_CLOEXEC);
@@ -211,38 +195,91 @@ static int file_beside(const char *path, const char *directory, char **name_ret)
 	return fd;
 }
 
-/* Gives a nameless file a name that is free. Owner of it: the caller; NULL on failure, errno says why. */
-static char *file_name(int fd, const char *path)
+/* Gives a nameless file its name: path itself where that is free, else one beside it, which *name_ret gets. False and errno on failure. */
+static bool file_name(int fd, const char *path, char **name_ret)
 {
+	enum { TRIES = 1000 };
 	char from[64];
 
 	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
-	for (unsigned try = 0; try < 1000; try++) {
+	if (!linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
+		return true;
+	for (unsigned try = 0; try < TRIES && errno == EEXIST; try++) {
 		char *name = xasprintf("%s.%d-%u", path, (int)getpid(), try);
 
-		if (!linkat(AT_FDCWD, from, AT_FDCWD, name, AT_SYMLINK_FOLLOW))
-			return name;
+		if (!linkat(AT_FDCWD, from, AT_FDCWD, name, AT_SYMLINK_FOLLOW)) {
+			*name_ret = name;
+			return true;
+		}
 		free(name);
-		if (errno != EEXIST)
-			return NULL;
 	}
-	return NULL;
+	return false;
 }
 
-static struct error *file_write(const char *path, const uint8_t *bytes, size_t size)
+/* Only a snapshot, or nothing at all, is replaced: the name may be a slip. False and errno when it cannot be looked at. */
+static bool path_is_free(const char *path, bool *ret)
 {
-	_cleanup_free_ char *directory = directory_of(path), *name = NULL;
-	_cleanup_close_ int fd = file_beside(path, directory, &name);
+	struct stat status;
+
+	if (lstat(path, &status)) {
+		*ret = true;
+		return errno == ENOENT;
+	}
+	*ret = S_ISREG(status.st_mode) && (!status.st_size || snapshot_recognise(path));
+	return true;
+}
+
+/* Gives a complete file its name. False and errno on failure; then it has none. */
+static bool file_publish(int fd, const char *path, char *name)
+{
+	bool is_nameless = !name;
+
+	// What is on the disk is complete before it has the name.
+	if (!fsync(fd) && (!is_nameless || file_name(fd, path, &name)) &&
+	    (!name || !rename(name, path))) {
+		if (is_nameless)
+			free(name);
+		return true;
+	}
+
+	int errnum = errno;
+
+	if (name)
+		unlink(name);
+	if (is_nameless)
+		free(name);
+	errno = errnum;
+	return false;
+}
+
+struct error *snapshot_write(const struct snapshot *snapshot, const char *path)
+{
+	// A symbolic link stays one: what it leads to is replaced.
+	_cleanup_free_ char *real = realpath(path, NULL);
+	const char *there = real ? real : path;
+	_cleanup_free_ char *directory = directory_of(there), *name = NULL;
+	bool is_free;
+
+	if (!path_is_free(there, &is_free))
+		return error_os(errno, "cannot write %s", path);
+	if (!is_free)
+		return error_create(ERROR_FORMAT,
+				    "%s is there and is no snapshot; it is not replaced", path);
+
+	_cleanup_close_ int fd = file_beside(there, directory, &name);
 
 	if (fd < 0)
 		return error_os(errno, "cannot write %s", path);
-	if (!write_all(fd, bytes, size) || fsync(fd) || (!name && !(name = file_name(fd, path))) || rename(name, path)) {
-		struct error *error = error_os(errno, "cannot write %s", path);
 
+	struct error *error = database_fill(fd, snapshot);
+
+	if (error) {
 		if (name)
 			unlink(name);
-		return error;
+		return error_context(error, "cannot write %s", path);
 	}
+	if (!file_publish(fd, there, name))
+		return error_os(errno, "cannot write %s", path);
 
 	// The name is on the disk when its directory is.
 	_cleanup_close_ int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -252,72 +289,123 @@ static struct error *file_write(const char *path, const uint8_t *bytes, size_t s
 	return NULL;
 }
 
-struct error *snapshot_write(const struct snapshot *snapshot, const char *path)
-{
-	_cleanup_database_ sqlite3 *db = NULL;
-	struct error *error = memory_open(&db);
-
-	if (!error)
-		error = database_fill(db, snapshot);
-	if (error)
-		return error_context(error, "cannot make %s", path);
-
-	sqlite3_int64 size;
-	const uint8_t *bytes = sqlite3_serialize(db, "main", &size, SQLITE_SERIALIZE_NOCOPY);
-
-	if (!bytes)
-		return error_os(ENOMEM, "cannot make %s", path);
-	return file_write(path, bytes, (size_t)size);
-}
-
 /* ---- reading ---- */
 
 static uint32_t big_endian(const uint8_t *bytes)
 {
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
+
+/* A device or a pipe may do something when it is opened or read. */
+static int regular_open(const char *path, struct stat *status)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, status) && S_ISREG(status->st_mode))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
+}
+
+static bool is_snapshot(const uint8_t header[HEADER_SIZE])
+{
+	return !memcmp(header, magic, sizeof(magic)) &&
+	       big_endian(header + APPLICATION_AT) == SCHEMA_APPLICATION;
 }
 
 bool snapshot_recognise(const char *path)
 {
 	uint8_t header[HEADER_SIZE];
 	struct stat status;
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_cleanup_close_ int fd = regular_open(path, &status);
 
-	// A device or a pipe may do something when it is read.
-	if (fd < 0 || fstat(fd, &status) || !S_ISREG(status.st_mode))
-		return false;
-	return read(fd, header, sizeof(header)) == HEADER_SIZE && !memcmp(header, magic, sizeof(magic)) &&
-	       big_endian(header + APPLICATION_AT) == SCHEMA_APPLICATION;
+	return fd >= 0 && pread(fd, header, sizeof(header), 0) == HEADER_SIZE &&
+	       is_snapshot(header);
 }
 
-static struct error *file_open(const char *path, sqlite3 **ret)
+/* What the first bytes tell, before SQLite sees the file. */
+static struct error *header_check(int fd, uint64_t size)
 {
-	_cleanup_database_ sqlite3 *db = NULL;
+	uint8_t header[HEADER_SIZE];
+	ssize_t got = pread(fd, header, sizeof(header), 0);
 
-	// immutable: no locks, no journal looked for beside it.
-	_cleanup_free_ char *escaped = xmalloc(strlen(path) * 3 + 1);
-	char *out = escaped;
+	if (got < 0)
+		return error_os(errno, "it cannot be read");
+	if (got < HEADER_SIZE)
+		return error_create(ERROR_FORMAT, "it is cut off: %zd bytes are no snapshot", got);
+	if (!is_snapshot(header))
+		return error_create(ERROR_FORMAT, "it is no snapshot%s",
+				    memcmp(header, magic, sizeof(magic))
+					    ? ""
+					    : ", but another SQLite database");
 
-	for (const char *in = path; *in; in++) {
-		if (strchr("%?#", *in))
-			out += sprintf(out, "%%%02x", (unsigned char)*in);
-		else
-			*out++ = *in;
+	uint32_t version = big_endian(header + USER_VERSION_AT);
+
+	if (version > SCHEMA_VERSION)
+		return error_create(ERROR_UNSUPPORTED,
+				    "a newer heapsnap wrote it: its format is %" PRIu32
+				    ", this one knows up to %d",
+				    version, SCHEMA_VERSION);
+
+	unsigned page_size = (unsigned)header[PAGE_SIZE_AT] << 8 | header[PAGE_SIZE_AT + 1];
+
+	if (page_size != DESCRIPTOR_PAGE || header[WRITE_VERSION_AT] != 1 ||
+	    header[READ_VERSION_AT] != 1 || header[RESERVED_AT] != DESCRIPTOR_SUM)
+		return error_create(
+			ERROR_FORMAT,
+			"it is not as heapsnap wrote it: another program changed its layout");
+
+	uint64_t whole = (uint64_t)big_endian(header + PAGES_AT) * DESCRIPTOR_PAGE;
+
+	if (size < whole)
+		return error_create(ERROR_FORMAT,
+				    "it is cut off: %" PRIu64 " of its %" PRIu64 " bytes are there",
+				    size, whole);
+	if (size > whole)
+		return error_create(ERROR_FORMAT, "there are %" PRIu64 " bytes behind its end",
+				    size - whole);
+	return NULL;
+}
+
+/* What reading needs of SQL; nothing in the file gets to run anything else. */
+static int authorize(void *context, int action, const char *first, const char *second,
+		     const char *database, const char *view)
+{
+	(void)context, (void)second, (void)database, (void)view;
+	switch (action) {
+	case SQLITE_SELECT:
+	case SQLITE_READ:
+		return SQLITE_OK;
+	case SQLITE_PRAGMA:
+		return first && (!strcmp(first, "quick_check") || !strcmp(first, "table_info"))
+			       ? SQLITE_OK
+			       : SQLITE_DENY;
+	default:
+		return SQLITE_DENY;
 	}
-	*out = '\0';
-	_cleanup_free_ char *uri = xasprintf("file:%s%s?immutable=1", *path == '/' ? "" : "./", escaped);
+}
 
-	if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_PRIVATECACHE, NULL) != SQLITE_OK)
-		return database_error(db);
+static struct error *database_open(int fd, sqlite3 **ret)
+{
+	enum { VALUE_MAX = 16 << 20, STEPS_MAX = 100000 };
+	_cleanup_database_ sqlite3 *db = NULL;
+	struct error *error = descriptor_open(fd, &db);
+
+	if (error)
+		return error;
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 16 << 20);
-	sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 100000);
-
-	struct error *error = database_run(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;");
-
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+	sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, STEPS_MAX);
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+	error = database_run(db, "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;");
+	sqlite3_set_authorizer(db, authorize, NULL);
 	if (!error)
 		*ret = take_pointer(db);
 	return error;
@@ -338,21 +426,25 @@ static struct error *integer_of(sqlite3 *db, const char *sql, sqlite3_int64 *ret
 	return error;
 }
 
-static struct error *version_check(sqlite3 *db)
+/* Tables and their indexes are all that a snapshot has: views, triggers and virtual tables could do things. */
+static struct error *tables_check(sqlite3 *db)
 {
-	sqlite3_int64 application, version;
-	struct error *error = integer_of(db, "PRAGMA application_id", &application);
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	struct error *error = database_prepare(
+		db,
+		"SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR rootpage "
+		"IS NULL OR rootpage < 1",
+		&statement);
+	bool is_row;
 
 	if (!error)
-		error = integer_of(db, "PRAGMA user_version", &version);
-	if (error)
-		return error;
-	if (application != SCHEMA_APPLICATION)
-		return error_create(ERROR_FORMAT, "an SQLite database, but no heapsnap snapshot");
-	if (version > SCHEMA_VERSION)
-		return error_create(ERROR_UNSUPPORTED, "a newer heapsnap wrote it (format %lld, this one reads up to %d)", version,
-				    SCHEMA_VERSION);
-	return NULL;
+		error = database_row(db, statement, &is_row);
+	if (!error && is_row)
+		return error_create(ERROR_FORMAT, "it holds %s, which is no table",
+				    sqlite3_column_text(statement, 0)
+					    ? (const char *)sqlite3_column_text(statement, 0)
+					    : "something");
+	return error;
 }
 
 static struct error *structure_check(sqlite3 *db)
@@ -365,35 +457,44 @@ static struct error *structure_check(sqlite3 *db)
 		error = database_row(db, statement, &is_row);
 	if (error || !is_row)
 		return error;
-	const char *answer = (const char *)sqlite3_column_text(statement, 0);
 
+	const char *answer = (const char *)sqlite3_column_text(statement, 0);
+	uint64_t damaged;
+
+	// The check goes on where a page cannot be read, and says so in words of its own.
+	if (descriptor_failure(db, &damaged) || damaged)
+		return database_error(db);
 	if (!answer || strcmp(answer, "ok"))
-		return error_create(ERROR_FORMAT, "the database is damaged: %s", answer ? answer : "no answer");
+		return error_create(ERROR_FORMAT, "it is damaged: %s",
+				    answer ? answer : "no answer");
 	return NULL;
 }
 
-static struct error *chunks_read(sqlite3 *db, uint64_t file_size, struct chunks *chunks)
+static struct error *chunks_read(sqlite3 *db, uint64_t memory, struct chunks *chunks)
 {
-	sqlite3_int64 n;
+	sqlite3_int64 n = 0;
 	struct error *error = integer_of(db, "SELECT value FROM meta WHERE key = 'chunks'", &n);
 
 	if (error)
 		return error;
-	if (n < 0 || n >= CHUNK_NONE || (uint64_t)n / CHUNKS_PER_BYTE_MAX > file_size)
-		return error_create(ERROR_FORMAT, "it claims %lld chunks, more than fit into it", n);
+	if (n < 0 || n >= CHUNK_NONE)
+		return error_create(ERROR_FORMAT, "it cannot hold %lld chunks", n);
+	// Alike chunks take a thousandth of a byte each in the file, so its size does not bound them.
+	if ((uint64_t)n > memory / CHUNK_COST)
+		return error_os(ENOMEM, "its %lld chunks", n);
 	chunks_reserve(chunks, (size_t)n);
 	for (size_t i = 0; !error && i < CHUNK_COLUMNS; i++)
-		error = column_read(db, chunk_columns[i].name, (size_t)n, chunk_columns[i].put, chunks);
+		error = column_read(db, &chunk_columns[i], (size_t)n, chunks);
 	if (error)
 		return error;
 	chunks->n = (size_t)n;
 	if (chunks_seal(chunks))
-		return error_create(ERROR_FORMAT, "its chunks overlap");
+		return error_create(ERROR_FORMAT, "its chunks overlap or are not aligned");
 	return NULL;
 }
 
-/* The books must refer to each other and add up. */
-static struct error *heap_check_read(struct heap *heap)
+/* The books must refer to each other. Whether their sums close is for the report to say: those of a damaged heap do not. */
+static struct error *books_check(const struct heap *heap)
 {
 	for (size_t i = 0; i < heap->arenas.n; i++)
 		if (heap->arenas.v[i].allocator >= heap->allocators.n)
@@ -406,53 +507,46 @@ static struct error *heap_check_read(struct heap *heap)
 			return error_create(ERROR_FORMAT, "source %zu is no part of an arena", i);
 	}
 	for (size_t i = 0; i < heap->findings.n; i++)
-		if (heap->findings.v[i].arena >= heap->arenas.n && heap->findings.v[i].arena != UINT32_MAX)
+		if (heap->findings.v[i].arena >= heap->arenas.n &&
+		    heap->findings.v[i].arena != UINT32_MAX)
 			return error_create(ERROR_FORMAT, "finding %zu is about no arena", i);
-	for (size_t i = 0; i < heap->allocators.n; i++)
-		if (!heap->allocators.v[i].name || !heap->allocators.v[i].version || !heap->allocators.v[i].module ||
-		    !heap->allocators.v[i].offsets)
-			return error_create(ERROR_FORMAT, "allocator %zu has no name", i);
-	heap_sum(heap);
-
-	char *complaint = heap_verify(heap);
-
-	if (!complaint)
-		return NULL;
-	struct error *error = error_create(ERROR_FORMAT, "it contradicts itself: %s", complaint);
-
-	free(complaint);
-	return error;
+	return NULL;
 }
 
-static struct error *contents_read(const char *path, struct snapshot *snapshot)
+static struct error *contents_read(int fd, uint64_t memory, struct snapshot *snapshot)
 {
 	_cleanup_database_ sqlite3 *db = NULL;
-	struct stat status;
-
-	if (stat(path, &status))
-		return error_os(errno, "cannot open it");
-
-	struct error *error = file_open(path, &db);
+	struct error *error = database_open(fd, &db);
 
 	if (!error)
-		error = version_check(db);
+		error = tables_check(db);
 	if (!error)
 		error = structure_check(db);
 	if (!error)
 		error = schema_read(db, snapshot);
 	if (!error)
-		error = chunks_read(db, (uint64_t)status.st_size, &snapshot->heap.chunks);
-	return error ? error : heap_check_read(&snapshot->heap);
+		error = books_check(&snapshot->heap);
+	if (!error)
+		error = chunks_read(db, memory, &snapshot->heap.chunks);
+	if (!error)
+		heap_sum(&snapshot->heap);
+	return error;
 }
 
-struct error *snapshot_read(const char *path, struct snapshot *ret)
+struct error *snapshot_read(const char *path, uint64_t memory, struct snapshot *ret)
 {
+	struct stat status;
+	_cleanup_close_ int fd = regular_open(path, &status);
+
+	if (fd < 0)
+		return error_os(errno, "cannot open %s", path);
+
+	struct error *error = header_check(fd, (uint64_t)status.st_size);
 	struct snapshot snapshot;
 
 	snapshot_init(&snapshot);
-
-	struct error *error = contents_read(path, &snapshot);
-
+	if (!error)
+		error = contents_read(fd, memory, &snapshot);
 	if (error) {
 		snapshot_deinit(&snapshot);
 		return error_context(error, "%s", path);

@@ -9,23 +9,20 @@
 #define HEAPSNAP_SNAPSHOT_FILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "snapshot/snapshot.h"
 
-struct sqlite3;
-
 /** True when a file begins like a snapshot. Never an error: what cannot be read is none. */
 bool snapshot_recognise(const char *path);
 
-/** Writes a snapshot to a file, replacing one of that name. Errors: ERROR_OS (directory, disk); the old file is then as it was, and nothing else is left. */
+/** Writes a snapshot to a file, replacing a snapshot of that name. Errors: ERROR_FORMAT when something else is there; ERROR_OS (directory, disk): the old file
+    is as it was then, and nothing else is left. Cost: some 100 ns a chunk. */
 struct error *snapshot_write(const struct snapshot *snapshot, const char *path) _must_check_;
 
-/** Reads a snapshot. Owner: the caller, snapshot_deinit(). Errors: ERROR_FORMAT says what is wrong with the file, ERROR_UNSUPPORTED that a newer heapsnap
-    wrote it. Cost: some 30 ns a chunk. */
-struct error *snapshot_read(const char *path, struct snapshot *ret) _must_check_;
-
-/** The ordinary tables of a snapshot as a database in memory, for queries; the columns are not in it. Owner: the caller, sqlite3_close(). */
-struct error *snapshot_tables(const struct snapshot *snapshot, struct sqlite3 **ret) _must_check_;
+/** Reads a snapshot. `memory` bytes are what its tables may take. Owner: the caller, snapshot_deinit(). Errors: ERROR_FORMAT says what is wrong with the file,
+    ERROR_UNSUPPORTED that a newer heapsnap wrote it, ERROR_OS that it cannot be read or does not fit. Cost: some 20 ns a chunk. */
+struct error *snapshot_read(const char *path, uint64_t memory, struct snapshot *ret) _must_check_;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "snapshot/schema.h"
 
+#include <assert.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,29 @@
 
 #define N(array) (sizeof(array) / sizeof(*(array)))
 
+enum {
+	FIELDS_MAX = 32,
+	/** Page sizes that systems have. Units: bytes. */
+	PAGE_MIN = 4096,
+	PAGE_MAX = 65536,
+};
+
 /* ---- what stands where ---- */
 
-static const char *const snapshot_kinds[] = { [SNAPSHOT_LIVE] = "live", [SNAPSHOT_CORE] = "core", NULL };
+static const char *const snapshot_kinds[] = {
+	[SNAPSHOT_LIVE] = "live", [SNAPSHOT_CORE] = "core", NULL
+};
 static const char *const machines[] = { "x86-64", "aarch64", NULL };
-static const char *const source_kinds[] = { [SOURCE_SEGMENT] = "segment", [SOURCE_HEAP] = "heap", NULL };
-static const char *const check_results[] = { [CHECK_PASSED] = "passed", [CHECK_FAILED] = "failed", [CHECK_SKIPPED] = "skipped", NULL };
-static const char *const finding_kinds[] = { [FINDING_CORRUPTION] = "corruption", [FINDING_AMBIGUOUS] = "ambiguous",
-					     [FINDING_MISSING] = "missing", NULL };
+static const char *const source_kinds[] = {
+	[SOURCE_SEGMENT] = "segment", [SOURCE_HEAP] = "heap", NULL
+};
+static const char *const check_results[] = {
+	[CHECK_PASSED] = "passed", [CHECK_FAILED] = "failed", [CHECK_SKIPPED] = "skipped", NULL
+};
+static const char *const finding_kinds[] = { [FINDING_CORRUPTION] = "corruption",
+					     [FINDING_AMBIGUOUS] = "ambiguous",
+					     [FINDING_MISSING] = "missing",
+					     NULL };
 
 #define S(member) offsetof(struct snapshot, member)
 
@@ -29,6 +45,8 @@ const struct field schema_meta[] = {
 	{ "exe", FIELD_TEXT, S(exe), NULL },
 	{ "command", FIELD_TEXT, S(command), NULL },
 	{ "core", FIELD_TEXT, S(core), NULL },
+	{ "start_ticks", FIELD_U64, S(start_ticks), NULL },
+	{ "boot_id", FIELD_TEXT, S(boot_id), NULL },
 	{ "signal", FIELD_I32, S(signal), NULL },
 	{ "fault_address", FIELD_U64, S(fault_address), NULL },
 	{ "time", FIELD_I64, S(time), NULL },
@@ -53,24 +71,30 @@ const size_t schema_n_meta = N(schema_meta);
 
 #define M(member) offsetof(struct snapshot_module, member)
 static const struct field module_fields[] = {
-	{ "path", FIELD_TEXT, M(path), NULL },		 { "start", FIELD_U64, M(start), NULL },
-	{ "end", FIELD_U64, M(end), NULL },		 { "build_id", FIELD_TEXT, M(build_id), NULL },
-	{ "why_absent", FIELD_TEXT, M(why_absent), NULL }, { "debug", FIELD_TEXT, M(debug), NULL },
+	{ "path", FIELD_TEXT, M(path), NULL },
+	{ "start", FIELD_U64, M(start), NULL },
+	{ "end", FIELD_U64, M(end), NULL },
+	{ "build_id", FIELD_TEXT, M(build_id), NULL },
+	{ "why_absent", FIELD_TEXT, M(why_absent), NULL },
+	{ "debug", FIELD_TEXT, M(debug), NULL },
 	{ "replaced", FIELD_FLAG, M(replaced), NULL },
 };
 
 #define T(member) offsetof(struct snapshot_thread, member)
 static const struct field thread_fields[] = {
-	{ "tid", FIELD_I32, T(tid), NULL }, { "name", FIELD_NAME16, T(name), NULL }, { "pc", FIELD_U64, T(pc), NULL },
-	{ "sp", FIELD_U64, T(sp), NULL },   { "in_malloc", FIELD_FLAG, T(in_malloc), NULL },
+	{ "tid", FIELD_I32, T(tid), NULL },
+	{ "name", FIELD_NAME16, T(name), NULL },
+	{ "pc", FIELD_U64, T(pc), NULL },
+	{ "sp", FIELD_U64, T(sp), NULL },
+	{ "in_malloc", FIELD_FLAG, T(in_malloc), NULL },
 };
 
 #define AL(member) offsetof(struct heap_allocator, member)
 static const struct field allocator_fields[] = {
-	{ "name", FIELD_TEXT, AL(name), NULL },
-	{ "version", FIELD_TEXT, AL(version), NULL },
-	{ "module", FIELD_TEXT, AL(module), NULL },
-	{ "offsets", FIELD_TEXT, AL(offsets), NULL },
+	{ "name", FIELD_STRING, AL(name), NULL },
+	{ "version", FIELD_STRING, AL(version), NULL },
+	{ "module", FIELD_STRING, AL(module), NULL },
+	{ "offsets", FIELD_STRING, AL(offsets), NULL },
 	{ "n_mmaps", FIELD_U64, AL(n_mmaps), NULL },
 	{ "mmapped_bytes", FIELD_U64, AL(mmapped_bytes), NULL },
 	{ "found_mmaps", FIELD_U64, AL(found_mmaps), NULL },
@@ -109,7 +133,7 @@ static const struct field tcache_fields[] = {
 
 #define C(member) offsetof(struct heap_check, member)
 static const struct field check_fields[] = {
-	{ "name", FIELD_TEXT, C(name), NULL },
+	{ "name", FIELD_STRING, C(name), NULL },
 	{ "result", FIELD_WORD, C(result), check_results },
 	{ "failures", FIELD_U64, C(failures), NULL },
 	{ "detail", FIELD_TEXT, C(detail), NULL },
@@ -120,12 +144,15 @@ static const struct field finding_fields[] = {
 	{ "kind", FIELD_WORD, F(kind), finding_kinds },
 	{ "address", FIELD_U64, F(address), NULL },
 	{ "arena", FIELD_U32, F(arena), NULL },
-	{ "text", FIELD_TEXT, F(text), NULL },
+	{ "text", FIELD_STRING, F(text), NULL },
 };
 
-static const struct field notice_fields[] = { { "text", FIELD_TEXT, 0, NULL } };
+static const struct field notice_fields[] = { { "text", FIELD_STRING, 0, NULL } };
 
-#define RECORD(table, fields, type, maximum, member) { table, fields, N(fields), sizeof(type), maximum, S(member) }
+#define RECORD(table, fields, type, maximum, member)                                               \
+	{                                                                                          \
+		table, fields, N(fields), sizeof(type), maximum, S(member)                         \
+	}
 
 const struct record schema_records[] = {
 	RECORD("modules", module_fields, struct snapshot_module, 1 << 16, modules),
@@ -143,14 +170,19 @@ const struct record schema_records[] = {
 /* An ARRAY() of any type. */
 typedef ARRAY(uint8_t) any_array;
 
-static const any_array *record_array(const struct record *record, const struct snapshot *snapshot)
+/* Copied, since its type is another. */
+static any_array array_load(const struct record *record, const struct snapshot *snapshot)
 {
-	return (const any_array *)((const char *)snapshot + record->array);
+	any_array array;
+
+	memcpy(&array, (const char *)snapshot + record->array, sizeof(array));
+	return array;
 }
 
 /* ---- one member and one SQL value ---- */
 
-static void field_bind(sqlite3_stmt *statement, int position, const struct field *field, const void *element)
+static void field_bind(sqlite3_stmt *statement, int position, const struct field *field,
+		       const void *element)
 {
 	const void *member = (const char *)element + field->offset;
 	uint64_t number;
@@ -176,15 +208,18 @@ static void field_bind(sqlite3_stmt *statement, int position, const struct field
 		sqlite3_bind_int(statement, position, *(const bool *)member);
 		break;
 	case FIELD_TEXT:
+	case FIELD_STRING:
 	case FIELD_STATIC:
 		// Binding NULL binds SQL's NULL.
 		sqlite3_bind_text(statement, position, *(char *const *)member, -1, SQLITE_STATIC);
 		break;
 	case FIELD_NAME16:
-		sqlite3_bind_text(statement, position, member, (int)strnlen(member, 16), SQLITE_STATIC);
+		sqlite3_bind_text(statement, position, member, (int)strnlen(member, 16),
+				  SQLITE_STATIC);
 		break;
 	case FIELD_WORD:
-		sqlite3_bind_text(statement, position, field->words[*(const unsigned *)member], -1, SQLITE_STATIC);
+		sqlite3_bind_text(statement, position, field->words[*(const unsigned *)member], -1,
+				  SQLITE_STATIC);
 		break;
 	}
 }
@@ -200,7 +235,8 @@ static bool word_find(const char *const *words, const char *word, unsigned *ret)
 }
 
 /* False when the value is none that the field can have. */
-static bool field_take(sqlite3_stmt *statement, int position, const struct field *field, void *element)
+static bool field_take(sqlite3_stmt *statement, int position, const struct field *field,
+		       void *element)
 {
 	void *member = (char *)element + field->offset;
 	int type = sqlite3_column_type(statement, position);
@@ -234,7 +270,8 @@ static bool field_take(sqlite3_stmt *statement, int position, const struct field
 		*(bool *)member = number == 1;
 		return type == SQLITE_INTEGER && (number == 0 || number == 1);
 	case FIELD_TEXT:
-		if (type != SQLITE_TEXT && type != SQLITE_NULL)
+	case FIELD_STRING:
+		if (type != SQLITE_TEXT && (type != SQLITE_NULL || field->kind == FIELD_STRING))
 			return false;
 		free(*(char **)member);
 		*(char **)member = text ? xstrdup(text) : NULL;
@@ -271,6 +308,7 @@ static const char *field_type(enum field_kind kind)
 	case FIELD_FLAG:
 		return "INTEGER";
 	case FIELD_TEXT:
+	case FIELD_STRING:
 	case FIELD_NAME16:
 	case FIELD_WORD:
 	case FIELD_STATIC:
@@ -281,20 +319,21 @@ static const char *field_type(enum field_kind kind)
 
 struct error *schema_create(struct sqlite3 *db)
 {
-	_cleanup_free_ char *header =
-		xasprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;"
-			  "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-			  "CREATE TABLE memory (kind TEXT PRIMARY KEY, mapped INTEGER, rss INTEGER, n_mappings INTEGER) WITHOUT ROWID;"
-			  "CREATE TABLE histogram (usable INTEGER PRIMARY KEY, count INTEGER, bytes INTEGER);"
-			  "CREATE TABLE columns (name TEXT, block INTEGER, rows INTEGER, data BLOB, PRIMARY KEY (name, block));",
-			  SCHEMA_APPLICATION, SCHEMA_VERSION);
+	_cleanup_free_ char *header = xasprintf(
+		"PRAGMA application_id = %d; PRAGMA user_version = %d;"
+		"CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+		"CREATE TABLE memory (kind TEXT PRIMARY KEY, mapped INTEGER, rss INTEGER, "
+		"n_mappings INTEGER) WITHOUT ROWID;"
+		"CREATE TABLE histogram (usable INTEGER, count INTEGER, bytes INTEGER);",
+		SCHEMA_APPLICATION, SCHEMA_VERSION);
 	struct error *error = database_run(db, header);
 
 	for (const struct record *record = schema_records; !error && record->table; record++) {
 		char *sql = xasprintf("CREATE TABLE %s (id INTEGER PRIMARY KEY", record->table);
 
 		for (size_t i = 0; i < record->n_fields; i++) {
-			char *longer = xasprintf("%s, \"%s\" %s", sql, record->fields[i].name, field_type(record->fields[i].kind));
+			char *longer = xasprintf("%s, \"%s\" %s", sql, record->fields[i].name,
+						 field_type(record->fields[i].kind));
 
 			free(sql);
 			sql = longer;
@@ -310,9 +349,10 @@ struct error *schema_create(struct sqlite3 *db)
 
 /* ---- writing ---- */
 
-static struct error *record_write(sqlite3 *db, const struct record *record, const struct snapshot *snapshot)
+static struct error *record_write(sqlite3 *db, const struct record *record,
+				  const struct snapshot *snapshot)
 {
-	const any_array *array = record_array(record, snapshot);
+	const any_array array = array_load(record, snapshot);
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	char *sql = xasprintf("INSERT INTO %s VALUES (?", record->table);
 
@@ -327,29 +367,36 @@ static struct error *record_write(sqlite3 *db, const struct record *record, cons
 
 	free(whole);
 	free(sql);
-	for (size_t row = 0; !error && row < array->n; row++) {
+	for (size_t row = 0; !error && row < array.n; row++) {
 		sqlite3_bind_int64(statement, 1, (sqlite3_int64)row);
 		for (size_t i = 0; i < record->n_fields; i++)
-			field_bind(statement, (int)i + 2, &record->fields[i], array->v + row * record->size);
+			field_bind(statement, (int)i + 2, &record->fields[i],
+				   array.v + row * record->size);
 		error = database_step(db, statement);
 		sqlite3_reset(statement);
 	}
 	return error;
 }
 
+/* What is no member of the snapshot. */
+static const char *const meta_extra[] = { "heapsnap", "chunks" };
+
 static struct error *meta_write(sqlite3 *db, const struct snapshot *snapshot)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	struct error *error = database_prepare(db, "INSERT INTO meta VALUES (?, ?)", &statement);
 
-	for (size_t i = 0; !error && i <= schema_n_meta; i++) {
-		if (i < schema_n_meta) {
-			sqlite3_bind_text(statement, 1, schema_meta[i].name, -1, SQLITE_STATIC);
-			field_bind(statement, 2, &schema_meta[i], snapshot);
-		} else {
-			sqlite3_bind_text(statement, 1, "chunks", -1, SQLITE_STATIC);
+	for (size_t i = 0; !error && i < N(meta_extra) + schema_n_meta; i++) {
+		if (i == 0)
+			sqlite3_bind_text(statement, 2, PACKAGE_VERSION, -1, SQLITE_STATIC);
+		else if (i == 1)
 			sqlite3_bind_int64(statement, 2, (sqlite3_int64)snapshot->heap.chunks.n);
-		}
+		else
+			field_bind(statement, 2, &schema_meta[i - N(meta_extra)], snapshot);
+		sqlite3_bind_text(statement, 1,
+				  i < N(meta_extra) ? meta_extra[i]
+						    : schema_meta[i - N(meta_extra)].name,
+				  -1, SQLITE_STATIC);
 		error = database_step(db, statement);
 		sqlite3_reset(statement);
 	}
@@ -367,12 +414,14 @@ static void bind_unless_unknown(sqlite3_stmt *statement, int position, uint64_t 
 static struct error *memory_write(sqlite3 *db, const struct snapshot *snapshot)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	struct error *error = database_prepare(db, "INSERT INTO memory VALUES (?, ?, ?, ?)", &statement);
+	struct error *error = database_prepare(db, "INSERT INTO memory VALUES (?, ?, ?, ?)",
+					       &statement);
 
 	for (size_t i = 0; !error && i < MEMORY_KINDS; i++) {
 		const struct snapshot_memory *memory = &snapshot->memory[i];
 
-		sqlite3_bind_text(statement, 1, memory_kind_name((enum memory_kind)i), -1, SQLITE_STATIC);
+		sqlite3_bind_text(statement, 1, memory_kind_name((enum memory_kind)i), -1,
+				  SQLITE_STATIC);
 		sqlite3_bind_int64(statement, 2, (sqlite3_int64)memory->mapped);
 		bind_unless_unknown(statement, 3, memory->rss);
 		sqlite3_bind_int64(statement, 4, (sqlite3_int64)memory->n_mappings);
@@ -382,25 +431,22 @@ static struct error *memory_write(sqlite3 *db, const struct snapshot *snapshot)
 	return error;
 }
 
-static struct error *size_write(sqlite3 *db, sqlite3_stmt *statement, const struct size_count *size)
+static int compare_bytes(const void *left, const void *right)
 {
-	if (!size->count)
-		return NULL;
-	sqlite3_bind_int64(statement, 1, (sqlite3_int64)size->usable);
-	sqlite3_bind_int64(statement, 2, (sqlite3_int64)size->count);
-	sqlite3_bind_int64(statement, 3, (sqlite3_int64)(size->usable * size->count));
+	const struct size_count *a = left, *b = right;
+	uint64_t bytes_a = a->usable * a->count, bytes_b = b->usable * b->count;
 
-	struct error *error = database_step(db, statement);
-
-	sqlite3_reset(statement);
-	return error;
+	return bytes_a > bytes_b ? -1 : bytes_a < bytes_b;
 }
 
+/* Most bytes first, so that the first rows tell most. */
 static struct error *histogram_write(sqlite3 *db, const struct chunks *chunks)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	struct error *error = database_prepare(db, "INSERT INTO histogram VALUES (?, ?, ?)", &statement);
+	struct error *error = database_prepare(db, "INSERT INTO histogram VALUES (?, ?, ?)",
+					       &statement);
 	struct sizes sizes;
+	size_count_array list;
 
 	if (error)
 		return error;
@@ -408,11 +454,19 @@ static struct error *histogram_write(sqlite3 *db, const struct chunks *chunks)
 	for (size_t i = 0; i < chunks->n; i++)
 		if (chunks->state[i] == CHUNK_IN_USE)
 			sizes_at(&sizes, chunks->usable[i])->count++;
-	for (size_t i = 0; !error && i < SIZES_DIRECT / SIZES_STEP; i++)
-		error = size_write(db, statement, &sizes.direct[i]);
-	for (size_t i = 0; !error && i < sizes.n_slots; i++)
-		error = size_write(db, statement, &sizes.slots[i]);
+	sizes_list(&sizes, &list);
 	sizes_deinit(&sizes);
+	if (list.n)
+		qsort(list.v, list.n, sizeof(*list.v), compare_bytes);
+	for (size_t i = 0; !error && i < list.n; i++) {
+		sqlite3_bind_int64(statement, 1, (sqlite3_int64)list.v[i].usable);
+		sqlite3_bind_int64(statement, 2, (sqlite3_int64)list.v[i].count);
+		sqlite3_bind_int64(statement, 3,
+				   (sqlite3_int64)(list.v[i].usable * list.v[i].count));
+		error = database_step(db, statement);
+		sqlite3_reset(statement);
+	}
+	array_deinit(&list);
 	return error;
 }
 
@@ -431,70 +485,125 @@ struct error *schema_write(struct sqlite3 *db, const struct snapshot *snapshot)
 
 /* ---- reading ---- */
 
-/* Whether a table has a column: files of older versions may lack it. */
-static bool column_exists(sqlite3 *db, const char *table, const char *column)
+/* Which fields of a record its table has, as bits; files of older versions may lack some, or the table. */
+static struct error *fields_present(sqlite3 *db, const struct record *record, bool *is_there_ret,
+				    uint32_t *ret)
 {
+	_cleanup_free_ char *sql = xasprintf("PRAGMA table_info(%s)", record->table);
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	bool is_row = false;
+	struct error *error = database_prepare(db, sql, &statement);
+	bool is_there = false, is_row;
+	uint32_t present = 0;
 
-	_cleanup_error_ struct error *error =
-		database_prepare(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?", &statement);
+	assert(record->n_fields <= FIELDS_MAX);
+	while (!error && !(error = database_row(db, statement, &is_row)) && is_row) {
+		const char *name = (const char *)sqlite3_column_text(statement, 1);
 
-	if (error)
-		return false;
-	sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, column, -1, SQLITE_STATIC);
-	error = database_row(db, statement, &is_row);
-	return !error && is_row;
+		is_there |= name && !strcmp(name, "id");
+		for (size_t i = 0; name && i < record->n_fields; i++)
+			if (!strcmp(name, record->fields[i].name))
+				present |= UINT32_C(1) << i;
+	}
+	if (!error) {
+		*is_there_ret = is_there;
+		*ret = present;
+	}
+	return error;
 }
 
-static struct error *record_read(sqlite3 *db, const struct record *record, struct snapshot *snapshot)
+/* What of a record the file has: the fields, and the statement that gives them behind the id. */
+struct selection {
+	const struct field *fields[FIELDS_MAX];
+	size_t n;
+	sqlite3_stmt *statement;
+};
+
+static struct error *record_select(sqlite3 *db, const struct record *record, uint32_t present,
+				   struct selection *selection)
 {
-	any_array *array = (any_array *)((char *)snapshot + record->array);
-	const struct field *fields[32];
-	size_t n_fields = 0;
 	char *sql = xstrdup("SELECT id");
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 
 	for (size_t i = 0; i < record->n_fields; i++) {
-		if (!column_exists(db, record->table, record->fields[i].name))
-			continue;
-		char *longer = xasprintf("%s, \"%s\"", sql, record->fields[i].name);
+		const struct field *field = &record->fields[i];
 
-		free(sql);
-		sql = longer;
-		fields[n_fields++] = &record->fields[i];
+		if (present >> i & 1) {
+			char *longer = xasprintf("%s, \"%s\"", sql, field->name);
+
+			free(sql);
+			sql = longer;
+			selection->fields[selection->n++] = field;
+		} else if (field->kind == FIELD_STRING) {
+			free(sql);
+			return error_create(ERROR_FORMAT, "table %s has no %s", record->table,
+					    field->name);
+		}
 	}
-	char *whole = xasprintf("%s FROM %s ORDER BY id", sql, record->table);
-	struct error *error = database_prepare(db, whole, &statement);
+
+	_cleanup_free_ char *whole = xasprintf("%s FROM %s ORDER BY id", sql, record->table);
+
+	free(sql);
+	return database_prepare(db, whole, &selection->statement);
+}
+
+static struct error *rows_read(sqlite3 *db, const struct record *record,
+			       const struct selection *selection, any_array *array)
+{
+	sqlite3_stmt *statement = selection->statement;
 	bool is_row;
 
-	free(whole);
-	free(sql);
-	while (!error && !(error = database_row(db, statement, &is_row)) && is_row) {
-		if (array->n >= record->rows_max || sqlite3_column_int64(statement, 0) != (sqlite3_int64)array->n)
-			return error_create(ERROR_FORMAT, "table %s has rows that cannot be", record->table);
+	for (;;) {
+		struct error *error = database_row(db, statement, &is_row);
+
+		if (error || !is_row)
+			return error;
+		if (array->n >= record->rows_max ||
+		    sqlite3_column_int64(statement, 0) != (sqlite3_int64)array->n)
+			return error_create(ERROR_FORMAT, "table %s has rows that cannot be",
+					    record->table);
 		if (array->n == array->capacity) {
 			array->capacity = array->capacity ? array->capacity * 2 : 16;
 			array->v = xreallocarray(array->v, array->capacity, record->size);
 		}
+
 		uint8_t *element = array->v + array->n * record->size;
 
 		memset(element, 0, record->size);
 		// Counted before it is filled, so that its strings are freed whatever happens.
 		array->n++;
-		for (size_t i = 0; i < n_fields; i++)
-			if (!field_take(statement, (int)i + 1, fields[i], element))
-				return error_create(ERROR_FORMAT, "row %zu of table %s has no valid %s", array->n - 1, record->table,
-						    fields[i]->name);
+		for (size_t i = 0; i < selection->n; i++)
+			if (!field_take(statement, (int)i + 1, selection->fields[i], element))
+				return error_create(
+					ERROR_FORMAT, "row %zu of table %s has no valid %s",
+					array->n - 1, record->table, selection->fields[i]->name);
 	}
+}
+
+static struct error *record_read(sqlite3 *db, const struct record *record,
+				 struct snapshot *snapshot)
+{
+	struct selection selection = { .n = 0 };
+	bool is_there;
+	uint32_t present;
+	struct error *error = fields_present(db, record, &is_there, &present);
+
+	if (error || !is_there)
+		return error;
+	error = record_select(db, record, present, &selection);
+	if (!error) {
+		any_array array = array_load(record, snapshot);
+
+		error = rows_read(db, record, &selection, &array);
+		memcpy((char *)snapshot + record->array, &array, sizeof(array));
+	}
+	sqlite3_finalize(selection.statement);
 	return error;
 }
 
 static struct error *meta_read(sqlite3 *db, struct snapshot *snapshot)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	struct error *error = database_prepare(db, "SELECT value FROM meta WHERE key = ?", &statement);
+	struct error *error = database_prepare(db, "SELECT value FROM meta WHERE key = ?",
+					       &statement);
 
 	for (size_t i = 0; !error && i < schema_n_meta; i++) {
 		bool is_row;
@@ -502,7 +611,8 @@ static struct error *meta_read(sqlite3 *db, struct snapshot *snapshot)
 		sqlite3_bind_text(statement, 1, schema_meta[i].name, -1, SQLITE_STATIC);
 		error = database_row(db, statement, &is_row);
 		if (!error && is_row && !field_take(statement, 0, &schema_meta[i], snapshot))
-			return error_create(ERROR_FORMAT, "meta has no valid %s", schema_meta[i].name);
+			return error_create(ERROR_FORMAT, "meta has no valid %s",
+					    schema_meta[i].name);
 		sqlite3_reset(statement);
 	}
 	return error;
@@ -511,18 +621,21 @@ static struct error *meta_read(sqlite3 *db, struct snapshot *snapshot)
 static struct error *memory_read(sqlite3 *db, struct snapshot *snapshot)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	struct error *error = database_prepare(db, "SELECT mapped, rss, n_mappings FROM memory WHERE kind = ?", &statement);
+	struct error *error = database_prepare(
+		db, "SELECT mapped, rss, n_mappings FROM memory WHERE kind = ?", &statement);
 
 	for (size_t i = 0; !error && i < MEMORY_KINDS; i++) {
 		struct snapshot_memory *memory = &snapshot->memory[i];
 		bool is_row;
 
-		sqlite3_bind_text(statement, 1, memory_kind_name((enum memory_kind)i), -1, SQLITE_STATIC);
+		sqlite3_bind_text(statement, 1, memory_kind_name((enum memory_kind)i), -1,
+				  SQLITE_STATIC);
 		error = database_row(db, statement, &is_row);
 		if (!error && is_row) {
 			memory->mapped = (uint64_t)sqlite3_column_int64(statement, 0);
-			memory->rss = sqlite3_column_type(statement, 1) == SQLITE_NULL ? UINT64_MAX :
-											 (uint64_t)sqlite3_column_int64(statement, 1);
+			memory->rss = sqlite3_column_type(statement, 1) == SQLITE_NULL
+					      ? UINT64_MAX
+					      : (uint64_t)sqlite3_column_int64(statement, 1);
 			memory->n_mappings = (uint64_t)sqlite3_column_int64(statement, 2);
 		}
 		sqlite3_reset(statement);
@@ -534,7 +647,9 @@ struct error *schema_read(struct sqlite3 *db, struct snapshot *snapshot)
 {
 	struct error *error = meta_read(db, snapshot);
 
-	if (!error && (!snapshot->machine || !snapshot->page_size || snapshot->page_size & (snapshot->page_size - 1)))
+	if (!error &&
+	    (!snapshot->machine || snapshot->page_size < PAGE_MIN ||
+	     snapshot->page_size > PAGE_MAX || snapshot->page_size & (snapshot->page_size - 1)))
 		error = error_create(ERROR_FORMAT, "meta lacks the machine or a page size");
 	if (!error)
 		error = memory_read(db, snapshot);

@@ -3,9 +3,10 @@
  * The schema of the snapshot file (heapsnap-snapshot(5)): which struct members stand in which columns of which tables.
  *
  * One description serves to create the tables, to write them and to read them back, so the three cannot disagree. To store something more: add its field
- * or record in schema.c, and its lines in the manual. A reader of an older file finds the column missing and leaves the member as snapshot_init() made
- * it; a reader of a newer one does not ask for columns that it does not know: both directions work without a new version. SCHEMA_VERSION (PRAGMA user_version)
- * rises only when what is there changes its meaning; a reader refuses a version above its own.
+ * or record in schema.c (a long array of numbers: its column in file.c), and its lines in the manual, which tests hold against the tables. A reader of an
+ * older file finds the column or table missing and leaves the member as snapshot_init() made it (zero in an array); a reader of a newer one does not ask for
+ * what it does not know: both directions work without a new version. SCHEMA_VERSION (PRAGMA user_version) rises only when what is there changes its
+ * meaning, which a new word in a column of words does; a reader refuses a version above its own.
  */
 #ifndef HEAPSNAP_SNAPSHOT_SCHEMA_H
 #define HEAPSNAP_SNAPSHOT_SCHEMA_H
@@ -26,7 +27,7 @@ enum {
 };
 
 enum field_kind {
-	/** Unsigned, 8 or 4 bytes; UINT64_MAX is NULL. */
+	/** Unsigned, 8 or 4 bytes; UINT64_MAX is NULL. SQLite's numbers are signed, so one from 2^63 on is negative there. */
 	FIELD_U64,
 	FIELD_U32,
 	/** Signed, 8 or 4 bytes. */
@@ -35,6 +36,8 @@ enum field_kind {
 	FIELD_FLAG,
 	/** char *, owned; NULL is NULL. */
 	FIELD_TEXT,
+	/** The same where a reader may rely on it: NULL is refused. */
+	FIELD_STRING,
 	/** char[16], with a NUL. */
 	FIELD_NAME16,
 	/** An int-sized enum, stored as its word. */
@@ -72,10 +75,10 @@ extern const struct record schema_records[];
 extern const struct field schema_meta[];
 extern const size_t schema_n_meta;
 
-/** Creates all tables, ordinary and column, in an empty database. */
+/** Creates the ordinary tables in an empty database, and says what it is. */
 struct error *schema_create(struct sqlite3 *db) _must_check_;
 
-/** Writes the ordinary tables: meta, memory, histogram, notices and the records. */
+/** Writes the ordinary tables: meta, memory, histogram and the records. */
 struct error *schema_write(struct sqlite3 *db, const struct snapshot *snapshot) _must_check_;
 
 /** Reads them. The snapshot is as snapshot_init() made it; on an error it may hold some of it, and is the caller's to free all the same. */

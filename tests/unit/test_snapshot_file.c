@@ -1,0 +1,850 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The snapshot file: what is written comes back, to the last member and the last byte of every report; what is hostile does not come in; and a
+ * write that fails or is killed leaves the old file alone.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <zstd.h>
+
+#include "base/cleanup.h"
+#include "report/print_arenas.h"
+#include "report/print_list.h"
+#include "report/print_report.h"
+#include "snapshot/columns.h"
+#include "snapshot/descriptor.h"
+#include "snapshot/file.h"
+#include "snapshot/schema.h"
+#include "snapshot_builder.h"
+#include "unit.h"
+#include "written.h"
+
+#define MEMORY (UINT64_C(1) << 32)
+
+/* ---- a directory of the test's own ---- */
+
+static char folder[64], path[128];
+
+static void folder_make(void)
+{
+	snprintf(folder, sizeof(folder), "%s", "snapshot-file.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/one.hsnap", folder);
+}
+
+/* How many files there are, not counting path itself. */
+static unsigned others(void)
+{
+	_cleanup_closedir_ DIR *dir = opendir(folder);
+	const struct dirent *entry;
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.' && strcmp(entry->d_name, "one.hsnap") != 0;
+	return n;
+}
+
+static void folder_remove(void)
+{
+	_cleanup_closedir_ DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	rmdir(folder);
+}
+
+static void succeeds(struct error *error)
+{
+	ck_assert_msg(error == NULL, "%s", error ? error->message : "");
+}
+
+/* The error says this, and is freed. */
+static void fails_with(struct error *error, enum error_code code, const char *words)
+{
+	ck_assert_msg(error != NULL, "no error that says %s", words);
+	ck_assert_msg(strstr(error->message, words) != NULL, "\"%s\" does not say \"%s\"",
+		      error->message, words);
+	ck_assert_msg(error->code == code, "\"%s\" has code %d, not %d", error->message,
+		      (int)error->code, (int)code);
+	error_destroy(error);
+}
+
+static void read_fails_with(enum error_code code, const char *words)
+{
+	struct snapshot snapshot = { .pid = 77 };
+
+	fails_with(snapshot_read(path, MEMORY, &snapshot), code, words);
+	// Untouched.
+	ck_assert_int_eq(snapshot.pid, 77);
+	ck_assert_ptr_null(snapshot.name);
+}
+
+static uint8_t *bytes_of(const char *name, size_t *size_ret)
+{
+	_cleanup_close_ int fd = open(name, O_RDONLY);
+	struct stat status;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &status), 0);
+
+	uint8_t *bytes = xmalloc((size_t)status.st_size + 1);
+
+	ck_assert_int_eq(read(fd, bytes, (size_t)status.st_size), status.st_size);
+	*size_ret = (size_t)status.st_size;
+	return bytes;
+}
+
+static void bytes_put(const uint8_t *bytes, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, bytes, size), (ssize_t)size);
+}
+
+static void write_sample(void (*build)(struct snapshot *))
+{
+	struct snapshot snapshot;
+
+	build(&snapshot);
+	// What is there may be a snapshot no more.
+	unlink(path);
+	succeeds(snapshot_write(&snapshot, path));
+	snapshot_deinit(&snapshot);
+}
+
+/* ---- what is written comes back ---- */
+
+static void member_is_equal(const struct field *field, const void *left, const void *right)
+{
+	const char *a = (const char *)left + field->offset,
+		   *b = (const char *)right + field->offset;
+
+	switch (field->kind) {
+	case FIELD_U64:
+	case FIELD_I64:
+		ck_assert_msg(*(const uint64_t *)(const void *)a ==
+				      *(const uint64_t *)(const void *)b,
+			      "%s differs", field->name);
+		return;
+	case FIELD_U32:
+	case FIELD_I32:
+	case FIELD_WORD:
+		ck_assert_msg(*(const uint32_t *)(const void *)a ==
+				      *(const uint32_t *)(const void *)b,
+			      "%s differs", field->name);
+		return;
+	case FIELD_FLAG:
+		ck_assert_msg(*(const bool *)a == *(const bool *)b, "%s differs", field->name);
+		return;
+	case FIELD_NAME16:
+		ck_assert_msg(!memcmp(a, b, 16), "%s differs", field->name);
+		return;
+	case FIELD_TEXT:
+	case FIELD_STRING:
+	case FIELD_STATIC: {
+		const char *s = *(char *const *)(const void *)a,
+			   *t = *(char *const *)(const void *)b;
+
+		ck_assert_msg((!s && !t) || (s && t && !strcmp(s, t)), "%s differs", field->name);
+		return;
+	}
+	}
+	ck_abort_msg("%s has no kind", field->name);
+}
+
+typedef ARRAY(char) any_array;
+
+static void snapshots_are_equal(const struct snapshot *a, const struct snapshot *b)
+{
+	const struct chunks *left = &a->heap.chunks, *right = &b->heap.chunks;
+
+	for (size_t i = 0; i < schema_n_meta; i++)
+		member_is_equal(&schema_meta[i], a, b);
+	for (const struct record *record = schema_records; record->table; record++) {
+		any_array one, two;
+
+		memcpy(&one, (const char *)a + record->array, sizeof(one));
+		memcpy(&two, (const char *)b + record->array, sizeof(two));
+		ck_assert_msg(one.n == two.n, "%s: %zu rows are not %zu", record->table, one.n,
+			      two.n);
+		for (size_t row = 0; row < one.n; row++)
+			for (size_t i = 0; i < record->n_fields; i++)
+				member_is_equal(&record->fields[i], one.v + row * record->size,
+						two.v + row * record->size);
+	}
+	ck_assert_mem_eq(a->memory, b->memory, sizeof(a->memory));
+	ck_assert_uint_eq(left->n, right->n);
+	if (left->n) {
+		ck_assert_mem_eq(left->mem, right->mem, left->n * sizeof(*left->mem));
+		ck_assert_mem_eq(left->usable, right->usable, left->n * sizeof(*left->usable));
+		ck_assert_mem_eq(left->state, right->state, left->n);
+		ck_assert_mem_eq(left->kind, right->kind, left->n);
+	}
+	ck_assert_mem_eq(&a->heap.totals, &b->heap.totals, sizeof(a->heap.totals));
+	ck_assert_uint_eq(a->heap.system_bytes, b->heap.system_bytes);
+	for (size_t i = 0; i < a->heap.arenas.n; i++) {
+		ck_assert_mem_eq(&a->heap.arenas.v[i].totals, &b->heap.arenas.v[i].totals,
+				 sizeof(struct heap_totals));
+		ck_assert_uint_eq(a->heap.arenas.v[i].largest_free,
+				  b->heap.arenas.v[i].largest_free);
+	}
+	for (size_t i = 0; i < a->heap.sources.n; i++)
+		ck_assert_mem_eq(&a->heap.sources.v[i].totals, &b->heap.sources.v[i].totals,
+				 sizeof(struct heap_totals));
+}
+
+static char *print_all(const struct snapshot *snapshot, enum format format)
+{
+	struct writer *writer = write_in_memory((struct writer_options){ .format = format });
+	struct list_options list = {
+		.max_size = UINT64_MAX, .states = ~0u, .kinds = ~0u, .limit = 5000
+	};
+
+	writer_begin(writer, "test");
+	print_report(writer, snapshot, &(struct report_options){ .lines = 1000, .target = "X" });
+	print_arenas(writer, snapshot, &(struct arenas_options){ .lines = 1000, .target = "X" });
+	print_list(writer, snapshot, &list);
+	list.order = LIST_BY_SIZE;
+	print_list(writer, snapshot, &list);
+	return written(writer);
+}
+
+static void comes_back(const struct snapshot *snapshot)
+{
+	struct snapshot copy;
+
+	succeeds(snapshot_write(snapshot, path));
+	succeeds(snapshot_read(path, MEMORY, &copy));
+	snapshots_are_equal(snapshot, &copy);
+	for (enum format format = FORMAT_TEXT; format <= FORMAT_CSV; format++) {
+		_cleanup_free_ char *before = print_all(snapshot, format),
+				    *after = print_all(&copy, format);
+
+		ck_assert_uint_gt(strlen(before), 0);
+		ck_assert_str_eq(before, after);
+	}
+	snapshot_deinit(&copy);
+}
+
+static void empty_snapshot(struct snapshot *snapshot)
+{
+	snapshot_init(snapshot);
+	snapshot->machine = "x86-64";
+	snapshot->page_size = 4096;
+}
+
+/* Everything that can be: every state and kind, gaps, numbers at their ends, several blocks of each column. */
+static void large_snapshot(struct snapshot *snapshot, size_t rows)
+{
+	struct heap *heap = &snapshot->heap;
+	uint64_t random = 88172645463325252;
+	vaddr mem = 0x555500000010;
+
+	sample_snapshot(snapshot);
+	chunks_deinit(&heap->chunks);
+	heap->sources.n = 0;
+	for (size_t i = 0; i < rows; i++) {
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+
+		uint64_t usable = random % 7	? 24 + random % 60 * 16
+				  : random % 11 ? random >> 50
+						: random >> 30;
+
+		chunks_add(&heap->chunks, mem, usable, (enum chunk_state)(random % CHUNK_STATES),
+			   (enum chunk_kind)(random / 16 % CHUNK_KINDS));
+		mem += (usable + 8 + 15) / 16 * 16 + (random % 50 ? 0 : random >> 34 << 4);
+		if (mem > UINT64_C(1) << 62)
+			mem = 0;
+	}
+	ck_assert_uint_eq(chunks_seal(&heap->chunks), 0);
+	heap->arenas.v[0].max_system_bytes = UINT64_MAX - 1;
+	heap->arenas.v[0].system_bytes = UINT64_C(1) << 63;
+	heap->allocators.v[0].n_mmaps = UINT64_MAX;
+	heap_finding(heap, FINDING_MISSING, 0xffffffffff600000, 1, "%s", "");
+	heap->findings_dropped = 3;
+	array_append(&snapshot->notices, xstrdup("\xc3\xbc\x01\xff not quite UTF-8"));
+	snapshot->time = -1;
+	heap_sum(heap);
+}
+
+START_TEST(round_trips)
+{
+	struct snapshot snapshot;
+
+	folder_make();
+	sample_snapshot(&snapshot);
+	comes_back(&snapshot);
+	snapshot_deinit(&snapshot);
+	damaged_snapshot(&snapshot);
+	comes_back(&snapshot);
+	snapshot_deinit(&snapshot);
+	foreign_snapshot(&snapshot);
+	comes_back(&snapshot);
+	snapshot_deinit(&snapshot);
+	empty_snapshot(&snapshot);
+	comes_back(&snapshot);
+	snapshot_deinit(&snapshot);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(large_tables_round_trip)
+{
+	static const size_t sizes[] = { 1, COLUMN_BLOCK - 1, COLUMN_BLOCK, COLUMN_BLOCK + 1,
+					3 * COLUMN_BLOCK + 12345 };
+
+	folder_make();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct snapshot snapshot;
+
+		large_snapshot(&snapshot, sizes[i]);
+		comes_back(&snapshot);
+		snapshot_deinit(&snapshot);
+	}
+	folder_remove();
+}
+END_TEST
+
+/* ---- where it may be written ---- */
+
+START_TEST(files_are_private_and_whole)
+{
+	struct snapshot snapshot;
+	struct stat status;
+
+	folder_make();
+	umask(0);
+	sample_snapshot(&snapshot);
+	succeeds(snapshot_write(&snapshot, path));
+	ck_assert_int_eq(stat(path, &status), 0);
+	ck_assert_int_eq(status.st_mode & 07777, 0600);
+	ck_assert(snapshot_recognise(path));
+
+	// Another snapshot is replaced, through a link as well, and an open one stays what it was.
+	_cleanup_close_ int before = open(path, O_RDONLY);
+	char link[128];
+
+	snprintf(link, sizeof(link), "%s/link.hsnap", folder);
+	ck_assert_int_eq(symlink("one.hsnap", link), 0);
+	snapshot.pid = 1;
+	succeeds(snapshot_write(&snapshot, link));
+	ck_assert_int_eq(lstat(link, &status), 0);
+	ck_assert(S_ISLNK(status.st_mode));
+	ck_assert_int_eq(fstat(before, &status), 0);
+	ck_assert_int_eq(status.st_nlink, 0);
+	ck_assert_uint_eq(others(), 1);
+	snapshot_deinit(&snapshot);
+	succeeds(snapshot_read(path, MEMORY, &snapshot));
+	ck_assert_int_eq(snapshot.pid, 1);
+	unlink(link);
+
+	// Anything else is not.
+	bytes_put((const uint8_t *)"precious", 8);
+	fails_with(snapshot_write(&snapshot, path), ERROR_FORMAT, "is there and is no snapshot");
+	ck_assert(!snapshot_recognise(path));
+	fails_with(snapshot_write(&snapshot, "/dev/null"), ERROR_FORMAT,
+		   "is there and is no snapshot");
+	fails_with(snapshot_write(&snapshot, folder), ERROR_FORMAT, "is there and is no snapshot");
+	ck_assert_int_eq(symlink("nowhere", link), 0);
+	fails_with(snapshot_write(&snapshot, link), ERROR_FORMAT, "is there and is no snapshot");
+	unlink(link);
+	bytes_put(NULL, 0);
+	succeeds(snapshot_write(&snapshot, path));
+	fails_with(snapshot_write(&snapshot, "no/such/folder/x"), ERROR_OS,
+		   "No such file or directory");
+	fails_with(snapshot_write(&snapshot, ""), ERROR_OS, "No such file or directory");
+	ck_assert_uint_eq(others(), 0);
+	snapshot_deinit(&snapshot);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(a_disk_without_room_leaves_the_old_file)
+{
+	struct snapshot snapshot;
+	struct stat status;
+	struct rlimit limit;
+	size_t size, again;
+
+	folder_make();
+	signal(SIGXFSZ, SIG_IGN);
+	large_snapshot(&snapshot, 100000);
+	succeeds(snapshot_write(&snapshot, path));
+	ck_assert_int_eq(stat(path, &status), 0);
+	write_sample(sample_snapshot);
+
+	_cleanup_free_ uint8_t *old = bytes_of(path, &size);
+
+	for (off_t room = 0; room < status.st_size; room += 20000) {
+		ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+		limit.rlim_cur = (rlim_t)room;
+		ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		fails_with(snapshot_write(&snapshot, path), ERROR_OS, "File too large");
+		limit.rlim_cur = limit.rlim_max;
+		ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+
+		_cleanup_free_ uint8_t *now = bytes_of(path, &again);
+
+		ck_assert_uint_eq(size, again);
+		ck_assert_mem_eq(old, now, size);
+		ck_assert_uint_eq(others(), 0);
+	}
+	snapshot_deinit(&snapshot);
+	folder_remove();
+}
+END_TEST
+
+/* Kills a writer at a random moment; says whether the file was there before. */
+static void kill_writer(const struct snapshot *snapshot, unsigned microseconds)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		succeeds(snapshot_write(snapshot, path));
+		_exit(0);
+	}
+	ck_assert_int_gt(pid, 0);
+	nanosleep(&(struct timespec){ .tv_nsec = (long)microseconds * 1000 }, NULL);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+}
+
+START_TEST(a_killed_writer_leaves_nothing)
+{
+	enum { TRIALS = 80, LONGEST = 30000 };
+	struct snapshot snapshot, read;
+	unsigned written = 0;
+
+	folder_make();
+	large_snapshot(&snapshot, 150000);
+	srand(1);
+	for (unsigned i = 0; i < TRIALS; i++) {
+		// Nothing half is ever under the name, and where there is no old file nothing beside it.
+		kill_writer(&snapshot, (unsigned)rand() % LONGEST);
+		ck_assert_uint_eq(others(), 0);
+		if (access(path, F_OK))
+			continue;
+		written++;
+		succeeds(snapshot_read(path, MEMORY, &read));
+		snapshots_are_equal(&snapshot, &read);
+		snapshot_deinit(&read);
+		unlink(path);
+	}
+	// The moments were spread over the whole of it, or nearly.
+	ck_assert_uint_lt(written, TRIALS);
+
+	write_sample(sample_snapshot);
+	for (unsigned i = 0; i < TRIALS / 3; i++) {
+		kill_writer(&snapshot, (unsigned)rand() % LONGEST);
+		succeeds(snapshot_read(path, MEMORY, &read));
+		ck_assert(read.heap.chunks.n == snapshot.heap.chunks.n ||
+			  read.heap.chunks.n < 10000);
+		snapshot_deinit(&read);
+	}
+	snapshot_deinit(&snapshot);
+	folder_remove();
+}
+END_TEST
+
+/* ---- what is not as it was written ---- */
+
+START_TEST(a_file_that_is_cut_is_refused)
+{
+	size_t size;
+
+	folder_make();
+	write_sample(sample_snapshot);
+
+	_cleanup_free_ uint8_t *bytes = bytes_of(path, &size);
+
+	for (size_t length = 0; length < size; length += length < 300 ? 1 : 509) {
+		struct snapshot snapshot;
+
+		bytes_put(bytes, length);
+
+		struct error *error = snapshot_read(path, MEMORY, &snapshot);
+
+		fails_with(error, ERROR_FORMAT, "it is cut off");
+	}
+	bytes_put(bytes, size);
+	ck_assert_int_eq(truncate(path, (off_t)size + 1), 0);
+	read_fails_with(ERROR_FORMAT, "1 bytes behind its end");
+	folder_remove();
+}
+END_TEST
+
+START_TEST(a_flipped_bit_is_seen)
+{
+	enum { FLIPS = 2500 };
+	size_t size;
+
+	folder_make();
+	write_sample(damaged_snapshot);
+
+	_cleanup_free_ uint8_t *bytes = bytes_of(path, &size);
+	_cleanup_close_ int fd = open(path, O_WRONLY);
+
+	ck_assert_int_ge(fd, 0);
+	srand(2);
+	for (unsigned i = 0; i < FLIPS; i++) {
+		// The header bit by bit, the rest here and there.
+		size_t at = i < 800 ? i / 8 : ((size_t)rand() << 16 ^ (size_t)rand()) % size;
+		uint8_t byte = bytes[at] ^
+			       (uint8_t)(1u << (i < 800 ? i % 8 : (unsigned)rand() % 8));
+		struct snapshot snapshot;
+
+		ck_assert_int_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
+
+		struct error *error = snapshot_read(path, MEMORY, &snapshot);
+
+		ck_assert_msg(error != NULL, "bit flip %u at %zu is not seen", i, at);
+		ck_assert(error->code == ERROR_FORMAT || error->code == ERROR_UNSUPPORTED);
+		ck_assert_msg(!strncmp(error->message, path, strlen(path)) &&
+				      strlen(error->message) > strlen(path) + 10,
+			      "%s", error->message);
+		error_destroy(error);
+		ck_assert_int_eq(pwrite(fd, &bytes[at], 1, (off_t)at), 1);
+	}
+	folder_remove();
+}
+END_TEST
+
+/* ---- what was made to look right: changed by SQL, with its checksums set anew ---- */
+
+static void seal_all(void)
+{
+	size_t size;
+	_cleanup_free_ uint8_t *bytes = bytes_of(path, &size);
+
+	ck_assert_uint_eq(size % DESCRIPTOR_PAGE, 0);
+	for (size_t i = 0; i < size; i += DESCRIPTOR_PAGE)
+		descriptor_seal_page(bytes + i);
+	bytes_put(bytes, size);
+}
+
+static void change(const char *sql)
+{
+	sqlite3 *db;
+
+	write_sample(damaged_snapshot);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql,
+		      sqlite3_errmsg(db));
+	sqlite3_close(db);
+	seal_all();
+}
+
+START_TEST(books_that_cannot_be_are_refused)
+{
+	static const struct {
+		const char *sql, *words;
+	} cases[] = {
+		{ "UPDATE arenas SET id = 7 WHERE id = 1", "table arenas has rows that cannot be" },
+		{ "DELETE FROM modules WHERE id = 0", "table modules has rows that cannot be" },
+		{ "UPDATE arenas SET allocator = 1", "belongs to no allocator" },
+		{ "UPDATE arenas SET allocator = -1",
+		  "row 0 of table arenas has no valid allocator" },
+		{ "UPDATE arenas SET is_main = 2", "has no valid is_main" },
+		{ "UPDATE sources SET arena = 2 WHERE id = 1", "source 1 is no part of an arena" },
+		{ "UPDATE sources SET \"end\" = start WHERE id = 0",
+		  "source 0 is no part of an arena" },
+		{ "UPDATE sources SET start = -5 WHERE id = 0", "source 0 is no part of an arena" },
+		{ "UPDATE sources SET start = 'x' WHERE id = 0", "has no valid start" },
+		{ "UPDATE sources SET kind = 'sub' WHERE id = 0", "has no valid kind" },
+		{ "UPDATE findings SET arena = 9 WHERE id = 3", "finding 3 is about no arena" },
+		{ "UPDATE findings SET text = NULL", "has no valid text" },
+		{ "UPDATE checks SET name = NULL", "has no valid name" },
+		{ "UPDATE notices SET text = x'00'", "has no valid text" },
+		{ "UPDATE notices SET text = 'a' || char(0) || 'b'", "has no valid text" },
+		{ "UPDATE notices SET text = printf('%.*c', 1048577, 'x')", "has no valid text" },
+		{ "UPDATE threads SET name = 'sixteen letters.'", "has no valid name" },
+		{ "UPDATE threads SET tid = 5000000000", "has no valid tid" },
+		{ "UPDATE allocators SET version = NULL", "has no valid version" },
+		{ "UPDATE meta SET value = 'vax' WHERE key = 'machine'",
+		  "meta has no valid machine" },
+		{ "DELETE FROM meta WHERE key = 'machine'", "meta lacks the machine" },
+		{ "UPDATE meta SET value = 0 WHERE key = 'page_size'",
+		  "meta lacks the machine or a page size" },
+		{ "UPDATE meta SET value = 12288 WHERE key = 'page_size'", "a page size" },
+		{ "UPDATE meta SET value = 1 << 20 WHERE key = 'page_size'", "a page size" },
+		{ "UPDATE meta SET value = -1 WHERE key = 'chunks'", "it cannot hold -1 chunks" },
+		{ "UPDATE meta SET value = 1 << 32 WHERE key = 'chunks'",
+		  "it cannot hold 4294967296 chunks" },
+		{ "UPDATE meta SET value = 'many' WHERE key = 'chunks'", "no number answers" },
+		{ "DELETE FROM meta WHERE key = 'chunks'", "no number answers" },
+		{ "UPDATE meta SET value = value + 1 WHERE key = 'chunks'",
+		  "block 0 of column chunk.usable is missing" },
+		{ "UPDATE meta SET value = 100000 WHERE key = 'chunks'",
+		  "block 0 of column chunk.usable is missing" },
+		{ "DELETE FROM columns WHERE name = 'chunk.mem'",
+		  "block 0 of column chunk.mem is missing" },
+		{ "UPDATE columns SET block = 1", "block 0 of column chunk.usable is missing" },
+		{ "UPDATE columns SET rows = -rows", "block 0 of column chunk.usable is missing" },
+		{ "UPDATE columns SET data = 17", "block 0 of column chunk.usable is missing" },
+		{ "UPDATE columns SET data = x''", "block 0 of column chunk.usable is damaged" },
+		{ "UPDATE columns SET data = x'28b52ffd'",
+		  "block 0 of column chunk.usable is damaged" },
+		{ "UPDATE columns SET data = zeroblob(5000)",
+		  "block 0 of column chunk.usable is damaged" },
+		{ "UPDATE columns SET data = (SELECT data FROM columns WHERE name = "
+		  "'chunk.usable')",
+		  "holds what cannot be" },
+		{ "DROP TABLE columns", "no such table: columns" },
+		{ "DROP TABLE columns; CREATE TABLE columns (name, block, rows, data)",
+		  "no such index" },
+		{ "DROP TABLE meta", "no such table: meta" },
+		{ "ALTER TABLE findings DROP COLUMN text", "table findings has no text" },
+		{ "CREATE VIEW x AS SELECT 1", "it holds x, which is no table" },
+		{ "CREATE TRIGGER x AFTER INSERT ON meta BEGIN SELECT 1; END",
+		  "it holds x, which is no table" },
+		{ "DROP TABLE notices; CREATE VIEW notices AS SELECT 0 AS id, 'x' AS text",
+		  "it holds notices, which is no table" },
+		{ "DROP TABLE notices; CREATE TABLE notices (id INTEGER PRIMARY KEY, text TEXT AS "
+		  "(upper('x')))",
+		  "table notices has no text" },
+		{ "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 3 WHERE name = "
+		  "'arenas'",
+		  "" },
+		{ "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 0 WHERE name = "
+		  "'arenas'",
+		  "it holds arenas, which is no table" },
+		{ "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE meta "
+		  "(' WHERE name = 'meta'",
+		  "malformed" },
+	};
+
+	folder_make();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		change(cases[i].sql);
+		read_fails_with(ERROR_FORMAT, cases[i].words);
+	}
+	folder_remove();
+}
+END_TEST
+
+START_TEST(other_versions)
+{
+	struct snapshot snapshot;
+
+	folder_make();
+	// A newer format, and what is no snapshot.
+	change("PRAGMA user_version = 2");
+	read_fails_with(ERROR_UNSUPPORTED,
+			"a newer heapsnap wrote it: its format is 2, this one knows up to 1");
+	ck_assert(snapshot_recognise(path));
+	change("PRAGMA application_id = 1");
+	read_fails_with(ERROR_FORMAT, "it is no snapshot, but another SQLite database");
+	ck_assert(!snapshot_recognise(path));
+	change("PRAGMA journal_mode = WAL");
+	read_fails_with(ERROR_FORMAT, "another program changed its layout");
+
+	// A newer heapsnap that only adds.
+	change("CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO types VALUES "
+	       "(5, NULL);"
+	       "ALTER TABLE arenas ADD COLUMN numa_node INTEGER DEFAULT 3; INSERT INTO meta VALUES "
+	       "('mood', 'good');"
+	       "INSERT INTO memory VALUES ('tape', 1, 2, 3); INSERT INTO columns VALUES "
+	       "('chunk.type', 0, 1, x'00');"
+	       "CREATE INDEX faster ON modules (path)");
+	succeeds(snapshot_read(path, MEMORY, &snapshot));
+	ck_assert_uint_eq(snapshot.heap.arenas.n, 2);
+	ck_assert_uint_eq(snapshot.heap.findings.n, 12);
+	snapshot_deinit(&snapshot);
+
+	// An older one that knew less.
+	change("DROP TABLE tcaches; ALTER TABLE threads DROP COLUMN in_malloc; ALTER TABLE modules "
+	       "DROP COLUMN replaced;"
+	       "DELETE FROM meta WHERE key IN ('trimmable_resident', 'runtime', 'boot_id'); DELETE "
+	       "FROM memory WHERE kind = 'stack'");
+	succeeds(snapshot_read(path, MEMORY, &snapshot));
+	ck_assert_uint_eq(snapshot.heap.tcaches.n, 0);
+	ck_assert_uint_eq(snapshot.threads.n, 3);
+	ck_assert_uint_eq(snapshot.trimmable_resident, UINT64_MAX);
+	ck_assert_str_eq(snapshot.modules.v[1].path, "/lib/libgone.so");
+	snapshot_deinit(&snapshot);
+	folder_remove();
+}
+END_TEST
+
+/* Replaces the only block of a column by a frame of these bytes. */
+static void change_column(const char *name, const uint8_t *plain, size_t size)
+{
+	size_t bound = ZSTD_compressBound(size);
+	_cleanup_free_ uint8_t *packed = xmalloc(bound);
+	size_t n = ZSTD_compress(packed, bound, plain, size, 1);
+	sqlite3 *db;
+	sqlite3_stmt *statement;
+
+	write_sample(sample_snapshot);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "UPDATE columns SET data = ? WHERE name = ?", -1,
+					    &statement, NULL),
+			 SQLITE_OK);
+	sqlite3_bind_blob64(statement, 1, packed, n, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
+	ck_assert_int_eq(sqlite3_step(statement), SQLITE_DONE);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	seal_all();
+}
+
+START_TEST(columns_that_cannot_be_are_refused)
+{
+	enum { BOMB = 64 << 20 };
+	struct snapshot snapshot;
+
+	folder_make();
+	sample_snapshot(&snapshot);
+
+	size_t n = snapshot.heap.chunks.n;
+	_cleanup_free_ uint8_t *plain = xcalloc(BOMB, 1);
+
+	snapshot_deinit(&snapshot);
+	// More than the rows need, however well it is packed.
+	change_column("chunk.usable", plain, BOMB);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.usable is damaged");
+	plain[0] = 9;
+	change_column("chunk.usable", plain, 1 + 9 * n);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.usable is damaged");
+	plain[0] = 2;
+	change_column("chunk.usable", plain, 1 + n);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.usable is damaged");
+	change_column("chunk.usable", plain, 0);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.usable is damaged");
+
+	// All 2^64 - 1 bytes long; ever backwards; not aligned; in no state.
+	memset(plain + 1, 0xff, 8 * n);
+	plain[0] = 8;
+	change_column("chunk.usable", plain, 1 + 8 * n);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.mem holds what cannot be");
+	change_column("chunk.mem", plain, 1 + 8 * n);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.mem holds what cannot be");
+	change_column("chunk.state", plain, 1 + 8 * n);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.state holds what cannot be");
+	memset(plain, 2, 1 + n);
+	plain[0] = 1;
+	change_column("chunk.mem", plain, 1 + n);
+	read_fails_with(ERROR_FORMAT, "its chunks overlap or are not aligned");
+	memset(plain + 1, CHUNK_STATES, n);
+	change_column("chunk.state", plain, 1 + n);
+	read_fails_with(ERROR_FORMAT, "block 0 of column chunk.state holds what cannot be");
+
+	// What is right but larger than may be.
+	write_sample(sample_snapshot);
+	fails_with(snapshot_read(path, n, &snapshot), ERROR_OS, "Cannot allocate memory");
+	fails_with(snapshot_read("/dev/zero", MEMORY, &snapshot), ERROR_OS,
+		   "cannot open /dev/zero");
+	fails_with(snapshot_read(folder, MEMORY, &snapshot), ERROR_OS, "cannot open");
+	ck_assert(!snapshot_recognise(folder));
+	ck_assert(!snapshot_recognise("/dev/zero"));
+	ck_assert(!snapshot_recognise("/no/such/file"));
+	folder_remove();
+}
+END_TEST
+
+/* Flips behind the checksums: nothing crashes, whatever comes of them. */
+START_TEST(sealed_flips_do_no_harm)
+{
+	enum { FLIPS = 1500 };
+	unsigned refused = 0;
+	size_t size;
+
+	folder_make();
+	write_sample(damaged_snapshot);
+
+	_cleanup_free_ uint8_t *bytes = bytes_of(path, &size);
+	_cleanup_close_ int fd = open(path, O_WRONLY);
+
+	ck_assert_int_ge(fd, 0);
+	srand(3);
+	for (unsigned i = 0; i < FLIPS; i++) {
+		size_t at = ((size_t)rand() << 16 ^ (size_t)rand()) % size,
+		       start = at - at % DESCRIPTOR_PAGE;
+		uint8_t page[DESCRIPTOR_PAGE];
+		struct snapshot snapshot;
+
+		memcpy(page, bytes + start, sizeof(page));
+		page[at - start] ^= (uint8_t)(1u << ((unsigned)rand() % 8));
+		descriptor_seal_page(page);
+		ck_assert_int_eq(pwrite(fd, page, sizeof(page), (off_t)start), sizeof(page));
+
+		struct error *error = snapshot_read(path, MEMORY, &snapshot);
+
+		if (error) {
+			refused++;
+			error_destroy(error);
+		} else {
+			_cleanup_free_ char *complaint = chunks_verify(&snapshot.heap.chunks);
+			_cleanup_free_ char *text = print_all(&snapshot, FORMAT_JSON);
+
+			ck_assert_msg(complaint == NULL, "%s", complaint);
+			snapshot_deinit(&snapshot);
+		}
+		ck_assert_int_eq(pwrite(fd, bytes + start, sizeof(page), (off_t)start),
+				 sizeof(page));
+	}
+	ck_assert_uint_gt(refused, 10);
+	folder_remove();
+}
+END_TEST
+
+/* What a stock client sees: the first rows of the histogram tell most. */
+START_TEST(other_clients_read_it)
+{
+	struct snapshot snapshot;
+	sqlite3 *db;
+	sqlite3_stmt *statement;
+	uint64_t bytes = 0, count = 0, before = UINT64_MAX;
+
+	folder_make();
+	write_sample(sample_snapshot);
+	sample_snapshot(&snapshot);
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT usable, count, bytes FROM histogram", -1,
+					    &statement, NULL),
+			 SQLITE_OK);
+	while (sqlite3_step(statement) == SQLITE_ROW) {
+		uint64_t row = (uint64_t)sqlite3_column_int64(statement, 2);
+
+		ck_assert_uint_eq((uint64_t)sqlite3_column_int64(statement, 0) *
+					  (uint64_t)sqlite3_column_int64(statement, 1),
+				  row);
+		ck_assert_uint_le(row, before);
+		before = row;
+		bytes += row;
+		count += (uint64_t)sqlite3_column_int64(statement, 1);
+	}
+	sqlite3_finalize(statement);
+	ck_assert_uint_eq(bytes, snapshot.heap.totals.bytes[CHUNK_IN_USE]);
+	ck_assert_uint_eq(count, snapshot.heap.totals.count[CHUNK_IN_USE]);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &statement, NULL),
+			 SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+	ck_assert_str_eq((const char *)sqlite3_column_text(statement, 0), "ok");
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	snapshot_deinit(&snapshot);
+	folder_remove();
+}
+END_TEST
+
+UNIT_SUITE("snapshot_file", round_trips, large_tables_round_trip, files_are_private_and_whole,
+	   a_disk_without_room_leaves_the_old_file, a_killed_writer_leaves_nothing,
+	   a_file_that_is_cut_is_refused, a_flipped_bit_is_seen, books_that_cannot_be_are_refused,
+	   other_versions, columns_that_cannot_be_are_refused, sealed_flips_do_no_harm,
+	   other_clients_read_it)
