@@ -10,7 +10,7 @@
 #include "snapshot/file.h"
 
 const struct command *const commands[] = {
-	&command_report, &command_list, &command_arenas,  &command_save,
+	&command_report, &command_list, &command_arenas,  &command_save, &command_sql,
 	&command_doctor, &command_help, &command_version, NULL,
 };
 
@@ -22,17 +22,15 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-enum status command_print(const struct options *options,
-			  struct error *(*print)(struct writer *writer,
-						 const struct snapshot *snapshot,
-						 const struct options *options, const char *target))
+enum status command_print_chosen(const struct options *options, const struct target_choice *choice,
+				 struct error *(*print)(struct writer *writer,
+							const struct snapshot *snapshot,
+							const struct options *options,
+							const char *target))
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
-	struct target_choice choice;
-	struct error *error = target_choose_only(options, &choice);
+	struct error *error = open_snapshot(options, choice, &snapshot);
 
-	if (!error)
-		error = open_snapshot(options, &choice, &snapshot);
 	if (error)
 		return message_error(error);
 
@@ -51,7 +49,7 @@ enum status command_print(const struct options *options,
 
 	struct writer_options settings = options_writer(options);
 	_cleanup_writer_ struct writer *writer = writer_create(&settings);
-	_cleanup_free_ char *target = target_retype(options, &choice);
+	_cleanup_free_ char *target = target_retype(options, choice);
 
 	writer_begin(writer, options->command->name);
 	error = print(writer, &snapshot, options, target);
@@ -62,6 +60,17 @@ enum status command_print(const struct options *options,
 	phase_next(&phase, "print");
 	phase_tell_peak(&phase);
 	return status;
+}
+
+enum status command_print(const struct options *options,
+			  struct error *(*print)(struct writer *writer,
+						 const struct snapshot *snapshot,
+						 const struct options *options, const char *target))
+{
+	struct target_choice choice;
+	struct error *error = target_choose_only(options, &choice);
+
+	return error ? message_error(error) : command_print_chosen(options, &choice, print);
 }
 
 enum { WORD_MAX = 24 };
@@ -157,7 +166,8 @@ void commands_print_help(void)
 	printf("Usage: heapsnap [COMMAND] TARGET [OPTION...]\n"
 	       "Tells who owns a running program's memory, from outside and without a restart.\n"
 	       "\n"
-	       "TARGET is -p PID, --core FILE, or just a PID, or the path of a core or a snapshot.\n"
+	       "TARGET is -p PID, --core FILE, or just a PID, or the path of a core or a "
+	       "snapshot.\n"
 	       "\n"
 	       "Commands:\n");
 	for (size_t i = 0; commands[i]; i++)

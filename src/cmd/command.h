@@ -35,7 +35,7 @@ struct command {
 /** All commands, in the order of the help; ends in NULL. */
 extern const struct command *const commands[];
 
-extern const struct command command_report, command_list, command_arenas, command_save,
+extern const struct command command_report, command_list, command_arenas, command_save, command_sql,
 	command_doctor, command_help, command_version;
 
 /** Prints a report to stdout: opens the target that the options name (the only operand), makes the writer, calls print, finishes. Gives the exit
@@ -45,6 +45,15 @@ enum status command_print(const struct options *options,
 						 const struct snapshot *snapshot,
 						 const struct options *options,
 						 const char *target));
+
+struct target_choice;
+
+/** The same for a target that was chosen already. */
+enum status command_print_chosen(const struct options *options, const struct target_choice *choice,
+				 struct error *(*print)(struct writer *writer,
+							const struct snapshot *snapshot,
+							const struct options *options,
+							const char *target));
 
 /** The command of that name, or NULL. */
 const struct command *command_find(const char *name);

@@ -19,6 +19,7 @@
 #include "debug/allocator.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
+#include "snapshot/file.h"
 #include "target/available.h"
 #include "target/proc.h"
 
@@ -328,6 +329,61 @@ static void diagnose_target(const struct options *options, const struct target_c
 	modules_deinit(&doctor.modules);
 }
 
+/* A file tells what was true when it was written; only a new look at the target could be better. */
+static void diagnose_snapshot(const struct target_choice *choice, struct diagnoses *diagnoses)
+{
+	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
+	struct error *error = snapshot_read(choice->file, available_memory(), &snapshot);
+	const struct heap *heap = &snapshot.heap;
+
+	if (error) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "snapshot", "%s", error->message);
+		diagnosis_status(diagnoses, error_status(error));
+		error_destroy(error);
+		return;
+	}
+
+	_cleanup_free_ char *name = escaped(snapshot.name);
+	size_t without = 0;
+
+	diagnosis_add(diagnoses, DIAGNOSIS_FINE, "snapshot", "%s of %s, %zu threads, %zu chunks",
+		      snapshot.kind == SNAPSHOT_LIVE ? "a stop" : "a core", name,
+		      snapshot.threads.n, heap->chunks.n);
+	if (snapshot.foreign_allocator) {
+		_cleanup_free_ char *allocator = escaped(snapshot.foreign_allocator);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "allocator",
+			      "malloc is not glibc's: %s", allocator);
+		diagnosis_status(diagnoses, snapshot_status(&snapshot));
+	} else if (!heap->allocators.n) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "allocator",
+			      "there is no glibc malloc");
+		diagnosis_status(diagnoses, STATUS_UNSUPPORTED);
+	}
+	for (size_t i = 0; i < heap->allocators.n; i++) {
+		_cleanup_free_ char *version = escaped(heap->allocators.v[i].version);
+		_cleanup_free_ char *module = escaped(heap->allocators.v[i].module);
+		_cleanup_free_ char *from = escaped(heap->allocators.v[i].offsets);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "allocator",
+			      "glibc %s in %s; offsets from %s", version, module, from);
+	}
+	if (heap->allocators.n && !heap_is_exact(heap)) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "exactness",
+			      "the heap was damaged or in motion; heapsnap report says where");
+		diagnosis_status(diagnoses, STATUS_PARTIAL);
+	}
+	for (size_t i = 0; i < snapshot.modules.n; i++)
+		without += !snapshot.modules.v[i].debug;
+	diagnosis_add(diagnoses, DIAGNOSIS_FINE, "debug info", "%zu of %zu modules had none",
+		      without, snapshot.modules.n);
+	for (size_t i = 0; i < snapshot.notices.n; i++) {
+		_cleanup_free_ char *notice = escaped(snapshot.notices.v[i]);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_NOTE, "snapshot", "%s", notice);
+	}
+}
+
 static enum status verdict(const struct diagnoses *diagnoses)
 {
 	for (size_t i = 0; i < diagnoses->v.n; i++)
@@ -428,6 +484,7 @@ static void print_fields(struct writer *writer, const struct diagnoses *diagnose
 	writer_field(writer, "pid",
 		     choice->pid ? value_number((uint64_t)choice->pid) : value_none());
 	writer_field(writer, "core", value_text(choice->core));
+	writer_field(writer, "snapshot", value_text(choice->file));
 	writer_table_begin(writer, &table);
 	for (size_t i = 0; i < diagnoses->v.n; i++)
 		// What they quote is escaped already.
@@ -449,7 +506,9 @@ static enum status run(const struct options *options)
 
 	if (error)
 		return message_error(error);
-	if (choice.core || permission_diagnose(choice.pid, &diagnoses))
+	if (choice.file)
+		diagnose_snapshot(&choice, &diagnoses);
+	else if (choice.core || permission_diagnose(choice.pid, &diagnoses))
 		diagnose_target(options, &choice, &diagnoses);
 
 	struct writer_options settings = options_writer(options);

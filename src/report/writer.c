@@ -2,6 +2,7 @@
 #include "report/writer.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -39,6 +40,11 @@ void writer_destroy(struct writer *writer)
 void writer_begin(struct writer *writer, const char *command)
 {
 	writer->ops->begin(writer, command);
+}
+
+void writer_flush(struct writer *writer)
+{
+	output_flush(&writer->output);
 }
 
 struct error *writer_finish(struct writer *writer)
@@ -169,6 +175,12 @@ char *writer_format_value(const struct writer *writer, struct value value)
 		break;
 	case VALUE_FLAG:
 		return xstrdup(value.number ? "yes" : "no");
+	case VALUE_INTEGER:
+		return xasprintf("%" PRId64, (int64_t)value.number);
+	case VALUE_REAL:
+		if (isfinite(value.fraction))
+			return xasprintf("%.15g", value.fraction);
+		break;
 	}
 	return xstrdup("-");
 }

@@ -31,6 +31,10 @@ same_reports() {
 			check "$name: $command as $format says the same on stderr" cmp first.err "$err"
 		done
 	done
+	"$HEAPSNAP" kept.hsnap >/dev/null 2>&1
+	first=$?
+	run "$HEAPSNAP" doctor kept.hsnap
+	is "$name: status of doctor on the file is that of the report" "$status" "$first"
 	# The hints name the file, and can be followed.
 	run "$HEAPSNAP" kept.hsnap
 	matches "$name: hints name the file" "$out" '^  heapsnap [a-z]+ kept\.hsnap'
