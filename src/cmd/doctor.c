@@ -62,8 +62,12 @@ static void diagnose_allocator(struct doctor *doctor, const struct allocator *al
 		       allocator_is_foreign(allocator, &nothing);
 
 	if (foreign || !glibc_count(glibc)) {
-		diagnosis_add(doctor->diagnoses, DIAGNOSIS_PROBLEM, "allocator",
-			      "malloc is not glibc's: %s (%s)", allocator->name, evidence);
+		bool known = allocator->kind != ALLOCATOR_UNKNOWN &&
+			     allocator->kind != ALLOCATOR_GLIBC;
+
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_PROBLEM, "allocator", "%s%s (%s)",
+			      known ? "malloc is not glibc's: " : "no glibc malloc was found",
+			      known ? allocator->name : "", evidence);
 		diagnosis_remedy(doctor->diagnoses, "heapsnap lists chunks of glibc malloc; "
 						    "heapsnap report shows what can be known "
 						    "without");

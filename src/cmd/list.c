@@ -42,7 +42,7 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 			"chunks",
 			snapshot->foreign_allocator, heap->chunks.n);
 	else if (!heap->allocators.n)
-		message("there is no glibc malloc in this program; heapsnap doctor says more");
+		message("no glibc malloc was found; heapsnap doctor says more");
 	else if (!heap_is_exact(heap))
 		message("this list is NOT exact");
 	if (options->quiet)

@@ -2,7 +2,7 @@
 /*
  * heapsnap [COMMAND] TARGET [OPTION...]
  *
- * The command is the first word; without one it is `report`. Everything else is cmd/options.c and the commands' own files.
+ * The command is the first word that is no option; without one it is `report`. Everything else is cmd/options.c and the commands' own files.
  */
 #include <locale.h>
 #include <signal.h>
@@ -43,9 +43,24 @@ static enum status stray_word(const char *word)
 	return STATUS_USAGE;
 }
 
+/* The first word that is no option and no option's value; argc when there is none. */
+static int first_word(int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc) {
+		size_t skipped = options_skip(argv + at);
+
+		if (!skipped)
+			return at;
+		at += (int)skipped;
+	}
+	return argc;
+}
+
 static enum status run(int argc, char **argv, char *debuginfod_urls)
 {
-	const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
+	const struct command *command = &command_report;
 	struct options options;
 
 	if (argc < 2) {
@@ -54,17 +69,24 @@ static enum status run(int argc, char **argv, char *debuginfod_urls)
 			"more)");
 		return STATUS_USAGE;
 	}
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		command = &command_version;
-	else if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-		command = &command_help;
-	if (!command && is_stray_word(argv[1]))
-		return stray_word(argv[1]);
-	if (command) {
+		argv[1] = argv[0];
 		argc--;
 		argv++;
+	} else if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		commands_print_help();
+		return STATUS_DONE;
 	} else {
-		command = &command_report;
+		int at = first_word(argc, argv);
+
+		if (at < argc && command_find(argv[at])) {
+			command = command_find(argv[at]);
+			memmove(argv + at, argv + at + 1, (size_t)(argc - at) * sizeof(*argv));
+			argc--;
+		} else if (at < argc && is_stray_word(argv[at])) {
+			return stray_word(argv[at]);
+		}
 	}
 
 	options_init(&options, command);

@@ -371,6 +371,27 @@ static struct error *parse_failed(const struct command *command, int result, con
 	return not_taken(command, entry_lettered((char)optopt), shown);
 }
 
+size_t options_skip(char *const *argv)
+{
+	const char *word = argv[0];
+
+	if (word[0] != '-' || !word[1] || !strcmp(word, "--"))
+		return 0;
+	if (word[1] == '-') {
+		size_t length = strcspn(word + 2, "=");
+		const struct option_entry *entry = entry_named(word + 2, length);
+
+		return entry && entry->argument && !word[2 + length] && argv[1] ? 2 : 1;
+	}
+	for (const char *letter = word + 1; *letter; letter++) {
+		const struct option_entry *entry = entry_lettered(*letter);
+
+		if (entry && entry->argument)
+			return !letter[1] && argv[1] ? 2 : 1;
+	}
+	return 1;
+}
+
 struct error *options_parse(const struct command *command, int argc, char **argv,
 			    struct options *ret)
 {

@@ -128,6 +128,10 @@ struct options {
 struct error *options_parse(const struct command *command, int argc, char **argv,
 			    struct options *ret) _must_check_;
 
+/** How many arguments an option takes up at the start of argv, its value included: 1 or 2; 0 when it is no option, and the operands
+    begin. For finding the command behind options; what is wrong with them options_parse() tells. */
+size_t options_skip(char *const *argv);
+
 /** Sets the defaults. */
 void options_init(struct options *options, const struct command *command);
 

@@ -49,7 +49,8 @@ void recognise(struct snapshot *snapshot, const struct allocator *allocator)
 {
 	const char *runtime = runtime_name(allocator->runtime);
 
-	if (allocator_is_foreign(allocator, &snapshot->heap))
+	// What is not known is not another's: then there is no name, and no heap either.
+	if (allocator->kind != ALLOCATOR_UNKNOWN && allocator_is_foreign(allocator, &snapshot->heap))
 		snapshot->foreign_allocator = xstrdup(allocator->name);
 	if (allocator->evidence)
 		snapshot->allocator_evidence = xstrdup(allocator->evidence);

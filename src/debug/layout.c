@@ -5,7 +5,8 @@
  *
  * libdw is trusted to stay inside its buffers, but not to stop: every walk over DIEs here counts its steps, chains of typedefs
  * are followed by hand (dwarf_peel_type() runs in a circle for ever when they do), and sections that would inflate to
- * more than a libc's could are not handed to it.
+ * more than a libc's could are not handed to it. Nor does it promise that a string ends inside its section (0.188 looks at
+ * none), so names are asked for here, and looked up in the sections they may be in.
  */
 #include "debug/layout.h"
 
@@ -57,6 +58,50 @@ static bool dwarf_is_sane(Elf *elf)
 			return false;
 	}
 	return true;
+}
+
+/* Where strings may be: sections, from start to end. */
+struct string_section {
+	const char *start;
+	const char *end;
+};
+
+struct strings {
+	ARRAY(struct string_section) sections;
+};
+
+static void strings_add(struct strings *strings, Elf *elf)
+{
+	static const char *const names[] = {".debug_info", ".debug_str", ".debug_line_str", ".zdebug_info", ".zdebug_str"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		GElf_Shdr header;
+		Elf_Scn *section = section_named(elf, names[i], &header);
+		// libdw has inflated it by now.
+		const Elf_Data *data = section ? elf_rawdata(section, NULL) : NULL;
+
+		if (data && data->d_buf)
+			array_append(&strings->sections, (struct string_section){data->d_buf, (const char *)data->d_buf + data->d_size});
+	}
+}
+
+/* A string from libdw if it ends where it should, else NULL. */
+static const char *string_checked(const struct strings *strings, const char *string)
+{
+	for (size_t i = 0; string && i < strings->sections.n; i++) {
+		const char *start = strings->sections.v[i].start, *end = strings->sections.v[i].end;
+
+		if (string >= start && string < end && memchr(string, 0, (size_t)(end - string)))
+			return string;
+	}
+	return NULL;
+}
+
+static const char *die_name(const struct strings *strings, Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+
+	return string_checked(strings, dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute)));
 }
 
 /* A type without its typedefs and qualifiers; false at the end of a chain that leads nowhere, or to a mere declaration. (Definitions in
@@ -205,7 +250,7 @@ static void layout_set_member(struct layout *layout, const char *name, uint64_t 
 }
 
 /* Fills a layout from a struct's definition. */
-static void layout_fill(struct layout *layout, Dwarf_Die *definition, unsigned address_size)
+static void layout_fill(struct layout *layout, Dwarf_Die *definition, const struct strings *strings, unsigned address_size)
 {
 	struct unnamed pending[UNNAMED_MAX] = {{.die = *definition}};
 	size_t n_pending = 1, steps = 0;
@@ -232,7 +277,7 @@ static void layout_fill(struct layout *layout, Dwarf_Die *definition, unsigned a
 			// A flexible array may begin at the very end.
 			if (offset > size)
 				continue;
-			const char *name = dwarf_diename(&member);
+			const char *name = die_name(strings, &member);
 			if (name)
 				layout_set_member(layout, name, offset, &type, address_size);
 			else if (type_peel(&type) && n_pending < UNNAMED_MAX)
@@ -289,6 +334,7 @@ struct wanted {
 	struct layout_variable *variables;
 	size_t n_variables;
 	unsigned address_size;
+	const struct strings *strings;
 };
 
 /* Takes from one DIE at the top of a unit what is wanted of it. */
@@ -299,8 +345,7 @@ static void wanted_take(struct wanted *wanted, Dwarf_Die *die)
 	if (tag != DW_TAG_structure_type && tag != DW_TAG_union_type && tag != DW_TAG_typedef && tag != DW_TAG_variable)
 		return;
 	if (tag == DW_TAG_variable) {
-		Dwarf_Attribute attribute;
-		const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+		const char *name = die_name(wanted->strings, die);
 
 		for (size_t i = 0; name && i < wanted->n_variables; i++) {
 			if (wanted->variables[i].value == VADDR_NONE && strcmp(wanted->variables[i].name, name) == 0)
@@ -308,7 +353,7 @@ static void wanted_take(struct wanted *wanted, Dwarf_Die *die)
 		}
 		return;
 	}
-	const char *name = dwarf_diename(die);
+	const char *name = die_name(wanted->strings, die);
 	for (size_t i = 0; name && i < wanted->n_layouts; i++) {
 		Dwarf_Die type = *die;
 
@@ -316,7 +361,7 @@ static void wanted_take(struct wanted *wanted, Dwarf_Die *die)
 			continue;
 		tag = dwarf_tag(&type);
 		if (tag == DW_TAG_structure_type || tag == DW_TAG_union_type)
-			layout_fill(&wanted->layouts[i], &type, wanted->address_size);
+			layout_fill(&wanted->layouts[i], &type, wanted->strings, wanted->address_size);
 	}
 }
 
@@ -426,26 +471,71 @@ static void wanted_give(const struct wanted *wanted, struct layout *layouts, str
 		variables[i] = wanted->variables[i];
 }
 
-/* Whether the types that dwz moved to a file of their own are out of reach: structs would then lack members without a sign. */
-static bool dwarf_lacks_types(Dwarf *dwarf)
-{
-	const char *name;
-	const void *build_id;
+/* A debug file open for reading, with the one it shares types with. */
+struct opened {
+	Dwarf *dwarf, *shared;
+	Elf *shared_elf;
+	int shared_fd;
+};
 
-	return dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &build_id) > 0 && !dwarf_getalt(dwarf);
+static void opened_deinit(struct opened *opened)
+{
+	if (opened->dwarf)
+		dwarf_end(opened->dwarf);
+	if (opened->shared)
+		dwarf_end(opened->shared);
+	if (opened->shared_elf)
+		elf_end(opened->shared_elf);
+	cleanup_close(&opened->shared_fd);
+}
+
+/* Opens the DWARF of a module. False when there is none, or when the file is missing that dwz moved some of the types to: structs would then
+   lack members without a sign. (Left alone, libdw opens that file by the name that it finds, whatever stands there.) */
+static bool opened_init(struct opened *opened, struct modules *modules, struct module *module)
+{
+	Elf *elf = module_debug_file(modules, module);
+	struct build_id build_id;
+	GElf_Shdr header;
+	const char *name;
+	const void *id;
+
+	*opened = (struct opened){.shared_fd = -1};
+	if ((!section_named(elf, ".debug_info", &header) && !section_named(elf, ".zdebug_info", &header)) || !dwarf_is_sane(elf))
+		return false;
+	opened->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+	if (!opened->dwarf)
+		return false;
+	if (!section_named(elf, ".gnu_debugaltlink", &header))
+		return true;
+
+	ssize_t size = dwelf_dwarf_gnu_debugaltlink(opened->dwarf, &name, &id);
+	if (size <= 0 || size > BUILD_ID_MAX)
+		return false;
+	build_id.size = (size_t)size;
+	memcpy(build_id.bytes, id, (size_t)size);
+	opened->shared_elf = module_shared_debug_file(modules, module, name, &build_id, &opened->shared_fd);
+	if (!opened->shared_elf || !dwarf_is_sane(opened->shared_elf))
+		return false;
+	opened->shared = dwarf_begin_elf(opened->shared_elf, DWARF_C_READ, NULL);
+	if (!opened->shared)
+		return false;
+	dwarf_setalt(opened->dwarf, opened->shared);
+	return true;
 }
 
 bool layouts_from_dwarf(struct modules *modules, struct module *module, const char *unit, struct layout *layouts, size_t n_layouts,
 			struct layout_variable *variables, size_t n_variables, vaddr *low_ret, vaddr *high_ret)
 {
-	Elf *elf = module_debug_file(modules, module);
-	GElf_Shdr header;
+	struct opened opened;
+	struct strings strings = {0};
 
-	if ((!section_named(elf, ".debug_info", &header) && !section_named(elf, ".zdebug_info", &header)) || !dwarf_is_sane(elf))
+	if (!opened_init(&opened, modules, module)) {
+		opened_deinit(&opened);
 		return false;
-	Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
-	if (!dwarf)
-		return false;
+	}
+	strings_add(&strings, dwarf_getelf(opened.dwarf));
+	if (opened.shared)
+		strings_add(&strings, opened.shared_elf);
 
 	Dwarf_CU *cu = NULL;
 	struct wanted best = {0};
@@ -456,17 +546,16 @@ bool layouts_from_dwarf(struct modules *modules, struct module *module, const ch
 		Dwarf_Die die;
 		uint8_t unit_type, address_size;
 
-		if (dwarf_get_units(dwarf, cu, &cu, NULL, &unit_type, &die, NULL) != 0)
+		if (dwarf_get_units(opened.dwarf, cu, &cu, NULL, &unit_type, &die, NULL) != 0)
 			break;
-		if (unit_type != DW_UT_compile || !name_ends_in(dwarf_diename(&die), unit) ||
+		if (unit_type != DW_UT_compile || !name_ends_in(die_name(&strings, &die), unit) ||
 		    dwarf_cu_info(cu, NULL, NULL, NULL, NULL, NULL, &address_size, NULL) != 0)
 			continue;
 		namesakes++;
-		if (dwarf_lacks_types(dwarf))
-			break;
 		// A program may have a malloc.c of its own beside libc's: the one with most of what is wanted it is.
 		struct wanted wanted = wanted_copy(layouts, n_layouts, variables, n_variables);
 		wanted.address_size = address_size;
+		wanted.strings = &strings;
 		unit_read(&die, &wanted);
 		size_t n = wanted_found(&wanted);
 		if (found && n <= best_found) {
@@ -485,6 +574,7 @@ bool layouts_from_dwarf(struct modules *modules, struct module *module, const ch
 		*high_ret = high;
 	}
 	wanted_deinit(&best);
-	dwarf_end(dwarf);
+	array_deinit(&strings.sections);
+	opened_deinit(&opened);
 	return found;
 }

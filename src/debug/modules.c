@@ -543,10 +543,25 @@ static bool file_crc(int fd, uint64_t length, uint32_t *ret)
 	return true;
 }
 
+/* Opens what a stranger's path names. The name may be that of a FIFO, which must not make us wait, or of a terminal. */
+static int regular_file_open(const char *path, struct stat *ret)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	return fd >= 0 && fstat(fd, ret) == 0 && S_ISREG(ret->st_mode) ? take_fd(&fd) : -1;
+}
+
+static bool elf_has_build_id(Elf *elf, const struct build_id *build_id)
+{
+	const void *bytes;
+
+	// By its sections: the program headers of a debug file may still say where its notes lay in the module.
+	return dwelf_elf_gnu_build_id(elf, &bytes) == (ssize_t)build_id->size && memcmp(bytes, build_id->bytes, build_id->size) == 0;
+}
+
 /* What identifies the separate debug file of a module. */
 struct debug_wanted {
 	struct module *module;
-	enum machine machine;
 	/** Size 0 when the module has none: then the CRC decides. */
 	struct build_id build_id;
 	/** .gnu_debuglink, NULL for none. */
@@ -556,13 +571,10 @@ struct debug_wanted {
 
 static bool debug_file_is_wanted(const struct debug_wanted *wanted, Elf *elf, int fd, uint64_t length)
 {
-	const void *bytes;
 	uint32_t crc;
 
-	// By its sections: the program headers of a debug file may still say where its notes lay in the module.
 	if (wanted->build_id.size > 0)
-		return dwelf_elf_gnu_build_id(elf, &bytes) == (ssize_t)wanted->build_id.size &&
-		       memcmp(bytes, wanted->build_id.bytes, wanted->build_id.size) == 0;
+		return elf_has_build_id(elf, &wanted->build_id);
 	return wanted->link && file_crc(fd, length, &crc) && crc == wanted->crc;
 }
 
@@ -570,24 +582,20 @@ static bool debug_file_is_wanted(const struct debug_wanted *wanted, Elf *elf, in
 static bool debug_file_try(const struct debug_wanted *wanted, char *path_taken)
 {
 	_cleanup_free_ char *path = path_taken;
-	// A name in a stranger's directory may be a FIFO, which must not make us wait, or a terminal.
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct module *module = wanted->module;
 	struct stat own, other;
+	_cleanup_close_ int fd = regular_file_open(path, &other);
 	_cleanup_elf_headers_ struct elf_headers headers = {0};
 
-	if (fd < 0 || fstat(fd, &other) != 0 || !S_ISREG(other.st_mode))
-		return false;
 	// A debug link may name the very file it stands in.
-	if (fstat(module->fd, &own) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino)
+	if (fd < 0 || (fstat(module->fd, &own) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino))
 		return false;
-	uint64_t length = (uint64_t)other.st_size;
-	if (!headers_read(fd, wanted->machine, &headers))
+	if (!headers_read(fd, module->machine, &headers))
 		return false;
-	Elf *elf = elf_open(fd, length, &headers.ehdr);
+	Elf *elf = elf_open(fd, (uint64_t)other.st_size, &headers.ehdr);
 	if (!elf)
 		return false;
-	if (!debug_file_is_wanted(wanted, elf, fd, length) || (!elf_has_dwarf(elf) && !elf_has_symbols(elf))) {
+	if (!debug_file_is_wanted(wanted, elf, fd, (uint64_t)other.st_size) || (!elf_has_dwarf(elf) && !elf_has_symbols(elf))) {
 		elf_end(elf);
 		return false;
 	}
@@ -638,16 +646,21 @@ static void debug_dirs_list(const struct modules *modules, const string_array *r
 	}
 }
 
-static bool debug_file_by_build_id(const struct debug_wanted *wanted, const string_array *dirs)
+/* Where a debug directory has the file with a build ID. Owner: the caller. */
+static char *build_id_path(const char *dir, const struct build_id *build_id)
 {
-	const struct build_id *build_id = &wanted->build_id;
 	char text[BUILD_ID_TEXT_MAX];
 
-	if (build_id->size < 2)
-		return false;
 	build_id_text(text, build_id);
+	return xasprintf("%s/.build-id/%.2s/%s.debug", dir, text, text + 2);
+}
+
+static bool debug_file_by_build_id(const struct debug_wanted *wanted, const string_array *dirs)
+{
+	if (wanted->build_id.size < 2)
+		return false;
 	for (size_t i = 0; i < dirs->n; i++) {
-		if (debug_file_try(wanted, xasprintf("%s/.build-id/%.2s/%s.debug", dirs->v[i], text, text + 2)))
+		if (debug_file_try(wanted, build_id_path(dirs->v[i], &wanted->build_id)))
 			return true;
 	}
 	return false;
@@ -703,7 +716,7 @@ Elf *module_debug_file(struct modules *modules, struct module *module)
 		return module->debug_elf;
 	}
 	if (!debug_path || *debug_path) {
-		struct debug_wanted wanted = {.module = module, .machine = modules->target->machine};
+		struct debug_wanted wanted = {.module = module};
 		string_array roots = {0}, dirs = {0};
 
 		module_build_id(modules, module, &wanted.build_id);
@@ -718,4 +731,48 @@ Elf *module_debug_file(struct modules *modules, struct module *module)
 	if (!module->debug_elf && elf_has_symbols(module->elf))
 		module->debug_elf = module->elf;
 	return module->debug_elf;
+}
+
+/* Opens a path as the file that several debug files share, if it has the build ID. Takes the path. */
+static Elf *shared_debug_try(char *path_taken, const struct build_id *build_id, int *fd_ret)
+{
+	_cleanup_free_ char *path = path_taken;
+	struct stat status;
+	_cleanup_close_ int fd = regular_file_open(path, &status);
+	_cleanup_elf_headers_ struct elf_headers headers = {0};
+
+	// It was never linked or loaded, so its type and architecture are no matter.
+	if (fd < 0 || !elf_headers_read(elf_get_file, &fd, &headers))
+		return NULL;
+	Elf *elf = elf_open(fd, (uint64_t)status.st_size, &headers.ehdr);
+	if (elf && !elf_has_build_id(elf, build_id)) {
+		elf_end(elf);
+		elf = NULL;
+	}
+	if (elf)
+		*fd_ret = take_fd(&fd);
+	return elf;
+}
+
+Elf *module_shared_debug_file(const struct modules *modules, const struct module *module, const char *name, const struct build_id *build_id,
+			      int *fd_ret)
+{
+	const char *beside = module->debug_path ? module->debug_path : module->path, *slash = strrchr(beside, '/');
+	string_array roots = {0}, dirs = {0};
+	Elf *elf = NULL;
+
+	if (build_id->size < 2)
+		return NULL;
+	roots_list(modules, &roots);
+	debug_dirs_list(modules, &roots, &dirs);
+	for (size_t i = 0; i < dirs.n && !elf; i++)
+		elf = shared_debug_try(build_id_path(dirs.v[i], build_id), build_id, fd_ret);
+	// The name is relative to the debug file, or a path of the machine that it was installed on.
+	for (size_t i = 0; i < roots.n && !elf && name[0] == '/'; i++)
+		elf = shared_debug_try(xasprintf("%s%s", roots.v[i], name), build_id, fd_ret);
+	if (!elf && name[0] != '/' && slash)
+		elf = shared_debug_try(xasprintf("%.*s/%s", (int)(slash - beside), beside, name), build_id, fd_ret);
+	string_array_deinit(&dirs);
+	string_array_deinit(&roots);
+	return elf;
 }

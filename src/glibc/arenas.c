@@ -12,9 +12,8 @@
 #include "glibc/walk.h"
 
 enum {
-	/** More than 2^24 would not fit struct listed; no process has as many. */
+	/** No process has as many. */
 	ARENAS_MAX = 1 << 16,
-	HEAPS_MAX = 1 << 20,
 	/** A segment got by mmap after brk failed has at least this size (malloc.c MMAP_AS_MORECORE_SIZE). */
 	MORECORE_MINIMUM = 1024 * 1024,
 };
@@ -85,64 +84,102 @@ void arenas_collect(struct walk *walk)
 	}
 }
 
-/* The size a heap of this process may have at most: 64 MiB, or (2.35–2.41 with huge pages) four of these. */
-static uint64_t heap_maximum(struct walk *walk, const struct arena *arena)
+/* Where the newest heap of an arena starts, and the size that a heap of this process may have at most: 64 MiB, or (2.35–2.41 with huge pages) four of
+   these. */
+static vaddr heap_newest(struct walk *walk, const struct arena *arena, uint64_t *maximum_ret)
 {
 	const struct instance *instance = arena->instance;
-	uint64_t pagesize, sizes[2] = { HEAP_MAX, 0 };
+	uint64_t pagesize, sizes[2] = { HEAP_MAX, HEAP_MAX };
 
 	if (word_at(walk, instance->mp, instance->layout.mp.hp_pagesize, &pagesize) && pagesize && pagesize < UINT64_C(1) << 40 &&
-	    !(pagesize & (pagesize - 1)))
-		sizes[1] = pagesize * 4;
-	// The right one is that whose heap_info names this arena; asking memory is safer than knowing releases.
+	    !(pagesize & (pagesize - 1))) {
+		sizes[0] = pagesize * 4 < HEAP_MAX ? pagesize * 4 : HEAP_MAX;
+		sizes[1] = pagesize * 4 < HEAP_MAX ? HEAP_MAX : pagesize * 4;
+	}
+	*maximum_ret = sizes[1];
+	// The right one is that whose heap_info names this arena; asking memory is safer than knowing releases. The smaller one first: a larger step back
+	// may well lead to an older heap of the same arena.
 	for (size_t i = 0; i < 2; i++) {
+		vaddr heap = arena->top & ~(sizes[i] - 1);
 		uint64_t ar_ptr;
 
-		if (sizes[i] && word_at(walk, arena->top & ~(sizes[i] - 1), instance->layout.heap_info.ar_ptr, &ar_ptr) &&
-		    ar_ptr == walk->heap->arenas.v[arena->id].address)
-			return sizes[i];
+		if (word_at(walk, heap, instance->layout.heap_info.ar_ptr, &ar_ptr) && ar_ptr == walk->heap->arenas.v[arena->id].address)
+			return heap;
 	}
-	return HEAP_MAX;
+	return arena->top & ~(HEAP_MAX - 1);
+}
+
+/* Appends the piece of a heap; false, with a finding, when none of this arena lies there. */
+static bool heap_append(struct walk *walk, struct arena *arena, vaddr heap, uint64_t maximum, vaddr *prev_ret)
+{
+	const struct glibc_layout *layout = &arena->instance->layout;
+	vaddr address = walk->heap->arenas.v[arena->id].address;
+	uint64_t ar_ptr, size;
+
+	if (heap % 4096 || !word_at(walk, heap, layout->heap_info.ar_ptr, &ar_ptr) || !word_at(walk, heap, layout->heap_info.prev, prev_ret) ||
+	    !word_at(walk, heap, layout->heap_info.size_member, &size)) {
+		heap_finding(walk->heap, FINDING_MISSING, heap, arena->id, "a heap of this arena is not in the image; its chunks are missing");
+		return false;
+	}
+	if (ar_ptr != address || size > maximum || size < layout->heap_info.size || heap + size < heap) {
+		heap_finding(walk->heap, FINDING_CORRUPTION, heap, arena->id,
+			     "no heap of this arena lies here (owner 0x%" PRIx64 ", size %" PRIu64 "); chunks of this and older heaps are missing",
+			     ar_ptr, size);
+		return false;
+	}
+
+	// The arena's own struct stands at the start of its first heap.
+	bool holds_arena = address > heap && address < heap + size;
+	vaddr first = heap + layout->heap_info.size + (holds_arena ? layout->arena.size : 0);
+
+	first = (first + CHUNK_ALIGN - 1) & ~(vaddr)(CHUNK_ALIGN - 1);
+	array_append(&walk->pieces, (struct piece){ PIECE_HEAP, arena->id, heap, heap + size, first });
+	arena->walked_bytes += size;
+	return true;
+}
+
+/* A chain of heaps that comes back to itself after `period` of them: keeps each piece once. Returns the heap that it comes back to. */
+static vaddr heaps_cut(struct walk *walk, struct arena *arena, size_t first, size_t period)
+{
+	size_t start = first;
+
+	while (start + period < walk->pieces.n && walk->pieces.v[start].start != walk->pieces.v[start + period].start)
+		start++;
+	for (size_t i = start + period; i < walk->pieces.n; i++)
+		arena->walked_bytes -= walk->pieces.v[i].end - walk->pieces.v[i].start;
+	walk->pieces.n = start + period;
+	return walk->pieces.v[start].start;
 }
 
 static void heaps_collect(struct walk *walk, struct arena *arena)
 {
-	const struct glibc_layout *layout = &arena->instance->layout;
-	vaddr address = walk->heap->arenas.v[arena->id].address;
+	uint64_t maximum;
+	size_t first = walk->pieces.n;
+	// Brent: one heap of the chain is remembered, and another one after each power of two steps; a circle leads back to it.
+	vaddr remembered = 0;
+	size_t steps = 0, power = 1;
 
 	if (!arena->top)
 		return;
-	uint64_t maximum = heap_maximum(walk, arena);
-	vaddr heap = arena->top & ~(maximum - 1);
+	for (vaddr heap = heap_newest(walk, arena, &maximum), prev; heap; heap = prev) {
+		steps++;
+		if (heap == remembered) {
+			vaddr back = heaps_cut(walk, arena, first, steps);
 
-	for (size_t n = 0; heap && n < HEAPS_MAX; n++) {
-		uint64_t ar_ptr, prev, size;
-
-		if (heap % (maximum < HEAP_MAX ? maximum : 4096) || !word_at(walk, heap, layout->heap_info.ar_ptr, &ar_ptr) ||
-		    !word_at(walk, heap, layout->heap_info.prev, &prev) ||
-		    !word_at(walk, heap, layout->heap_info.size_member, &size)) {
-			heap_finding(walk->heap, FINDING_MISSING, heap, arena->id, "a heap of this arena is not in the image; its chunks are missing");
+			heap_finding(walk->heap, FINDING_CORRUPTION, back, arena->id,
+				     "the chain of heaps of this arena comes back to this one; chunks of older heaps are missing");
 			arena->bad_ends++;
 			return;
 		}
-		if (ar_ptr != address || size > maximum || size < layout->heap_info.size || heap + size < heap) {
-			heap_finding(walk->heap, FINDING_CORRUPTION, heap, arena->id,
-				     "no heap of this arena lies here (owner 0x%" PRIx64 ", size %" PRIu64 "); chunks of this and older heaps are missing",
-				     ar_ptr, size);
+		if (!heap_append(walk, arena, heap, maximum, &prev)) {
 			arena->bad_ends++;
 			return;
 		}
-
-		// The arena's own struct stands at the start of its first heap.
-		bool holds_arena = address > heap && address < heap + size;
-		vaddr first = heap + layout->heap_info.size + (holds_arena ? layout->arena.size : 0);
-
-		first = (first + CHUNK_ALIGN - 1) & ~(vaddr)(CHUNK_ALIGN - 1);
-		if (first < heap + size) {
-			array_append(&walk->pieces, (struct piece){ PIECE_HEAP, arena->id, heap, heap + size, first });
-			arena->walked_bytes += size;
+		if (steps == power) {
+			remembered = heap;
+			power *= 2;
+			steps = 0;
 		}
-		heap = prev;
 	}
 }
 
@@ -184,6 +221,7 @@ static vaddr segment_at_page(struct walk *walk, const struct arena *arena, vaddr
 		return end;
 	case CHAIN_FENCE:
 		return end % walk->target->page_size ? 0 : end;
+	case CHAIN_LONG:
 	case CHAIN_BROKEN:
 		break;
 	}
@@ -208,14 +246,16 @@ static void segments_search(struct walk *walk, struct arena *arena, uint64_t wan
 		vaddr page = mapping->start, end;
 
 		while (page < mapping->end && arena->walked_bytes < wanted) {
-			const struct segment *segment = image_find(&walk->target->image, page);
-
 			const struct piece *piece = piece_at(walk, n_sorted, page);
+			vaddr present = window_next(&walk->window, page);
 
 			if (piece) {
 				page = piece->end;
-			} else if (!segment || segment->untouched) {
-				page = segment ? segment->end : page + page_size;
+			} else if (present - page >= page_size) {
+				// Nothing there, or never touched.
+				if (present >= mapping->end)
+					break;
+				page = present & ~(vaddr)(page_size - 1);
 			} else if ((end = segment_at_page(walk, arena, page, limit))) {
 				segment_append(walk, arena, page, page, end);
 				page = end;
@@ -244,6 +284,11 @@ static void main_segments_collect(struct walk *walk, struct arena *arena)
 
 	vaddr first = (sbrk_base + CHUNK_ALIGN - 1) & ~(vaddr)(CHUNK_ALIGN - 1);
 	vaddr limit = run_end(walk, sbrk_base);
+
+	// Where brk never worked, heaps of other arenas may lie right behind; they are known already.
+	for (size_t i = 0; i < walk->pieces.n; i++)
+		if (walk->pieces.v[i].start > sbrk_base && walk->pieces.v[i].start < limit)
+			limit = walk->pieces.v[i].start;
 
 	if (!books->noncontiguous) {
 		// Contiguous: everything up to the end of top, whatever others took in between.
@@ -282,7 +327,9 @@ void segments_collect(struct walk *walk)
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		if (!walk->heap->arenas.v[i].is_main)
 			heaps_collect(walk, &walk->arenas.v[i]);
+	pieces_settle(walk);
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		if (walk->heap->arenas.v[i].is_main)
 			main_segments_collect(walk, &walk->arenas.v[i]);
+	pieces_settle(walk);
 }

@@ -30,15 +30,10 @@ static bool link_plausible(vaddr link)
 	return link && link % CHUNK_ALIGN == 0;
 }
 
-/* As many links as the memory of the arena could hold chunks: a list longer than that is a cycle. */
-static uint64_t links_maximum(const struct walk *walk, const struct arena *arena)
+/* Whether there is no room for one more chunk: then lists run into each other, for each chunk is in one of them at most. */
+static bool listed_too_many(const struct walk *walk)
 {
-	const struct heap_arena *books = &walk->heap->arenas.v[arena->id];
-	uint64_t bytes = books->max_system_bytes > books->system_bytes ? books->max_system_bytes : books->system_bytes, image = 0;
-
-	for (size_t i = 0; i < walk->target->image.segments.n; i++)
-		image += walk->target->image.segments.v[i].end - walk->target->image.segments.v[i].start;
-	return (bytes < image ? bytes : image) / CHUNK_MINIMUM + 1;
+	return walk->listed.n >= walk->chunks_maximum;
 }
 
 /* One end of a bin's list: goes from chunk to chunk along one of the two links. */
@@ -61,6 +56,10 @@ static bool cursor_step(struct walk *walk, struct cursor *cursor, vaddr other, e
 	}
 	if (next == other)
 		return false;
+	if (listed_too_many(walk)) {
+		cursor->broken = true;
+		return false;
+	}
 	array_append(&walk->listed, listed_make(next, state));
 	cursor->at = next;
 	return true;
@@ -70,60 +69,79 @@ static bool cursor_step(struct walk *walk, struct cursor *cursor, vaddr other, e
  * From both ends at once: such a list is a chain of cache misses, and two at a time take half as long; and of a list that is broken somewhere both halves
  * are known.
  */
-static void bin_collect(struct walk *walk, const struct arena *arena, unsigned bin, uint64_t maximum)
+static void bin_collect(struct walk *walk, const struct arena *arena, unsigned bin)
 {
 	const struct glibc_layout *layout = &arena->instance->layout;
 	vaddr head = walk->heap->arenas.v[arena->id].address + layout->arena.bins + (bin - 1) * 16 - FD;
 	enum chunk_state state = bin == BIN_UNSORTED ? CHUNK_UNSORTED : bin < BIN_LARGE ? CHUNK_SMALL : CHUNK_LARGE;
 	struct cursor forward = { FD, BK, head, false }, backward = { BK, FD, head, false };
-	uint64_t n = 0;
 
-	while (n++ <= maximum && cursor_step(walk, &forward, backward.at, state) && cursor_step(walk, &backward, forward.at, state))
+	while (cursor_step(walk, &forward, backward.at, state) && cursor_step(walk, &backward, forward.at, state))
 		;
 	// Behind damage the other end goes on alone, until it comes to the damage too.
-	while (forward.broken && n++ <= maximum && cursor_step(walk, &backward, forward.at, state))
+	while (forward.broken && cursor_step(walk, &backward, forward.at, state))
 		;
-	while (backward.broken && !forward.broken && n++ <= maximum && cursor_step(walk, &forward, backward.at, state))
+	while (backward.broken && !forward.broken && cursor_step(walk, &forward, backward.at, state))
 		;
-	if (forward.broken || backward.broken || n > maximum)
+	if (forward.broken || backward.broken)
 		list_broken(walk, arena, forward.broken ? forward.at : backward.at, "bin", bin);
 }
 
-static void fastbin_collect(struct walk *walk, const struct arena *arena, unsigned bin, uint64_t maximum)
+/* A list that comes back to itself after `period` chunks: keeps each chunk once. Returns the last one, whose link closes the circle. */
+static vaddr circle_cut(struct walk *walk, size_t first, size_t period)
+{
+	size_t start = first;
+
+	while (start + period < walk->listed.n && walk->listed.v[start] != walk->listed.v[start + period])
+		start++;
+	walk->listed.n = start + period;
+	return listed_chunk(walk->listed.v[walk->listed.n - 1]);
+}
+
+static void fastbin_collect(struct walk *walk, const struct arena *arena, unsigned bin)
 {
 	const struct glibc_layout *layout = &arena->instance->layout;
 	vaddr at = walk->heap->arenas.v[arena->id].address + layout->arena.fastbins + bin * 8, chunk;
+	size_t first = walk->listed.n;
+	// Brent: one chunk of the list is remembered, and another one after each power of two steps; a circle leads back to it.
+	vaddr remembered = 0;
+	size_t steps = 0, power = 1;
 
-	for (uint64_t n = 0;; n++) {
-		if (!window_word(&walk->window, at, &chunk)) {
-			list_broken(walk, arena, at, "fast bin", bin);
-			return;
-		}
-		if (n && layout->safe_linking)
+	while (window_word(&walk->window, at, &chunk)) {
+		if (walk->listed.n > first && layout->safe_linking)
 			chunk ^= at >> LINK_SHIFT;
 		if (!chunk)
 			return;
-		if (!link_plausible(chunk) || n > maximum) {
-			list_broken(walk, arena, at, "fast bin", bin);
-			return;
+		if (!link_plausible(chunk))
+			break;
+		steps++;
+		if (chunk == remembered) {
+			at = circle_cut(walk, first, steps) + FD;
+			break;
+		}
+		if (listed_too_many(walk))
+			break;
+		if (steps == power) {
+			remembered = chunk;
+			power *= 2;
+			steps = 0;
 		}
 		array_append(&walk->listed, listed_make(chunk, CHUNK_FAST));
 		at = chunk + FD;
 	}
+	list_broken(walk, arena, at, "fast bin", bin);
 }
 
 void bins_collect(struct walk *walk, const struct arena *arena)
 {
 	const struct glibc_layout *layout = &arena->instance->layout;
-	uint64_t maximum = links_maximum(walk, arena);
-
 	// An arena that was never used has lists that are not set up yet.
 	if (!arena->top)
 		return;
 	for (unsigned bin = BIN_UNSORTED; bin < BIN_END; bin++)
-		bin_collect(walk, arena, bin, maximum);
+		bin_collect(walk, arena, bin);
 	for (unsigned bin = 0; bin < layout->arena.n_fastbins; bin++)
-		fastbin_collect(walk, arena, bin, maximum);
+		fastbin_collect(walk, arena, bin);
 }
 
 static int compare_listed(const void *left, const void *right)

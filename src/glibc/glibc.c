@@ -12,25 +12,23 @@ static bool read_image(void *context, vaddr address, void *buffer, size_t size)
 	return image_get(context, address, buffer, size);
 }
 
-/* Flags the threads that were inside malloc at the copy; returns how many. A live capture knows; of a core, its registers and frames tell. */
+/*
+ * Flags the threads that were inside malloc at the copy; returns how many. Frames are asked again, now that nobody waits and all of them can be looked at;
+ * a live capture also knows whom it could not get out, which counts where the image has no stack to tell from.
+ */
 static size_t threads_inside(const struct glibc *glibc, const struct target *target, bool *flags)
 {
+	struct inside inside;
 	size_t n = 0;
 
-	if (glibc->quiesced) {
-		for (size_t i = 0; i < target->threads.n; i++)
-			for (size_t k = 0; k < glibc->inside.n && !flags[i]; k++)
-				flags[i] = glibc->inside.v[k] == target->threads.v[i].tid;
-	} else {
-		struct inside inside;
-
-		inside_init(&inside, glibc, &target->mappings, read_image, (void *)(uintptr_t)&target->image);
-		for (size_t i = 0; i < target->threads.n; i++)
-			flags[i] = inside_until(&inside, &target->threads.v[i]) != 0;
-		inside_deinit(&inside);
-	}
-	for (size_t i = 0; i < target->threads.n; i++)
+	inside_init(&inside, glibc, &target->mappings, read_image, (void *)(uintptr_t)&target->image);
+	for (size_t i = 0; i < target->threads.n; i++) {
+		flags[i] = inside_anywhere(&inside, &target->threads.v[i]);
+		for (size_t k = 0; k < glibc->inside.n && !flags[i]; k++)
+			flags[i] = glibc->inside.v[k] == target->threads.v[i].tid;
 		n += flags[i];
+	}
+	inside_deinit(&inside);
 	return n;
 }
 
@@ -92,6 +90,7 @@ void glibc_walk(struct glibc *glibc, const struct target *target, struct heap *r
 		window_init(&walk.window, &target->image);
 		// Enough for some passes over everything; only damage needs any.
 		walk.search_budget = image_bytes(&target->image) / CHUNK_ALIGN * 4 + 1024 * 1024;
+		walk.chunks_maximum = image_bytes(&target->image) / CHUNK_MINIMUM + 1;
 		allocators_collect(&walk);
 		arenas_collect(&walk);
 		for (size_t i = 0; i < walk.arenas.n; i++)

@@ -11,6 +11,8 @@ enum {
 	ARENAS_MAX = 4096,
 	/** Frames from the top in which malloc is looked for: its deepest callees are three or four below it. */
 	FRAMES_MAX = 12,
+	/** Frames in all that are looked at where time does not matter. */
+	ALL_FRAMES_MAX = 4096,
 };
 
 bool inside_code(const struct glibc *glibc, vaddr pc)
@@ -149,4 +151,18 @@ vaddr inside_until(const struct inside *inside, const struct thread *thread)
 			return 0;
 	}
 	return inside_waits(inside, thread) ? 0 : malloc_frame_end(inside, thread);
+}
+
+bool inside_anywhere(const struct inside *inside, const struct thread *thread)
+{
+	frame_array frames = { 0 };
+	bool complete, found = false;
+
+	if (!thread->has_registers || inside_waits(inside, thread))
+		return false;
+	unwinder_walk(inside->unwinder, thread, ALL_FRAMES_MAX, &frames, &complete);
+	for (size_t i = 0; i < frames.n && !found; i++)
+		found = inside_code(inside->glibc, frames.v[i].pc - (i && !frames.v[i].interrupted));
+	array_deinit(&frames);
+	return found || inside_code(inside->glibc, thread->pc);
 }

@@ -42,4 +42,8 @@ bool inside_waits(const struct inside *inside, const struct thread *thread);
 /** 0 when the thread is outside; else the stack pointer above its outermost malloc frame, VADDR_NONE when the frames do not tell. */
 vaddr inside_until(const struct inside *inside, const struct thread *thread);
 
+/** Whether any frame of a thread lies in malloc's code, however deep: below a signal handler too, which inside_until() does not look for since that would cost
+    pause. One that waits for an arena's lock is not meant. Cost: some µs a thread. */
+bool inside_anywhere(const struct inside *inside, const struct thread *thread);
+
 #endif

@@ -43,8 +43,6 @@ struct glibc {
 	bool may_step;
 	/** Threads that the quiesce step could not get out of malloc. */
 	ARRAY(pid_t) inside;
-	/** The quiesce step ran to its end. */
-	bool quiesced;
 };
 
 #endif

@@ -67,12 +67,16 @@ static bool chunk_at_page(const struct search *search, vaddr base, uint64_t *off
 			*off_ret = align - CHUNK_HEADER;
 			return true;
 		}
-	for (uint64_t off = search->page_size - CHUNK_HEADER; off < claimed && off < search->limit - base; off += search->page_size) {
-		const struct segment *segment = image_find(&search->walk->target->image, base + off);
+	for (uint64_t off = search->page_size - CHUNK_HEADER; off < claimed && off < search->limit - base && search->walk->search_budget;
+	     off += search->page_size) {
+		vaddr present = window_next(&search->walk->window, base + off);
 
-		if (segment && segment->untouched) {
-			// The next page boundary at or behind the end of what was never touched.
-			off = (segment->end - base + search->page_size - 1) / search->page_size * search->page_size - CHUNK_HEADER;
+		search->walk->search_budget--;
+		if (present >= search->limit)
+			break;
+		if (present - base - off >= search->page_size) {
+			// The last header before a page boundary that has any memory before it.
+			off = (present - base) / search->page_size * search->page_size + search->page_size - CHUNK_HEADER;
 			if (off >= claimed || off >= search->limit - base)
 				break;
 		}
@@ -93,13 +97,13 @@ static void range_search(struct search *search, vaddr start)
 	vaddr page = start;
 
 	while (page < search->limit && search->limit - page >= CHUNK_MINIMUM) {
-		const struct segment *segment = image_find(&walk->target->image, page);
+		vaddr present = window_next(&walk->window, page);
 		uint64_t off, total;
 
-		if (!segment || segment->untouched) {
-			vaddr next = segment ? (segment->end + search->page_size - 1) & ~(search->page_size - 1) : page + search->page_size;
-
-			page = next > page ? next : page + search->page_size;
+		if (present >= search->limit)
+			break;
+		if (present - page >= search->page_size) {
+			page = present & ~(search->page_size - 1);
 			continue;
 		}
 		if (!chunk_at_page(search, page, &off, &total)) {

@@ -20,6 +20,8 @@ enum {
 	FENCE_SECOND = 0x11,
 	HEAP_FENCE_LAST = 1,
 	PHANTOM = 0x21,
+	/** So many sound chunks in a row are no accident. */
+	CHAIN_CONVINCING = 64,
 	/** How far ahead memory is asked for: some tens of small chunks. Units: bytes. */
 	AHEAD = 2048,
 };
@@ -35,6 +37,27 @@ void pieces_sort(struct walk *walk)
 {
 	if (walk->pieces.n)
 		qsort(walk->pieces.v, walk->pieces.n, sizeof(*walk->pieces.v), compare_pieces);
+}
+
+void pieces_settle(struct walk *walk)
+{
+	size_t kept = 0;
+
+	pieces_sort(walk);
+	for (size_t i = 0; i < walk->pieces.n; i++) {
+		struct piece piece = walk->pieces.v[i];
+		const struct piece *before = kept ? &walk->pieces.v[kept - 1] : NULL;
+
+		if (before && piece.start < before->end) {
+			heap_finding(walk->heap, FINDING_CORRUPTION, piece.start, piece.arena,
+				     "a heap or segment of this arena would overlap the one at 0x%" PRIxVADDR "; it is left out", before->start);
+			walk->arenas.v[piece.arena].walked_bytes -= piece.end - piece.start;
+			walk->arenas.v[piece.arena].bad_ends++;
+			continue;
+		}
+		walk->pieces.v[kept++] = piece;
+	}
+	walk->pieces.n = kept;
 }
 
 const struct piece *piece_at(const struct walk *walk, size_t n_sorted, vaddr address)
@@ -121,12 +144,14 @@ static size_t listed_from(const struct walk *walk, vaddr chunk)
 	return low;
 }
 
-enum chain_end chain_follow(struct walk *walk, const struct arena *arena, bool is_heap, vaddr first, vaddr limit, bool strict, vaddr *end_ret)
+/* As chain_follow(), but content with a number of chunks: CHAIN_LONG then. */
+static enum chain_end chain_follow_some(struct walk *walk, const struct arena *arena, bool is_heap, vaddr first, vaddr limit, bool strict,
+					uint64_t enough, vaddr *end_ret)
 {
 	size_t known = strict ? listed_from(walk, first) : walk->listed.n;
 	vaddr chunk = first, end;
 
-	while (chunk < limit && limit - chunk >= CHUNK_HEADER && walk->search_budget) {
+	for (uint64_t n = 0; chunk < limit && limit - chunk >= CHUNK_HEADER && walk->search_budget; n++) {
 		uint64_t header;
 
 		walk->search_budget--;
@@ -137,6 +162,10 @@ enum chain_end chain_follow(struct walk *walk, const struct arena *arena, bool i
 			break;
 		while (known < walk->listed.n && listed_chunk(walk->listed.v[known]) == chunk)
 			known++;
+		if (n >= enough) {
+			*end_ret = chunk;
+			return CHAIN_LONG;
+		}
 		switch (header_kind(walk, arena, is_heap, chunk, header, limit, &end)) {
 		case HEADER_TOP:
 			*end_ret = end;
@@ -155,33 +184,67 @@ enum chain_end chain_follow(struct walk *walk, const struct arena *arena, bool i
 	return CHAIN_BROKEN;
 }
 
-/* The next chunk from an address on, or limit when there is none. */
-static vaddr resync(struct walk *walk, const struct arena *arena, bool is_heap, vaddr from, vaddr limit, bool need_prev_inuse)
+enum chain_end chain_follow(struct walk *walk, const struct arena *arena, bool is_heap, vaddr first, vaddr limit, bool strict, vaddr *end_ret)
 {
-	bins_sort(walk);
-	// Damaged bins may name addresses that are no chunks; the second look goes without them.
-	for (unsigned look = 0; look < 2; look++) {
-		for (vaddr chunk = from; limit - chunk > CHUNK_MINIMUM && walk->search_budget; chunk += CHUNK_ALIGN) {
-			uint64_t header;
-			vaddr end;
+	return chain_follow_some(walk, arena, is_heap, first, limit, strict, UINT64_MAX, end_ret);
+}
 
-			if (!window_word(&walk->window, chunk + 8, &header)) {
-				// Skip what is not in the image in one go.
-				const struct segment *segment = image_find(&walk->target->image, chunk);
+/* The lowest address from which a chain of chunks starts, or limit when there is none. */
+static vaddr resync_look(struct walk *walk, const struct arena *arena, bool is_heap, vaddr from, vaddr limit, bool need_prev_inuse, bool strict,
+			 uint64_t enough)
+{
+	vaddr page_size = walk->target->page_size;
 
-				if (!segment)
-					chunk |= walk->target->page_size - CHUNK_ALIGN;
-				continue;
-			}
-			if (header_size(header) < CHUNK_MINIMUM && chunk != arena->top)
-				continue;
-			if (need_prev_inuse && !(header & CHUNK_PREV_INUSE))
-				continue;
-			if (chain_follow(walk, arena, is_heap, chunk, limit, look == 0, &end) != CHAIN_BROKEN)
-				return chunk;
+	for (vaddr chunk = from; chunk < limit && limit - chunk > CHUNK_MINIMUM && walk->search_budget; chunk += CHUNK_ALIGN) {
+		uint64_t header;
+		vaddr end;
+
+		walk->search_budget--;
+		if (chunk == from || chunk % page_size == 0) {
+			// Skip what is not in the image, and what was never touched, in one go.
+			vaddr present = window_next(&walk->window, chunk + 8);
+
+			if (present >= limit)
+				break;
+			if (present - chunk > CHUNK_HEADER)
+				chunk = (present - 8 + CHUNK_ALIGN - 1) & ~(vaddr)(CHUNK_ALIGN - 1);
 		}
+		if (!window_word(&walk->window, chunk + 8, &header))
+			continue;
+		if (header_size(header) < CHUNK_MINIMUM && chunk != arena->top)
+			continue;
+		if (need_prev_inuse && !(header & CHUNK_PREV_INUSE))
+			continue;
+		if (chain_follow_some(walk, arena, is_heap, chunk, limit, strict, enough, &end) != CHAIN_BROKEN)
+			return chunk;
 	}
 	return limit;
+}
+
+/* The next chunk from an address on, or limit when there is none. Behind damage there may be more of it, so that no chain reaches the end: then a long one
+   will do. */
+static vaddr resync(struct walk *walk, const struct arena *arena, bool is_heap, vaddr from, vaddr limit, bool damage)
+{
+	vaddr found;
+
+	bins_sort(walk);
+	// Damaged bins may name addresses that are no chunks; the second look goes without them.
+	found = resync_look(walk, arena, is_heap, from, limit, !damage, true, damage ? CHAIN_CONVINCING : UINT64_MAX);
+	if (found == limit)
+		found = resync_look(walk, arena, is_heap, from, limit, !damage, false, damage ? CHAIN_CONVINCING : UINT64_MAX);
+	if (found == limit && !damage)
+		found = resync_look(walk, arena, is_heap, from, limit, true, false, CHAIN_CONVINCING);
+	return found;
+}
+
+/* Whether a bin holds this chunk. (Chunks in fast bins look in use.) */
+static bool chunk_is_listed(struct walk *walk, vaddr chunk)
+{
+	bins_sort(walk);
+	for (size_t i = listed_from(walk, chunk); i < walk->listed.n && listed_chunk(walk->listed.v[i]) == chunk; i++)
+		if (listed_state(walk->listed.v[i]) != CHUNK_FAST)
+			return true;
+	return false;
 }
 
 struct emit {
@@ -216,12 +279,13 @@ static vaddr emit_damage(struct emit *e, vaddr chunk, vaddr before, uint64_t bef
 	vaddr limit = e->piece->end;
 	// Either header may be the damaged one, so look from the first on.
 	vaddr culprit = before ? before : chunk;
-	vaddr sound = resync(walk, e->arena, e->is_heap, culprit + CHUNK_MINIMUM, limit, false);
+	vaddr sound = resync(walk, e->arena, e->is_heap, culprit + CHUNK_MINIMUM, limit, true);
 	enum finding_kind kind = present ? FINDING_CORRUPTION : FINDING_MISSING;
 
 	if (before && sound > chunk) {
-		// The size that led here was right: that chunk stands, and this one reaches to the next sound one.
-		emit_row(e, before, chunk, present ? header & CHUNK_PREV_INUSE : true, before_header);
+		// The size that led here was right: that chunk stands, and this one reaches to the next sound one. Whether it is in use stands in the
+		// damaged header, so the bins are asked.
+		emit_row(e, before, chunk, !chunk_is_listed(walk, before), before_header);
 		culprit = chunk;
 	}
 	if (sound < limit) {
@@ -249,7 +313,7 @@ static vaddr emit_damage(struct emit *e, vaddr chunk, vaddr before, uint64_t bef
 static vaddr emit_hole(struct emit *e, vaddr end)
 {
 	vaddr limit = e->piece->end;
-	vaddr sound = end < limit ? resync(e->walk, e->arena, false, end, limit, true) : limit;
+	vaddr sound = end < limit ? resync(e->walk, e->arena, false, end, limit, false) : limit;
 
 	e->source->totals.foreign += sound - end;
 	if (sound == limit && end < limit && !e->walk->heap->arenas.v[e->arena->id].noncontiguous)
@@ -263,6 +327,9 @@ static void emit_stretches(struct emit *e)
 	vaddr chunk = e->piece->first, limit = e->piece->end, before = 0, end;
 	uint64_t header, before_header = 0;
 
+	// No room for anything that it could end in.
+	if (chunk >= limit || limit - chunk < CHUNK_HEADER)
+		e->arena->bad_ends++;
 	while (chunk < limit && limit - chunk >= CHUNK_HEADER) {
 		enum header_kind kind = HEADER_BROKEN;
 

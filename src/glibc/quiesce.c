@@ -20,7 +20,8 @@ enum {
 	ROUNDS = 4,
 };
 
-static const uint64_t TIME_MAX = UINT64_C(500) * 1000 * 1000; // ns
+/* From the moment on when all stand still: on a busy machine it may have taken long until they did. Units: ns. */
+static const uint64_t TIME_MAX = UINT64_C(500) * 1000 * 1000;
 
 static bool read_stopped(void *context, vaddr address, void *buffer, size_t size)
 {
@@ -29,9 +30,9 @@ static bool read_stopped(void *context, vaddr address, void *buffer, size_t size
 
 /* Lets one thread run until it is found outside malloc, or waits for another one; gives up at the bounds. There is no single step to
    watch it leave (target/stopped.h says why): it may have left and come back, so each look is a new one. */
-static void step_out(const struct inside *inside, struct stopped *stopped, size_t index)
+static void step_out(const struct inside *inside, struct stopped *stopped, size_t index, uint64_t deadline)
 {
-	for (unsigned runs = 0; runs < RUNS_PER_THREAD && stopped_elapsed(stopped) < TIME_MAX; runs++) {
+	for (unsigned runs = 0; runs < RUNS_PER_THREAD && stopped_elapsed(stopped) < deadline; runs++) {
 		// A thread that cannot be let run any more is gone, and what it did with it.
 		if (!stopped_run(stopped, index, 0))
 			return;
@@ -46,7 +47,7 @@ static void step_out(const struct inside *inside, struct stopped *stopped, size_
 }
 
 /* One look at all threads; returns how many were inside. */
-static size_t round_all(const struct inside *inside, struct stopped *stopped)
+static size_t round_all(const struct inside *inside, struct stopped *stopped, uint64_t deadline)
 {
 	size_t n = 0;
 
@@ -57,7 +58,7 @@ static size_t round_all(const struct inside *inside, struct stopped *stopped)
 			continue;
 		n++;
 		if (inside->glibc->may_step)
-			step_out(inside, stopped, i);
+			step_out(inside, stopped, i, deadline);
 	}
 	return n;
 }
@@ -66,19 +67,19 @@ struct error *glibc_quiesce(struct stopped *stopped, void *context)
 {
 	struct glibc *glibc = context;
 	struct inside inside;
+	uint64_t deadline = stopped_elapsed(stopped) + TIME_MAX;
 
 	glibc->inside.n = 0;
 	inside_init(&inside, glibc, stopped_mappings(stopped), read_stopped, stopped);
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		if (!round_all(&inside, stopped) && !inside_any_lock_held(&inside))
+		if (!round_all(&inside, stopped, deadline) && !inside_any_lock_held(&inside))
 			break;
-		if (!glibc->may_step || stopped_elapsed(stopped) >= TIME_MAX)
+		if (!glibc->may_step || stopped_elapsed(stopped) >= deadline)
 			break;
 	}
 	for (size_t i = 0; i < stopped_threads(stopped); i++)
 		if (inside_until(&inside, stopped_thread(stopped, i)))
 			array_append(&glibc->inside, stopped_thread(stopped, i)->tid);
-	glibc->quiesced = true;
 	inside_deinit(&inside);
 	return NULL;
 }

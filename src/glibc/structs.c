@@ -188,6 +188,9 @@ bool glibc_layout_from_dwarf(struct modules *modules, struct module *module, str
 	    layout.mp.size > 4096 || layout.heap_info.size < 24 || layout.heap_info.size > 4096 || layout.tcache.n_bins > 1024 ||
 	    layout.tcache.size > 65536 || layout.tcache.entries + layout.tcache.n_bins * 8 > layout.tcache.size)
 		return false;
+	if (layout.tcache.size && ((layout.tcache.counter_size != 1 && layout.tcache.counter_size != 2) ||
+				   layout.tcache.counters + layout.tcache.n_bins * layout.tcache.counter_size > layout.tcache.size))
+		return false;
 	if (variables[0].value == VADDR_NONE || variables[1].value == VADDR_NONE)
 		return false;
 	*ret = layout;

@@ -43,12 +43,14 @@ struct cache {
 	uint64_t capacity;
 };
 
-/* Walks one list. With `commit` each entry becomes CHUNK_TCACHE. Returns the number of entries; sets *sound_ret to false at the first that cannot be. */
-static uint64_t list_walk(struct walk *walk, const struct cache *cache, unsigned bin, bool commit, uint64_t *bytes, bool *sound_ret)
+/* Walks one list, up to a number of entries. With `commit` each entry becomes CHUNK_TCACHE. Returns the number of entries; sets *sound_ret to false at
+   the first that cannot be. */
+static uint64_t list_walk(struct walk *walk, const struct cache *cache, unsigned bin, uint64_t maximum, bool commit, uint64_t *bytes,
+			  bool *sound_ret)
 {
 	const struct glibc_layout *layout = &cache->instance->layout;
 	struct chunks *chunks = &walk->heap->chunks;
-	vaddr at = cache->address + layout->tcache.entries + bin * 8, entry;
+	vaddr at = cache->address + layout->tcache.entries + bin * 8, entry = 0;
 	uint64_t n = 0;
 
 	*sound_ret = true;
@@ -62,7 +64,7 @@ static uint64_t list_walk(struct walk *walk, const struct cache *cache, unsigned
 
 		chunk_id id = chunks_at(chunks, entry);
 
-		if (n >= LIST_MAX || id == CHUNK_NONE || chunks->state[id] != CHUNK_IN_USE ||
+		if (n >= maximum || id == CHUNK_NONE || chunks->state[id] != CHUNK_IN_USE ||
 		    (bin < SMALL_BINS && chunks->usable[id] != SMALLEST + bin * (uint64_t)CHUNK_ALIGN))
 			break;
 		if (commit)
@@ -105,8 +107,19 @@ static void cache_mark(struct walk *walk, const struct cache *cache, pid_t tid)
 	bool sound;
 
 	for (unsigned bin = 0; bin < cache->instance->layout.tcache.n_bins; bin++)
-		tcache.count += list_walk(walk, cache, bin, true, &tcache.bytes, &sound);
+		tcache.count += list_walk(walk, cache, bin, LIST_MAX, true, &tcache.bytes, &sound);
 	array_append(&walk->heap->tcaches, tcache);
+}
+
+static bool cache_is_empty(struct walk *walk, const struct cache *cache)
+{
+	const struct glibc_layout *layout = &cache->instance->layout;
+	uint64_t entry;
+
+	for (unsigned bin = 0; bin < layout->tcache.n_bins; bin++)
+		if (!window_word(&walk->window, cache->address + layout->tcache.entries + bin * 8, &entry) || entry)
+			return false;
+	return true;
 }
 
 static bool cache_is_orphan(struct walk *walk, const struct cache *cache)
@@ -114,12 +127,19 @@ static bool cache_is_orphan(struct walk *walk, const struct cache *cache)
 	uint64_t entries = 0, bytes = 0, counter;
 	bool sound;
 
+	// Many chunks of a program are all zero.
+	if (cache_is_empty(walk, cache))
+		return false;
+
 	for (unsigned bin = 0; bin < cache->instance->layout.tcache.n_bins; bin++) {
 		if (!counter_read(walk, cache, bin, &counter) || (cache->instance->layout.tcache.counts_down && counter > cache->capacity))
 			return false;
-		uint64_t n = list_walk(walk, cache, bin, false, &bytes, &sound);
+		// What programs and attackers write there must not cost more than the memory is worth.
+		uint64_t maximum = counter_entries(cache, counter);
+		uint64_t n = list_walk(walk, cache, bin, maximum < walk->search_budget ? maximum : walk->search_budget, false, &bytes, &sound);
 
-		if (!sound || n != counter_entries(cache, counter))
+		walk->search_budget -= n;
+		if (!sound || n != maximum)
 			return false;
 		entries += n;
 	}
@@ -222,7 +242,8 @@ static void thread_cache_mark(struct walk *walk, const struct instance *instance
 	chunk_id id = chunks_at(&walk->heap->chunks, address);
 
 	// A thread that is just leaving, or damage: nothing there can be believed.
-	if (id == CHUNK_NONE || walk->heap->chunks.usable[id] + 8 < instance->layout.tcache.size) {
+	if (id == CHUNK_NONE || walk->heap->chunks.state[id] != CHUNK_IN_USE ||
+	    walk->heap->chunks.usable[id] + 8 < instance->layout.tcache.size) {
 		walk->tcaches_unread++;
 		return;
 	}

@@ -78,8 +78,10 @@ struct walk {
 	ARRAY(listed) listed;
 	bool listed_sorted;
 	ARRAY(struct piece) pieces;
-	/** Chain steps that searching may still make: keeps damaged or hostile heaps linear. */
+	/** Steps that searching may still make: keeps damaged or hostile heaps linear. */
 	uint64_t search_budget;
+	/** The image has no room for more chunks than this. */
+	uint64_t chunks_maximum;
 	/** Free list entries that could not be matched, for the checks. */
 	uint64_t listed_not_walked, listed_not_free, listed_twice, broken_lists;
 	/** Threads whose tcache could not be read. */
@@ -108,6 +110,9 @@ void mmapped_collect(struct walk *walk);
 /** Sorts the pieces by address. */
 void pieces_sort(struct walk *walk);
 
+/** Sorts the pieces and sees that none overlaps another: memory belongs to the one that starts first, the other is dropped with a finding. */
+void pieces_settle(struct walk *walk);
+
 /** The piece among the first n_sorted that holds an address, or NULL. */
 const struct piece *piece_at(const struct walk *walk, size_t n_sorted, vaddr address);
 
@@ -118,6 +123,8 @@ enum chain_end {
 	/** It ended at the arena's top, or in a fence. */
 	CHAIN_TOP,
 	CHAIN_FENCE,
+	/** It went on for long enough. */
+	CHAIN_LONG,
 	/** A header that cannot be, or is not there. */
 	CHAIN_BROKEN,
 };

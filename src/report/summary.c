@@ -709,6 +709,18 @@ void print_beyond(struct writer *writer, const struct snapshot *snapshot)
 		writer, value_bytes(is_resident ? anonymous->rss : anonymous->mapped));
 	const char *what = is_resident ? "resident" : "mapped";
 
+	if (!snapshot->foreign_allocator && !snapshot->heap.allocators.n) {
+		_cleanup_free_ char *evidence = escaped(snapshot->allocator_evidence);
+
+		writer_print(writer, STYLE_BAD, "No glibc malloc was found here.\n");
+		if (snapshot->allocator_evidence)
+			writer_print(writer, STYLE_PLAIN, "(%s)\n", evidence);
+		writer_print(
+			writer, STYLE_PLAIN,
+			"What the program allocates is among the other anonymous memory, %s %s.\n",
+			size, what);
+		return;
+	}
 	if (snapshot->foreign_allocator) {
 		_cleanup_free_ char *name = escaped(snapshot->foreign_allocator);
 		_cleanup_free_ char *evidence = escaped(snapshot->allocator_evidence);

@@ -47,9 +47,11 @@ static uint64_t read_keyed(const char *path, const char *word)
 }
 
 /* What a control group may still take: its limit less what it uses and could not drop. */
-static uint64_t group_left(const char *directory, const char *limit_name, const char *usage_name, const char *cache_word)
+static uint64_t group_left(const char *directory, const char *limit_name, const char *usage_name,
+			   const char *cache_word)
 {
-	uint64_t limit = read_number(directory, limit_name), usage = read_number(directory, usage_name);
+	uint64_t limit = read_number(directory, limit_name),
+		 usage = read_number(directory, usage_name);
 
 	if (limit == UINT64_MAX || usage == UINT64_MAX)
 		return UINT64_MAX;
@@ -83,10 +85,13 @@ static uint64_t groups_left(void)
 		if (!version2 && strcmp(controllers, "memory") != 0)
 			continue;
 		for (;;) {
-			_cleanup_free_ char *directory =
-				xasprintf("/sys/fs/cgroup%s%s", version2 ? "" : "/memory", strcmp(path, "/") == 0 ? "" : path);
-			uint64_t left = version2 ? group_left(directory, "memory.max", "memory.current", "inactive_file ") :
-						   group_left(directory, "memory.limit_in_bytes", "memory.usage_in_bytes",
+			_cleanup_free_ char *directory = xasprintf(
+				"/sys/fs/cgroup%s%s", version2 ? "" : "/memory",
+				strcmp(path, "/") == 0 ? "" : path);
+			uint64_t left = version2 ? group_left(directory, "memory.max",
+							      "memory.current", "inactive_file ")
+						 : group_left(directory, "memory.limit_in_bytes",
+							      "memory.usage_in_bytes",
 							      "total_inactive_file ");
 
 			if (left < least)
@@ -117,6 +122,7 @@ bool available_room(const char *directory, uint64_t *ret, bool *memory_ret)
 	if (statfs(directory, &status) < 0)
 		return false;
 	*ret = (uint64_t)status.f_bavail * (uint64_t)status.f_bsize;
-	*memory_ret = (uint32_t)status.f_type == MAGIC_TMPFS || (uint32_t)status.f_type == MAGIC_RAMFS;
+	*memory_ret = (uint32_t)status.f_type == MAGIC_TMPFS ||
+		      (uint32_t)status.f_type == MAGIC_RAMFS;
 	return true;
 }

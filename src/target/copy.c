@@ -129,7 +129,8 @@ static void read_piece(struct copier *copier, struct piece piece, uint8_t *const
 		uint64_t start = done - done % copier->page_size, end = start + copier->page_size;
 
 		pthread_mutex_lock(&copier->lock);
-		array_append(&copier->holes, (struct copy_hole){ parts[at].start + start, parts[at].start + end });
+		array_append(&copier->holes,
+			     (struct copy_hole){ parts[at].start + start, parts[at].start + end });
 		pthread_mutex_unlock(&copier->lock);
 		memset(to[at] + start, 0, copier->page_size);
 		done = end;
@@ -242,7 +243,8 @@ struct copier *copier_create(unsigned threads)
 	pthread_cond_init(&copier->start, NULL);
 	pthread_cond_init(&copier->done, NULL);
 	for (unsigned i = 1; i < threads && i < COPIER_THREADS_MAX; i++) {
-		if (pthread_create(&copier->threads[copier->n_threads], NULL, thread_main, copier) != 0)
+		if (pthread_create(&copier->threads[copier->n_threads], NULL, thread_main,
+				   copier) != 0)
 			break;
 		copier->n_threads++;
 	}
@@ -323,7 +325,8 @@ static int compare_holes(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
-struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts, uint32_t page_size, int spool, bool urgent,
+struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts,
+			  uint32_t page_size, int spool, bool urgent,
 			  const volatile sig_atomic_t *interrupted, copy_hole_array *holes_ret)
 {
 	copier->prefault = false;

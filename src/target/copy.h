@@ -58,7 +58,9 @@ void copier_prefault(struct copier *copier, const copy_part_array *parts);
 /** Copies the parts from a process. With a spool file (spool >= 0) the bytes go there, not to `to`. `holes_ret` gets the pages that could not be
     read, ascending. `urgent`: the process waits for us, so the threads that copy, the calling one included, come first (target/urgency.h)
     and stay so. Stops early, with an error, when *interrupted becomes other than 0. Errors: ERROR_OS (ESRCH: the process ended). */
-struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts, uint32_t page_size, int spool, bool urgent,
-			  const volatile sig_atomic_t *interrupted, copy_hole_array *holes_ret) _must_check_;
+struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts,
+			  uint32_t page_size, int spool, bool urgent,
+			  const volatile sig_atomic_t *interrupted,
+			  copy_hole_array *holes_ret) _must_check_;
 
 #endif

@@ -31,7 +31,8 @@ struct search {
 
 static bool key_is(const struct file_key *key, const struct mapping *mapping)
 {
-	return key->inode == mapping->inode && key->dev_major == mapping->dev_major && key->dev_minor == mapping->dev_minor;
+	return key->inode == mapping->inode && key->dev_major == mapping->dev_major &&
+	       key->dev_minor == mapping->dev_minor;
 }
 
 /* /dev/zero, pipes and the like have inodes too, but only what has a path can be a module. */
@@ -46,7 +47,8 @@ static bool is_module(const struct mapping *mapping)
 	if (!has_file(mapping))
 		return false;
 	// A device's own memory, and the pages of huge-page pools: their paths name no file.
-	if (strncmp(mapping->path, "/dev/", 5) == 0 || strncmp(mapping->path, "/anon_hugepage", 14) == 0)
+	if (strncmp(mapping->path, "/dev/", 5) == 0 ||
+	    strncmp(mapping->path, "/anon_hugepage", 14) == 0)
 		return false;
 	if (mapping->prot & MAPPING_EXEC)
 		return true;
@@ -87,7 +89,8 @@ static int open_path(int directory, const char *name)
 	int fd = openat(directory, name, O_PATH | O_CLOEXEC);
 	struct rlimit limit;
 
-	if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+	if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur == limit.rlim_max)
 		return fd;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
@@ -112,24 +115,29 @@ static bool same_bytes(const struct search *search, int fd)
 	for (size_t i = 0; i < search->mappings->n; i++) {
 		const struct mapping *mapping = &search->mappings->v[i];
 
-		if (mapping->inode != search->mapping->inode || mapping->dev_major != search->mapping->dev_major ||
-		    mapping->dev_minor != search->mapping->dev_minor || mapping->offset || mapping->shared ||
-		    !(mapping->prot & MAPPING_READ) || mapping->prot & MAPPING_WRITE)
+		if (mapping->inode != search->mapping->inode ||
+		    mapping->dev_major != search->mapping->dev_major ||
+		    mapping->dev_minor != search->mapping->dev_minor || mapping->offset ||
+		    mapping->shared || !(mapping->prot & MAPPING_READ) ||
+		    mapping->prot & MAPPING_WRITE)
 			continue;
 
 		uint8_t mapped[COMPARED], stored[COMPARED];
-		struct iovec local = { mapped, sizeof(mapped) }, remote = { (void *)(uintptr_t)mapping->start, sizeof(mapped) };
+		struct iovec local = { mapped, sizeof(mapped) },
+			     remote = { (void *)(uintptr_t)mapping->start, sizeof(mapped) };
 		ssize_t n = pread(fd, stored, sizeof(stored), 0);
 
 		// Shorter than a page, the file goes on as zeros in memory: not worth a case of its own.
-		return n == COMPARED && process_vm_readv(search->tid, &local, 1, &remote, 1, 0) == COMPARED &&
+		return n == COMPARED &&
+		       process_vm_readv(search->tid, &local, 1, &remote, 1, 0) == COMPARED &&
 		       memcmp(mapped, stored, COMPARED) == 0;
 	}
 	return false;
 }
 
 /* Whether this name leads to the mapped file; then it is open in *fd_ret. `other_ret` tells that it leads to another one. */
-static bool try_name(const struct search *search, int directory, const char *name, int *fd_ret, bool *same_inode_ret, bool *other_ret)
+static bool try_name(const struct search *search, int directory, const char *name, int *fd_ret,
+		     bool *same_inode_ret, bool *other_ret)
 {
 	_cleanup_close_ int path_fd = open_path(directory, name);
 	struct stat status;
@@ -143,11 +151,13 @@ static bool try_name(const struct search *search, int directory, const char *nam
 	bool same_inode, maybe = true;
 
 	if (search->exact) {
-		same_inode = status.st_dev == search->status.st_dev && status.st_ino == search->status.st_ino;
+		same_inode = status.st_dev == search->status.st_dev &&
+			     status.st_ino == search->status.st_ino;
 		maybe = same_inode;
 	} else {
 		// btrfs and overlayfs show another device in stat() than in maps, and some overlays another inode.
-		same_inode = status.st_ino == search->mapping->inode && major(status.st_dev) == search->mapping->dev_major &&
+		same_inode = status.st_ino == search->mapping->inode &&
+			     major(status.st_dev) == search->mapping->dev_major &&
 			     minor(status.st_dev) == search->mapping->dev_minor;
 	}
 	if (!maybe)
@@ -175,7 +185,8 @@ static void file_search(struct search *search, struct target_file *file)
 	char map_file[64];
 	bool same_inode = false, other = false;
 
-	snprintf(map_file, sizeof(map_file), "map_files/%" PRIx64 "-%" PRIx64, mapping->start, mapping->end);
+	snprintf(map_file, sizeof(map_file), "map_files/%" PRIx64 "-%" PRIx64, mapping->start,
+		 mapping->end);
 
 	_cleanup_close_ int mapped = open_path(search->proc, map_file);
 	int map_errnum = errno;
@@ -213,13 +224,15 @@ static void file_search(struct search *search, struct target_file *file)
 		file->opened_as = xasprintf("/proc/%d/exe", (int)search->tid);
 		return;
 	}
-	file->why_absent = xasprintf("%s%s", other ? "is another file now" : "is not there any more",
-				     map_errnum == EPERM || map_errnum == EACCES ?
-					     ", and what is mapped may be opened by root only (CAP_CHECKPOINT_RESTORE)" :
-					     "");
+	file->why_absent = xasprintf(
+		"%s%s", other ? "is another file now" : "is not there any more",
+		map_errnum == EPERM || map_errnum == EACCES
+			? ", and what is mapped may be opened by root only (CAP_CHECKPOINT_RESTORE)"
+			: "");
 }
 
-void files_open(struct target *target, int proc, pid_t tid, file_key_array *keys, mapping_array *mappings)
+void files_open(struct target *target, int proc, pid_t tid, file_key_array *keys,
+		mapping_array *mappings)
 {
 	for (size_t i = 0; i < mappings->n; i++) {
 		const struct mapping *mapping = &mappings->v[i];
@@ -227,11 +240,14 @@ void files_open(struct target *target, int proc, pid_t tid, file_key_array *keys
 		if (!is_module(mapping) || key_index(keys, mapping) >= 0)
 			continue;
 
-		struct search search = { .proc = proc, .tid = tid, .mapping = mapping, .mappings = mappings };
+		struct search search = {
+			.proc = proc, .tid = tid, .mapping = mapping, .mappings = mappings
+		};
 		struct target_file file = { .path = xstrdup(mapping->path), .fd = -1 };
 
 		file_search(&search, &file);
-		array_append(keys, (struct file_key){ mapping->dev_major, mapping->dev_minor, mapping->inode });
+		array_append(keys, (struct file_key){ mapping->dev_major, mapping->dev_minor,
+						      mapping->inode });
 		array_append(&target->files, file);
 	}
 	files_assign(keys, mappings);
@@ -244,8 +260,8 @@ int files_find_open(const struct target *target, int fd)
 	if (fd < 0 || fstat(fd, &wanted) < 0)
 		return -1;
 	for (size_t i = 0; i < target->files.n; i++)
-		if (target->files.v[i].fd >= 0 && fstat(target->files.v[i].fd, &status) == 0 && status.st_dev == wanted.st_dev &&
-		    status.st_ino == wanted.st_ino)
+		if (target->files.v[i].fd >= 0 && fstat(target->files.v[i].fd, &status) == 0 &&
+		    status.st_dev == wanted.st_dev && status.st_ino == wanted.st_ino)
 			return (int)i;
 	return -1;
 }

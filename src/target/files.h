@@ -28,7 +28,8 @@ void files_assign(const file_key_array *keys, mapping_array *mappings);
 
 /** Opens the modules of the mappings that are not among the target's files yet, appends them and their keys, and assigns. What cannot be
     opened is appended too, with the reason. `proc` is the directory of the thread in /proc, `tid` its number. */
-void files_open(struct target *target, int proc, pid_t tid, file_key_array *keys, mapping_array *mappings);
+void files_open(struct target *target, int proc, pid_t tid, file_key_array *keys,
+		mapping_array *mappings);
 
 /** The index in target.files of the file that is open as fd, or -1. */
 int files_find_open(const struct target *target, int fd);

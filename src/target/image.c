@@ -53,7 +53,8 @@ void image_add_bytes(struct image *image, vaddr start, uint64_t size, const void
 
 void image_add_untouched(struct image *image, vaddr start, uint64_t size, const void *bytes)
 {
-	add(image, (struct segment){ .start = start, .bytes = bytes, .fd = -1, .untouched = true }, size);
+	add(image, (struct segment){ .start = start, .bytes = bytes, .fd = -1, .untouched = true },
+	    size);
 }
 
 void image_add_file(struct image *image, vaddr start, uint64_t size, int fd, uint64_t offset)
@@ -119,9 +120,11 @@ static bool continues(const struct segment *a, const struct segment *b)
 {
 	uint64_t size = a->end - a->start;
 
-	if (a->end != b->start || a->fd != b->fd || a->untouched != b->untouched || !a->bytes != !b->bytes)
+	if (a->end != b->start || a->fd != b->fd || a->untouched != b->untouched ||
+	    !a->bytes != !b->bytes)
 		return false;
-	return a->fd >= 0 ? a->offset + size == b->offset : !a->bytes || a->bytes + size == b->bytes;
+	return a->fd >= 0 ? a->offset + size == b->offset
+			  : !a->bytes || a->bytes + size == b->bytes;
 }
 
 /* Appends [start, end) of a segment, or lengthens the last one by it. */
@@ -210,7 +213,8 @@ static const struct segment *next_adjacent(const struct image *image, const stru
 {
 	const struct segment *next = segment + 1;
 
-	return next < image->segments.v + image->segments.n && next->start == segment->end ? next : NULL;
+	return next < image->segments.v + image->segments.n && next->start == segment->end ? next
+											   : NULL;
 }
 
 /* Whether this is the read that a test wants to fail. */
@@ -237,7 +241,8 @@ const void *image_view(const struct image *image, vaddr address, uint64_t size)
 	while (size > segment->end - address) {
 		const struct segment *next = next_adjacent(image, segment);
 
-		if (!next || !next->bytes || next->bytes != segment->bytes + (segment->end - segment->start))
+		if (!next || !next->bytes ||
+		    next->bytes != segment->bytes + (segment->end - segment->start))
 			return NULL;
 		size -= segment->end - address;
 		address = segment->end;
@@ -312,11 +317,13 @@ bool image_get_word(const struct image *image, vaddr address, uint64_t *ret)
 	return true;
 }
 
-struct error *image_read(const struct image *image, vaddr address, void *buffer, size_t size, const char *what)
+struct error *image_read(const struct image *image, vaddr address, void *buffer, size_t size,
+			 const char *what)
 {
 	if (image_get(image, address, buffer, size))
 		return NULL;
-	return error_fault(address, "%s at 0x%" PRIxVADDR " (%zu bytes) is not in the image", what, address, size);
+	return error_fault(address, "%s at 0x%" PRIxVADDR " (%zu bytes) is not in the image", what,
+			   address, size);
 }
 
 char *image_get_string(const struct image *image, vaddr address, size_t maximum)
@@ -330,7 +337,8 @@ char *image_get_string(const struct image *image, vaddr address, size_t maximum)
 	while (segment) {
 		uint64_t here = segment->end - address;
 		// One byte more than the longest string, for its NUL.
-		size_t wanted = maximum - string.n < sizeof(part) - 1 ? maximum - string.n + 1 : sizeof(part);
+		size_t wanted = maximum - string.n < sizeof(part) - 1 ? maximum - string.n + 1
+								      : sizeof(part);
 		size_t size = here < wanted ? (size_t)here : wanted;
 
 		// A file can end inside the segment, behind the string: what it still has is enough.

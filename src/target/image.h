@@ -77,7 +77,8 @@ bool image_get(const struct image *image, vaddr address, void *buffer, size_t si
 bool image_get_word(const struct image *image, vaddr address, uint64_t *ret);
 
 /** As image_get(), with an ERROR_FAULT that names the address and `what` was wanted there. */
-struct error *image_read(const struct image *image, vaddr address, void *buffer, size_t size, const char *what) _must_check_;
+struct error *image_read(const struct image *image, vaddr address, void *buffer, size_t size,
+			 const char *what) _must_check_;
 
 /** A NUL-terminated string of at most maximum bytes, or NULL when it is not there or longer. Owner: the caller. */
 char *image_get_string(const struct image *image, vaddr address, size_t maximum);

@@ -36,6 +36,7 @@ struct error *live_open(pid_t pid, struct target **ret) _must_check_;
     and replaces mappings (and files, when new ones appeared) by those at the stop. On an error the process runs on and target is as it was.
     SIGINT, SIGTERM, SIGHUP and SIGQUIT end it: the process is let go at once, then the signal takes its course with us. The step is called in
     another thread than the caller's, which waits. May be called again, for a later image. */
-struct error *live_capture(struct target *target, const struct live_options *options, quiesce_step *step, void *context) _must_check_;
+struct error *live_capture(struct target *target, const struct live_options *options,
+			   quiesce_step *step, void *context) _must_check_;
 
 #endif

@@ -85,14 +85,17 @@ static bool line_parse(struct line line, struct mapping *ret)
 	if (!take_number(&line, 16, &mapping.start) || !take_char(&line, '-') ||
 	    !take_number(&line, 16, &mapping.end) || !take_char(&line, ' ') ||
 	    !take_flag(&line, 'r', '-', &readable) || !take_flag(&line, 'w', '-', &writable) ||
-	    !take_flag(&line, 'x', '-', &executable) || !take_flag(&line, 's', 'p', &mapping.shared) ||
-	    !take_char(&line, ' ') || !take_number(&line, 16, &mapping.offset) || !take_char(&line, ' ') ||
-	    !take_number(&line, 16, &major) || !take_char(&line, ':') || !take_number(&line, 16, &minor) ||
-	    !take_char(&line, ' ') || !take_number(&line, 10, &mapping.inode))
+	    !take_flag(&line, 'x', '-', &executable) ||
+	    !take_flag(&line, 's', 'p', &mapping.shared) || !take_char(&line, ' ') ||
+	    !take_number(&line, 16, &mapping.offset) || !take_char(&line, ' ') ||
+	    !take_number(&line, 16, &major) || !take_char(&line, ':') ||
+	    !take_number(&line, 16, &minor) || !take_char(&line, ' ') ||
+	    !take_number(&line, 10, &mapping.inode))
 		return false;
 	if (mapping.start >= mapping.end || major > UINT32_MAX || minor > UINT32_MAX)
 		return false;
-	mapping.prot = (readable ? MAPPING_READ : 0u) | (writable ? MAPPING_WRITE : 0u) | (executable ? MAPPING_EXEC : 0u);
+	mapping.prot = (readable ? MAPPING_READ : 0u) | (writable ? MAPPING_WRITE : 0u) |
+		       (executable ? MAPPING_EXEC : 0u);
 	mapping.dev_major = (uint32_t)major;
 	mapping.dev_minor = (uint32_t)minor;
 	if (line.at < line.end && *line.at != ' ')
@@ -127,7 +130,10 @@ struct error *mappings_parse(const char *text, size_t length, mapping_array *ret
 		number++;
 		if (!line_parse((struct line){ text + at, text + end }, &mapping)) {
 			mappings_deinit(&mappings);
-			return error_create(ERROR_FORMAT, "the list of mappings cannot be read: line %zu (byte %zu)", number, at);
+			return error_create(
+				ERROR_FORMAT,
+				"the list of mappings cannot be read: line %zu (byte %zu)", number,
+				at);
 		}
 		at = end + 1;
 
@@ -183,9 +189,10 @@ bool mapping_is_private_anonymous(const struct mapping *mapping)
 
 	if (mapping->shared || (mapping->prot & both) != both)
 		return false;
-	if (!mapping->path || strcmp(mapping->path, "[heap]") == 0 || strncmp(mapping->path, "[stack", 6) == 0 ||
-	    strncmp(mapping->path, "[anon:", 6) == 0)
+	if (!mapping->path || strcmp(mapping->path, "[heap]") == 0 ||
+	    strncmp(mapping->path, "[stack", 6) == 0 || strncmp(mapping->path, "[anon:", 6) == 0)
 		return true;
 	// mmap(MAP_HUGETLB | MAP_ANONYMOUS) and a private mapping of /dev/zero have an inode, but nothing in it.
-	return strcmp(mapping->path, "/anon_hugepage") == 0 || strcmp(mapping->path, "/dev/zero") == 0;
+	return strcmp(mapping->path, "/anon_hugepage") == 0 ||
+	       strcmp(mapping->path, "/dev/zero") == 0;
 }

@@ -46,76 +46,99 @@ static void run_append(page_run_array *runs, size_t first, vaddr start, vaddr en
 		array_append(runs, (struct page_run){ start, end, kind });
 }
 
-/* Whole address space, mapping by mapping in the order of both lists. */
+/* Whether it matters if a page of the mapping is the file's own. Asking costs a look at the page's descriptor, a cache miss for each: four times
+   the rest of the scan. */
+static bool needs_file(const struct mapping *mapping)
+{
+	return mapping->path && mapping->path[0] == '/' && !mapping->shared &&
+	       !(mapping->prot & MAPPING_WRITE);
+}
+
+/* The answers of the kernel, cut at the ends of mappings. */
+static void take_regions(const struct scan_region *regions, size_t n_regions,
+			 const mapping_array *mappings, size_t n, size_t *at, size_t *first,
+			 page_run_array *ret)
+{
+	for (size_t i = 0; i < n_regions; i++) {
+		const struct scan_region *region = &regions[i];
+		unsigned kind = (region->categories & SCAN_PRESENT ? PAGE_PRESENT : 0u) |
+				(region->categories & SCAN_SWAPPED ? PAGE_SWAPPED : 0u) |
+				(region->categories & SCAN_FILE ? PAGE_OF_FILE : 0u);
+		vaddr start = region->start;
+
+		while (start < region->end) {
+			while (*at < n && mappings->v[*at].end <= start) {
+				// A run that one mapping ends with is not continued in the next one.
+				++*at;
+				*first = ret->n;
+			}
+			if (*at == n)
+				return;
+			if (start < mappings->v[*at].start)
+				start = mappings->v[*at].start;
+			if (start >= region->end)
+				break;
+
+			vaddr end = region->end < mappings->v[*at].end ? region->end
+								       : mappings->v[*at].end;
+
+			run_append(ret, *first, start, end, kind);
+			start = end;
+		}
+	}
+}
+
+/* Successive mappings about which the same is asked, in as few calls as they take. */
 static int scan_fast(int pagemap, const mapping_array *mappings, page_run_array *ret)
 {
 	_cleanup_free_ struct scan_region *regions = xcalloc(SCAN_REGIONS, sizeof(*regions));
-	size_t at = 0, n = mappings->n;
+	size_t n = mappings->n, at = 0, first = ret->n;
 
 	while (n && mappings->v[n - 1].end > UPPER_HALF)
 		n--;
-	if (!n)
-		return 0;
+	for (size_t from = 0, to; from < n; from = to) {
+		bool file = needs_file(&mappings->v[from]);
 
-	struct scan_argument argument = {
-		.size = sizeof(argument),
-		.start = mappings->v[0].start,
-		.end = mappings->v[n - 1].end,
-		.vec = (uint64_t)(uintptr_t)regions,
-		.vec_len = SCAN_REGIONS,
-		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-		.return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_FILE,
-	};
-	// A run that one mapping ends with is not continued in the next one.
-	size_t first = ret->n;
+		for (to = from + 1; to < n && needs_file(&mappings->v[to]) == file; to++)
+			;
 
-	while (argument.start < argument.end) {
-		int got = ioctl(pagemap, SCAN_REQUEST, &argument);
+		struct scan_argument argument = {
+			.size = sizeof(argument),
+			.start = mappings->v[from].start,
+			.end = mappings->v[to - 1].end,
+			.vec = (uint64_t)(uintptr_t)regions,
+			.vec_len = SCAN_REGIONS,
+			.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+			.return_mask = SCAN_PRESENT | SCAN_SWAPPED | (file ? SCAN_FILE : 0),
+		};
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		for (int i = 0; i < got; i++) {
-			const struct scan_region *region = &regions[i];
-			unsigned kind = (region->categories & SCAN_PRESENT ? PAGE_PRESENT : 0u) |
-					(region->categories & SCAN_SWAPPED ? PAGE_SWAPPED : 0u) |
-					(region->categories & SCAN_FILE ? PAGE_OF_FILE : 0u);
-			vaddr start = region->start;
+		while (argument.start < argument.end) {
+			int got = ioctl(pagemap, SCAN_REQUEST, &argument);
 
-			while (start < region->end) {
-				while (at < n && mappings->v[at].end <= start) {
-					at++;
-					first = ret->n;
-				}
-				if (at == n)
-					break;
-				if (start < mappings->v[at].start)
-					start = mappings->v[at].start;
-				if (start >= region->end)
-					break;
-
-				vaddr end = region->end < mappings->v[at].end ? region->end : mappings->v[at].end;
-
-				run_append(ret, first, start, end, kind);
-				start = end;
-			}
+			if (got < 0 && errno == EINTR)
+				continue;
+			if (got < 0)
+				return -1;
+			take_regions(regions, (size_t)got, mappings, n, &at, &first, ret);
+			if (argument.walk_end <= argument.start)
+				break;
+			argument.start = argument.walk_end;
 		}
-		if (argument.walk_end <= argument.start)
-			break;
-		argument.start = argument.walk_end;
 	}
 	return 0;
 }
 
-static int scan_slow(int pagemap, const struct mapping *mapping, uint32_t page_size, uint64_t *entries, page_run_array *ret)
+static int scan_slow(int pagemap, const struct mapping *mapping, uint32_t page_size,
+		     uint64_t *entries, page_run_array *ret)
 {
 	uint64_t page = mapping->start / page_size, end = mapping->end / page_size;
 	size_t first = ret->n;
 
 	while (page < end) {
-		size_t wanted = end - page < PAGEMAP_ENTRIES ? (size_t)(end - page) : PAGEMAP_ENTRIES;
-		ssize_t got = pread(pagemap, entries, wanted * sizeof(*entries), (off_t)(page * sizeof(*entries)));
+		size_t wanted = end - page < PAGEMAP_ENTRIES ? (size_t)(end - page)
+							     : PAGEMAP_ENTRIES;
+		ssize_t got = pread(pagemap, entries, wanted * sizeof(*entries),
+				    (off_t)(page * sizeof(*entries)));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -137,7 +160,8 @@ static int scan_slow(int pagemap, const struct mapping *mapping, uint32_t page_s
 	return 0;
 }
 
-static int scan_all_slow(int pagemap, const mapping_array *mappings, uint32_t page_size, uint64_t slow_max, page_run_array *ret)
+static int scan_all_slow(int pagemap, const mapping_array *mappings, uint32_t page_size,
+			 uint64_t slow_max, page_run_array *ret)
 {
 	_cleanup_free_ uint64_t *entries = xcalloc(PAGEMAP_ENTRIES, sizeof(*entries));
 
@@ -146,7 +170,8 @@ static int scan_all_slow(int pagemap, const mapping_array *mappings, uint32_t pa
 		uint64_t size = mapping->end - mapping->start;
 
 		if (size > slow_max) {
-			array_append(ret, (struct page_run){ mapping->start, mapping->end, PAGE_UNKNOWN });
+			array_append(ret, (struct page_run){ mapping->start, mapping->end,
+							     PAGE_UNKNOWN });
 			continue;
 		}
 		slow_max -= size;
@@ -156,8 +181,8 @@ static int scan_all_slow(int pagemap, const mapping_array *mappings, uint32_t pa
 	return 0;
 }
 
-struct error *pages_scan(int pagemap, const mapping_array *mappings, uint32_t page_size, bool slow, uint64_t slow_max,
-			 page_run_array *ret)
+struct error *pages_scan(int pagemap, const mapping_array *mappings, uint32_t page_size, bool slow,
+			 uint64_t slow_max, page_run_array *ret)
 {
 	size_t before = ret->n;
 

@@ -22,7 +22,7 @@ enum page_kind {
 	PAGE_PRESENT = 1,
 	/** Swapped out, or marked: a guard inside a mapping looks like this. */
 	PAGE_SWAPPED = 2,
-	/** In memory, and it is the page of a file or of shared memory, not a private copy of it. */
+	/** In memory, and it is the page of a file, not a private copy of it. Known of private read-only file mappings. */
 	PAGE_OF_FILE = 4,
 	/** Nobody asked: that would have been more than was allowed. */
 	PAGE_UNKNOWN = 8,
@@ -41,8 +41,8 @@ typedef ARRAY(struct page_run) page_run_array;
     keeps to what kernels before 6.7 can do; there slow_max bytes of address space are asked about, and a mapping for which that does not
     suffice is one run of PAGE_UNKNOWN. Errors: ERROR_OS, nothing
     appended. Cost: some 5 ns for each page that exists. */
-struct error *pages_scan(int pagemap, const mapping_array *mappings, uint32_t page_size, bool slow, uint64_t slow_max,
-			 page_run_array *ret) _must_check_;
+struct error *pages_scan(int pagemap, const mapping_array *mappings, uint32_t page_size, bool slow,
+			 uint64_t slow_max, page_run_array *ret) _must_check_;
 
 /** Sets `rss` of each mapping from the runs, in bytes. */
 void pages_count(const page_run_array *runs, mapping_array *mappings);

@@ -29,24 +29,29 @@ static bool is_special(const struct mapping *mapping)
 	if (!path)
 		return false;
 	if (path[0] == '[')
-		return begins(path, "[vvar") || begins(path, "[vsyscall") || begins(path, "[uprobes");
+		return begins(path, "[vvar") || begins(path, "[vsyscall") ||
+		       begins(path, "[uprobes");
 	if (begins(path, "/dev/"))
-		return strcmp(path, "/dev/zero") != 0 && !begins(path, "/dev/shm/") && !begins(path, "/dev/hugepages/");
-	return begins(path, "anon_inode:") || begins(path, "/dmabuf") || begins(path, "/drm mm object") || begins(path, "/i915");
+		return strcmp(path, "/dev/zero") != 0 && !begins(path, "/dev/shm/") &&
+		       !begins(path, "/dev/hugepages/");
+	return begins(path, "anon_inode:") || begins(path, "/dmabuf") ||
+	       begins(path, "/drm mm object") || begins(path, "/i915");
 }
 
 static bool is_anonymous(const struct mapping *mapping)
 {
 	if (!mapping->path || !mapping->inode)
 		return true;
-	return strcmp(mapping->path, "/anon_hugepage") == 0 || strcmp(mapping->path, "/dev/zero") == 0;
+	return strcmp(mapping->path, "/anon_hugepage") == 0 ||
+	       strcmp(mapping->path, "/dev/zero") == 0;
 }
 
 /* Shared memory that no file on disk stands for. */
 static bool is_shared_memory(const struct mapping *mapping)
 {
-	return is_anonymous(mapping) || begins(mapping->path, "/memfd:") || begins(mapping->path, "/SYSV") ||
-	       begins(mapping->path, "/dev/shm/") || begins(mapping->path, "[anon_shmem:");
+	return is_anonymous(mapping) || begins(mapping->path, "/memfd:") ||
+	       begins(mapping->path, "/SYSV") || begins(mapping->path, "/dev/shm/") ||
+	       begins(mapping->path, "[anon_shmem:");
 }
 
 static enum plan_kind kind_of(const struct target *files, const struct mapping *mapping)
@@ -56,14 +61,16 @@ static enum plan_kind kind_of(const struct target *files, const struct mapping *
 	if (mapping->path && strcmp(mapping->path, "[vdso]") == 0)
 		return PLAN_ALL;
 	if (mapping->shared)
-		return mapping->prot & MAPPING_WRITE && is_shared_memory(mapping) ? PLAN_SHARED : PLAN_NOTHING;
+		return mapping->prot & MAPPING_WRITE && is_shared_memory(mapping) ? PLAN_SHARED
+										  : PLAN_NOTHING;
 	if (is_anonymous(mapping))
 		return PLAN_ANONYMOUS;
 
 	bool open = mapping->file >= 0 && files->files.v[mapping->file].fd >= 0;
 
 	if (mapping->prot & MAPPING_WRITE)
-		return !open && mapping->end - mapping->start <= FILE_ALL_MAX ? PLAN_FILE_ALL : PLAN_FILE;
+		return !open && mapping->end - mapping->start <= FILE_ALL_MAX ? PLAN_FILE_ALL
+									      : PLAN_FILE;
 	// A module whose file is out of reach: its text and tables are at least in the target's memory.
 	if (mapping->file >= 0 && !open && mapping->end - mapping->start <= FILE_ALL_MAX)
 		return PLAN_FILE_ALL;
@@ -78,7 +85,8 @@ static bool run_wanted(enum plan_kind kind, unsigned page_kind)
 	case PLAN_SHARED:
 		return page_kind & (PAGE_PRESENT | PAGE_SWAPPED);
 	case PLAN_CHANGED:
-		return page_kind & PAGE_SWAPPED || (page_kind & PAGE_PRESENT && !(page_kind & PAGE_OF_FILE));
+		return page_kind & PAGE_SWAPPED ||
+		       (page_kind & PAGE_PRESENT && !(page_kind & PAGE_OF_FILE));
 	case PLAN_NOTHING:
 	case PLAN_FILE_ALL:
 	case PLAN_ALL:
@@ -108,7 +116,8 @@ static bool overlaps(const page_run_array *runs, const struct mapping *mapping)
 }
 
 /* What an earlier plan had in a mapping whose pages are unknown now. False when it was unknown then, too. */
-static bool runs_of_earlier(struct plan *plan, const struct plan *earlier, size_t first, const struct mapping *mapping)
+static bool runs_of_earlier(struct plan *plan, const struct plan *earlier, size_t first,
+			    const struct mapping *mapping)
 {
 	if (!earlier || overlaps(&earlier->unknown, mapping))
 		return false;
@@ -126,8 +135,9 @@ static bool runs_of_earlier(struct plan *plan, const struct plan *earlier, size_
 }
 
 /* Adds what is wanted of one mapping; *at is the place in the pages. */
-static enum plan_kind mapping_plan(struct plan *plan, const struct mapping *mapping, enum plan_kind kind, const page_run_array *pages,
-				   size_t *at, const struct plan *earlier)
+static enum plan_kind mapping_plan(struct plan *plan, const struct mapping *mapping,
+				   enum plan_kind kind, const page_run_array *pages, size_t *at,
+				   const struct plan *earlier)
 {
 	size_t first = plan->runs.n;
 
@@ -141,7 +151,8 @@ static enum plan_kind mapping_plan(struct plan *plan, const struct mapping *mapp
 		if (!(run->kind & PAGE_UNKNOWN)) {
 			if (run_wanted(kind, run->kind))
 				run_add(plan, first, run->start, run->end, run->kind);
-		} else if (run_wanted(kind, PAGE_PRESENT) && !runs_of_earlier(plan, earlier, first, mapping)) {
+		} else if (run_wanted(kind, PAGE_PRESENT) &&
+			   !runs_of_earlier(plan, earlier, first, mapping)) {
 			array_append(&plan->unknown, *run);
 			kind = PLAN_NOTHING;
 		}
@@ -179,14 +190,15 @@ static void shared_bound(struct plan *plan, const mapping_array *mappings)
 		}
 		if (plan->kinds.v[i] == PLAN_SHARED)
 			left += bytes;
-		memmove(&plan->runs.v[to], &plan->runs.v[first], (at - first) * sizeof(*plan->runs.v));
+		memmove(&plan->runs.v[to], &plan->runs.v[first],
+			(at - first) * sizeof(*plan->runs.v));
 		to += at - first;
 	}
 	plan->runs.n = to;
 }
 
-void plan_make(const struct target *files, const mapping_array *mappings, const page_run_array *pages,
-	       const struct plan *earlier, struct plan *ret)
+void plan_make(const struct target *files, const mapping_array *mappings,
+	       const page_run_array *pages, const struct plan *earlier, struct plan *ret)
 {
 	struct plan plan = { 0 };
 	size_t at = 0;
@@ -194,7 +206,8 @@ void plan_make(const struct target *files, const mapping_array *mappings, const 
 	for (size_t i = 0; i < mappings->n; i++) {
 		enum plan_kind kind = kind_of(files, &mappings->v[i]);
 
-		array_append(&plan.kinds, mapping_plan(&plan, &mappings->v[i], kind, pages, &at, earlier));
+		array_append(&plan.kinds,
+			     mapping_plan(&plan, &mappings->v[i], kind, pages, &at, earlier));
 	}
 	shared_bound(&plan, mappings);
 	*ret = plan;
@@ -233,7 +246,8 @@ static bool reserve_runs(const struct plan *plan, vaddr start, vaddr end, struct
 	return true;
 }
 
-bool plan_reserve(const struct plan *plan, const mapping_array *mappings, uint32_t page_size, struct store *store)
+bool plan_reserve(const struct plan *plan, const mapping_array *mappings, uint32_t page_size,
+		  struct store *store)
 {
 	vaddr previous_end = page_size;
 
@@ -253,7 +267,9 @@ bool plan_reserve(const struct plan *plan, const mapping_array *mappings, uint32
 			end = mappings->v[i].end;
 		}
 		// The next span is further away than both its slack and ours.
-		vaddr low = start - previous_end > SPAN_SLACK ? start - SPAN_SLACK : previous_end < start ? previous_end : start;
+		vaddr low = start - previous_end > SPAN_SLACK ? start - SPAN_SLACK
+			    : previous_end < start	      ? previous_end
+							      : start;
 		vaddr high = end + SPAN_SLACK > end ? end + SPAN_SLACK : end;
 
 		if (!store_reserve(store, low, high) && !reserve_runs(plan, start, end, store))
@@ -286,7 +302,10 @@ bool plan_parts(const struct plan *plan, struct store *store, copy_part_array *r
 
 			if (size > COPY_PART_MAX)
 				size = COPY_PART_MAX;
-			array_append(&parts, (struct copy_part){ .start = start, .size = size, .to = span->bytes + (start - span->start) });
+			array_append(&parts, (struct copy_part){ .start = start,
+								 .size = size,
+								 .to = span->bytes +
+								       (start - span->start) });
 			start += size;
 		}
 	}

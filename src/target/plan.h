@@ -53,12 +53,13 @@ struct plan {
 
 /** Decides from the mappings and the pages that exist. `files` tells which files are open (mapping.file). `earlier` is the plan before the stop or
     NULL: it answers where the pages are unknown. Owner: the caller, plan_deinit(). */
-void plan_make(const struct target *files, const mapping_array *mappings, const page_run_array *pages,
-	       const struct plan *earlier, struct plan *ret);
+void plan_make(const struct target *files, const mapping_array *mappings,
+	       const page_run_array *pages, const struct plan *earlier, struct plan *ret);
 
 /** Reserves room around everything planned, generously: what the target adds before it stands still should find its place. Where that much address
     space is not to be had, just for what is planned. False when not even that. */
-bool plan_reserve(const struct plan *plan, const mapping_array *mappings, uint32_t page_size, struct store *store);
+bool plan_reserve(const struct plan *plan, const mapping_array *mappings, uint32_t page_size,
+		  struct store *store);
 
 /** Cuts the runs into parts with a place in the store, reserving what is missing. False when there is no room. Owner: the caller, array_deinit(). */
 bool plan_parts(const struct plan *plan, struct store *store, copy_part_array *ret);

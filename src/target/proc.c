@@ -208,7 +208,8 @@ void proc_thread_name(int proc, pid_t tid, char name[16])
 	memcpy(name, text, length < 15 ? length : 15);
 }
 
-bool proc_thread_syscall(int proc, pid_t tid, long *number_ret, uint64_t *argument_ret, uint64_t *sp_ret, uint64_t *pc_ret)
+bool proc_thread_syscall(int proc, pid_t tid, long *number_ret, uint64_t *argument_ret,
+			 uint64_t *sp_ret, uint64_t *pc_ret)
 {
 	_cleanup_free_ char *text = NULL;
 	char path[48];

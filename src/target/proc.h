@@ -65,6 +65,7 @@ void proc_thread_name(int proc, pid_t tid, char name[16]);
 
 /** What a thread that does not run shows in /proc: the system call it waits in (-1: none) with its first argument, stack pointer and
     program counter. False when it runs, or when the kernel does not say. */
-bool proc_thread_syscall(int proc, pid_t tid, long *number_ret, uint64_t *argument_ret, uint64_t *sp_ret, uint64_t *pc_ret);
+bool proc_thread_syscall(int proc, pid_t tid, long *number_ret, uint64_t *argument_ret,
+			 uint64_t *sp_ret, uint64_t *pc_ret);
 
 #endif

@@ -46,7 +46,8 @@ static bool is_kernel_thread(int proc)
 	// The name in parentheses may hold anything, parentheses too.
 	const char *after = strrchr(text, ')');
 
-	return after && sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && flags & KERNEL_THREAD;
+	return after && sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       flags & KERNEL_THREAD;
 }
 
 /* A thread of a process whose main thread has exited: the process is a zombie by its own status and runs on. 0 when there is none. */
@@ -88,7 +89,8 @@ static char *user_name(uid_t uid)
 {
 	const struct passwd *user = getpwuid(uid);
 
-	return user && strlen(user->pw_name) < USER_MAX ? xstrdup(user->pw_name) : xasprintf("user %u", (unsigned)uid);
+	return user && strlen(user->pw_name) < USER_MAX ? xstrdup(user->pw_name)
+							: xasprintf("user %u", (unsigned)uid);
 }
 
 static int read_yama(void)
@@ -111,42 +113,56 @@ struct error *process_refused(const struct process *process, int errnum)
 	_cleanup_close_ int self = proc_open(getpid());
 	struct proc_status its = { 0 }, ours = { 0 };
 
-	if (!proc_status(process->proc, "status", &its) || self < 0 || !proc_status(self, "status", &ours))
+	if (!proc_status(process->proc, "status", &its) || self < 0 ||
+	    !proc_status(self, "status", &ours))
 		return error_os(errnum, "process %d (%s) cannot be read", pid, process->name);
 
 	int scope = read_yama();
 	bool capable = ours.capabilities >> CAPABILITY_PTRACE & 1;
-	bool ours_all = its.uids[0] == ours.uids[1] && its.uids[1] == ours.uids[1] && its.uids[2] == ours.uids[1];
+	bool ours_all = its.uids[0] == ours.uids[1] && its.uids[1] == ours.uids[1] &&
+			its.uids[2] == ours.uids[1];
 
 	if (scope == 3)
-		return refusal(errnum, xasprintf("process %d (%s) cannot be read: kernel.yama.ptrace_scope is 3, so that nothing can be "
-						 "attached to until the next boot",
-						 pid, process->name));
+		return refusal(errnum,
+			       xasprintf("process %d (%s) cannot be read: kernel.yama.ptrace_scope "
+					 "is 3, so that nothing can be "
+					 "attached to until the next boot",
+					 pid, process->name));
 	if (!capable && !ours_all) {
 		_cleanup_free_ char *owner = user_name(its.uids[1]);
 		_cleanup_free_ char *we = user_name(ours.uids[1]);
 
-		return refusal(errnum, xasprintf("process %d (%s) belongs to %s and heapsnap runs as %s: run it as root or with "
+		return refusal(errnum, xasprintf("process %d (%s) belongs to %s and heapsnap runs "
+						 "as %s: run it as root or with "
 						 "CAP_SYS_PTRACE",
 						 pid, process->name, owner, we));
 	}
 	if (!capable && scope > 0)
-		return refusal(errnum, xasprintf("process %d (%s) cannot be read: kernel.yama.ptrace_scope is %d (%s): run heapsnap as "
-						 "root or with CAP_SYS_PTRACE%s",
-						 pid, process->name, scope,
-						 scope == 1 ? "only a parent may attach" : "only CAP_SYS_PTRACE may attach",
-						 scope == 1 ? ", or set it to 0 with sysctl" : ""));
+		return refusal(errnum,
+			       xasprintf("process %d (%s) cannot be read: kernel.yama.ptrace_scope "
+					 "is %d (%s): run heapsnap as "
+					 "root or with CAP_SYS_PTRACE%s",
+					 pid, process->name, scope,
+					 scope == 1 ? "only a parent may attach"
+						    : "only CAP_SYS_PTRACE may attach",
+					 scope == 1 ? ", or set it to 0 with sysctl" : ""));
 	if (!capable && ours.uids[1] == 0)
-		return refusal(errnum, xasprintf("process %d (%s) cannot be read: root here lacks CAP_SYS_PTRACE, as in a container; start "
-						 "it with --cap-add SYS_PTRACE (docker) or add SYS_PTRACE to securityContext (Kubernetes)",
+		return refusal(errnum, xasprintf("process %d (%s) cannot be read: root here lacks "
+						 "CAP_SYS_PTRACE, as in a container; start "
+						 "it with --cap-add SYS_PTRACE (docker) or add "
+						 "SYS_PTRACE to securityContext (Kubernetes)",
 						 pid, process->name));
 	if (!capable)
-		return refusal(errnum, xasprintf("process %d (%s) cannot be read though it belongs to the same user: it is marked as not "
-						 "dumpable (setuid, or file capabilities) or lives in another user namespace; run "
+		return refusal(errnum, xasprintf("process %d (%s) cannot be read though it belongs "
+						 "to the same user: it is marked as not "
+						 "dumpable (setuid, or file capabilities) or lives "
+						 "in another user namespace; run "
 						 "heapsnap as root or with CAP_SYS_PTRACE",
 						 pid, process->name));
-	return refusal(errnum, xasprintf("process %d (%s) cannot be read in spite of CAP_SYS_PTRACE: a security module or a seccomp filter "
-					 "forbids it, or it lives in a user namespace above ours; run heapsnap on the host",
+	return refusal(errnum, xasprintf("process %d (%s) cannot be read in spite of "
+					 "CAP_SYS_PTRACE: a security module or a seccomp filter "
+					 "forbids it, or it lives in a user namespace above ours; "
+					 "run heapsnap on the host",
 					 pid, process->name));
 }
 
@@ -156,18 +172,26 @@ struct error *process_check_executable(const struct process *process, int exe)
 
 	if (exe < 0)
 		return process_refused(process, errno);
-	if (pread(exe, header, sizeof(header), 0) != (ssize_t)sizeof(header) || memcmp(header, ELFMAG, SELFMAG) != 0)
-		return error_create(ERROR_UNSUPPORTED, "process %d (%s): its executable is no ELF file", process->pid, process->name);
+	if (pread(exe, header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+	    memcmp(header, ELFMAG, SELFMAG) != 0)
+		return error_create(ERROR_UNSUPPORTED,
+				    "process %d (%s): its executable is no ELF file", process->pid,
+				    process->name);
 
 	unsigned low = header[EI_NIDENT + 2], high = header[EI_NIDENT + 3];
 	unsigned machine = header[EI_DATA] == ELFDATA2MSB ? low << 8 | high : high << 8 | low;
 
 	if (header[EI_CLASS] != ELFCLASS64)
-		return error_create(ERROR_UNSUPPORTED, "process %d (%s) is a 32-bit program (%s); heapsnap reads 64-bit ones",
-				    process->pid, process->name, machine == EM_X86_64 ? "x32" : machine_name(machine));
+		return error_create(
+			ERROR_UNSUPPORTED,
+			"process %d (%s) is a 32-bit program (%s); heapsnap reads 64-bit ones",
+			process->pid, process->name,
+			machine == EM_X86_64 ? "x32" : machine_name(machine));
 	if (machine != OUR_MACHINE)
-		return error_create(ERROR_UNSUPPORTED, "process %d (%s) is a program for %s; this heapsnap reads %s", process->pid,
-				    process->name, machine_name(machine), machine_name(OUR_MACHINE));
+		return error_create(ERROR_UNSUPPORTED,
+				    "process %d (%s) is a program for %s; this heapsnap reads %s",
+				    process->pid, process->name, machine_name(machine),
+				    machine_name(OUR_MACHINE));
 	return NULL;
 }
 
@@ -233,9 +257,60 @@ struct error *process_check_tracer(const struct process *process, bool *held_ret
 
 	if (tracer_proc >= 0 && proc_status(tracer_proc, "status", &status))
 		name = text_escape(status.name, strlen(status.name));
-	return refusal(EBUSY, xasprintf("process %d (%s) is traced by %s (process %d), which lets it run: a process has one tracer; end that "
+	return refusal(EBUSY, xasprintf("process %d (%s) is traced by %s (process %d), which lets "
+					"it run: a process has one tracer; end that "
 					"one, or have it hold the process stopped",
-					process->pid, process->name, name ? name : "another program", (int)tracer));
+					process->pid, process->name,
+					name ? name : "another program", (int)tracer));
+}
+
+struct error *process_explain(const struct process *process, struct error *error)
+{
+	bool held;
+
+	if (!error)
+		return NULL;
+	if (error->code == ERROR_OS && error->errnum == ESRCH) {
+		error_destroy(error);
+		return process_refused(process, ESRCH);
+	}
+	if (error->code == ERROR_OS && (error->errnum == EPERM || error->errnum == EACCES)) {
+		// Somebody else may have attached meanwhile.
+		struct error *why = process_check_tracer(process, &held);
+
+		if (!why)
+			why = process_refused(process, error->errnum);
+		error_destroy(error);
+		return why;
+	}
+	return error_context(error, "process %d (%s)", process->pid, process->name);
+}
+
+struct error *process_mappings(const struct process *process, mapping_array *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+
+	if (!proc_read(process->proc, "maps", &text, &length))
+		return error_os(errno, "its mappings cannot be read");
+	if (!length)
+		return error_os(ESRCH, "it ended");
+	return mappings_parse(text, length, ret);
+}
+
+struct error *process_check_program(const struct process *process, const struct target *target)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t length, known = target->auxv.n * sizeof(uint64_t);
+
+	if (!known)
+		return NULL;
+	if (!proc_read(process->proc, "auxv", &bytes, &length) || !length)
+		return error_os(ESRCH, "it ended");
+	if (length >= known && memcmp(bytes, target->auxv.v, known) == 0)
+		return NULL;
+	return error_create(ERROR_OS,
+			    "it has executed another program since it was opened; try again");
 }
 
 void process_destroy(void *pointer)
@@ -267,7 +342,9 @@ struct error *process_open(pid_t pid, struct process **ret)
 	if (pid <= 0)
 		return error_create(ERROR_USAGE, "%d is no process number", (int)pid);
 	if (pid == getpid())
-		return error_create(ERROR_USAGE, "process %d is heapsnap itself, which cannot stop itself", (int)pid);
+		return error_create(ERROR_USAGE,
+				    "process %d is heapsnap itself, which cannot stop itself",
+				    (int)pid);
 
 	_cleanup_process_ struct process *process = xcalloc(1, sizeof(*process));
 	struct proc_status status;
@@ -279,18 +356,22 @@ struct error *process_open(pid_t pid, struct process **ret)
 		return no_such_process(pid);
 	process->name = text_escape(status.name, strlen(status.name));
 	if (status.tgid != pid)
-		return error_create(ERROR_USAGE, "%d is a thread (%s) of process %d: give that number", (int)pid, process->name,
-				    (int)status.tgid);
+		return error_create(ERROR_USAGE,
+				    "%d is a thread (%s) of process %d: give that number", (int)pid,
+				    process->name, (int)status.tgid);
 	if (!status.has_memory) {
 		if (is_kernel_thread(process->proc))
-			return error_create(ERROR_UNSUPPORTED, "%d (%s) is a thread of the kernel, which has no memory of its own",
-					    (int)pid, process->name);
+			return error_create(
+				ERROR_UNSUPPORTED,
+				"%d (%s) is a thread of the kernel, which has no memory of its own",
+				(int)pid, process->name);
 
 		pid_t survivor = surviving_thread(process->proc);
 		int proc = survivor ? proc_open(survivor) : -1;
 
 		if (proc < 0)
-			return refusal(ESRCH, xasprintf("process %d (%s) is a zombie: it has ended, and its parent has not noticed yet",
+			return refusal(ESRCH, xasprintf("process %d (%s) is a zombie: it has "
+							"ended, and its parent has not noticed yet",
 							(int)pid, process->name));
 		close(process->proc);
 		process->proc = proc;

@@ -52,6 +52,16 @@ struct error *process_refused(const struct process *process, int errnum) _must_c
 /** Whether a tracer holds every thread stopped (true through held_ret), or nobody traces it (false). Errors: a tracer that lets it run is named. */
 struct error *process_check_tracer(const struct process *process, bool *held_ret) _must_check_;
 
+/** An error about «it», in words about the process by number and name; a refusal with what helps. Takes the error; NULL stays NULL. */
+struct error *process_explain(const struct process *process, struct error *error) _must_check_;
+
+/** Its mappings now, `file` not set. Owner: the caller, mappings_deinit(). Errors: about «it» (process_explain()). */
+struct error *process_mappings(const struct process *process, mapping_array *ret) _must_check_;
+
+/** NULL while it executes the program whose auxv the target has: execve() keeps the process and replaces everything in it. Errors: about «it». */
+struct error *process_check_program(const struct process *process,
+				    const struct target *target) _must_check_;
+
 /** The sum of the context switches of all threads, to see that nothing ran in between; false when it cannot be read or a thread is not held
     by a tracer. */
 bool process_held_switches(const struct process *process, uint64_t *ret);

@@ -47,9 +47,11 @@ static void place(copy_part_array *parts, uint64_t gap, spool_group_array *group
 
 		// One group is one mapping, so it must be one stretch here, too.
 		if (!last || part->start - last->end > gap ||
-		    (uint64_t)(part->to - parts->v[i - 1].to) != part->start - parts->v[i - 1].start) {
+		    (uint64_t)(part->to - parts->v[i - 1].to) !=
+			    part->start - parts->v[i - 1].start) {
 			offset = last ? last->offset + (last->end - last->start) : 0;
-			array_append(groups, (struct spool_group){ part->start, part->start, offset });
+			array_append(groups,
+				     (struct spool_group){ part->start, part->start, offset });
 			last = &groups->v[groups->n - 1];
 		}
 		part->spool_offset = last->offset + (part->start - last->start);
@@ -78,7 +80,8 @@ struct error *spool_map(int fd, const spool_group_array *groups, const struct st
 		const struct store_span *span = store_find(store, group->start);
 		void *at = span->bytes + (group->start - span->start);
 
-		if (mmap(at, group->end - group->start, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)group->offset) == MAP_FAILED)
+		if (mmap(at, group->end - group->start, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+			 (off_t)group->offset) == MAP_FAILED)
 			return error_os(errno, "the spool file cannot be mapped");
 		(void)madvise(at, group->end - group->start, MADV_DONTDUMP);
 	}

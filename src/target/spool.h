@@ -30,6 +30,7 @@ struct error *spool_open(const char *directory, int *ret) _must_check_;
 void spool_place(copy_part_array *parts, spool_group_array *ret);
 
 /** Maps what was written over its places in the store. */
-struct error *spool_map(int fd, const spool_group_array *groups, const struct store *store) _must_check_;
+struct error *spool_map(int fd, const spool_group_array *groups,
+			const struct store *store) _must_check_;
 
 #endif

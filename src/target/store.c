@@ -29,14 +29,16 @@ bool store_reserve(struct store *store, vaddr start, vaddr end)
 
 	assert(start < end && (at == store->spans.n || store->spans.v[at].start >= end));
 
-	void *bytes = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *bytes = mmap(NULL, end - start, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (bytes == MAP_FAILED)
 		return false;
 	// What another process holds in its memory does not belong in a core of ours.
 	(void)madvise(bytes, end - start, MADV_DONTDUMP);
 	(void)array_push(&store->spans);
-	memmove(&store->spans.v[at + 1], &store->spans.v[at], (store->spans.n - 1 - at) * sizeof(*store->spans.v));
+	memmove(&store->spans.v[at + 1], &store->spans.v[at],
+		(store->spans.n - 1 - at) * sizeof(*store->spans.v));
 	store->spans.v[at] = (struct store_span){ start, end, bytes };
 	return true;
 }
@@ -45,7 +47,8 @@ const struct store_span *store_find(const struct store *store, vaddr address)
 {
 	size_t at = span_index(store, address);
 
-	return at < store->spans.n && store->spans.v[at].start <= address ? &store->spans.v[at] : NULL;
+	return at < store->spans.n && store->spans.v[at].start <= address ? &store->spans.v[at]
+									  : NULL;
 }
 
 void store_seal(struct store *store)

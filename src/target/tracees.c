@@ -51,7 +51,8 @@ uint64_t tracees_clock(void)
 
 static void nap(uint64_t nanoseconds)
 {
-	struct timespec time = { (time_t)(nanoseconds / (1000 * MILLISECOND)), (long)(nanoseconds % (1000 * MILLISECOND)) };
+	struct timespec time = { (time_t)(nanoseconds / (1000 * MILLISECOND)),
+				 (long)(nanoseconds % (1000 * MILLISECOND)) };
 
 	nanosleep(&time, NULL);
 }
@@ -59,8 +60,8 @@ static void nap(uint64_t nanoseconds)
 /* Whether a result says that the call has not ended but was only interrupted. */
 static bool is_interrupted(int64_t result)
 {
-	return result == -RESTART_SYSTEM_CALL || result == -RESTART_NO_INTERRUPT || result == -RESTART_NO_HANDLER ||
-	       result == -RESTART_BLOCK || result == -EINTR;
+	return result == -RESTART_SYSTEM_CALL || result == -RESTART_NO_INTERRUPT ||
+	       result == -RESTART_NO_HANDLER || result == -RESTART_BLOCK || result == -EINTR;
 }
 
 #if defined(__x86_64__)
@@ -70,11 +71,13 @@ static bool registers_read(const struct tracees *tracees, struct thread *thread)
 	struct iovec iov = { &user, sizeof(user) };
 
 	(void)tracees;
-	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 || iov.iov_len != sizeof(user))
+	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 ||
+	    iov.iov_len != sizeof(user))
 		return false;
 
-	const uint64_t dwarf[] = { user.rax, user.rdx, user.rcx, user.rbx, user.rsi, user.rdi, user.rbp, user.rsp, user.r8,
-				   user.r9,  user.r10, user.r11, user.r12, user.r13, user.r14, user.r15, user.rip };
+	const uint64_t dwarf[] = { user.rax, user.rdx, user.rcx, user.rbx, user.rsi, user.rdi,
+				   user.rbp, user.rsp, user.r8,	 user.r9,  user.r10, user.r11,
+				   user.r12, user.r13, user.r14, user.r15, user.rip };
 
 	memset(thread->registers, 0, sizeof(thread->registers));
 	memcpy(thread->registers, dwarf, sizeof(dwarf));
@@ -97,7 +100,8 @@ static bool registers_read(const struct tracees *tracees, struct thread *thread)
 	uint64_t tls[2] = { 0 };
 	struct iovec tls_iov = { tls, sizeof(tls) };
 
-	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 || iov.iov_len != sizeof(user))
+	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_PRSTATUS, &iov) < 0 ||
+	    iov.iov_len != sizeof(user))
 		return false;
 	// One word, or two where the processor has SME.
 	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_ARM_TLS, &tls_iov) < 0)
@@ -115,8 +119,11 @@ static bool registers_read(const struct tracees *tracees, struct thread *thread)
 	uint64_t sp, pc;
 
 	if (is_interrupted((int64_t)user.regs[0]) &&
-	    ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_ARM_SYSTEM_CALL, &number_iov) == 0 && number >= 0 &&
-	    !proc_thread_syscall(tracees->proc, thread->tid, &thread->syscall, &thread->syscall_argument, &sp, &pc))
+	    ptrace(PTRACE_GETREGSET, thread->tid, (void *)(uintptr_t)NT_ARM_SYSTEM_CALL,
+		   &number_iov) == 0 &&
+	    number >= 0 &&
+	    !proc_thread_syscall(tracees->proc, thread->tid, &thread->syscall,
+				 &thread->syscall_argument, &sp, &pc))
 		thread->syscall = number;
 	return true;
 }
@@ -139,7 +146,8 @@ static enum look look(pid_t tid)
 		return errno == ECHILD ? LOOK_GONE : LOOK_RUNNING;
 	if (info.si_pid == 0)
 		return LOOK_RUNNING;
-	if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) {
+	if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
+	    info.si_code == CLD_DUMPED) {
 		// Its own parent is told separately; this only ends our part in it.
 		waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
 		return LOOK_GONE;
@@ -154,6 +162,13 @@ static enum look look(pid_t tid)
 	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 	ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)(event ? 0 : signal_number));
 	return LOOK_RUNNING;
+}
+
+/* Nothing is left of a thread but its row in the list. */
+static void set_gone(struct tracees *tracees, struct tracee *tracee)
+{
+	tracee->state = TRACEE_GONE;
+	tracees->alive--;
 }
 
 static char thread_state(const struct tracees *tracees, pid_t tid)
@@ -171,7 +186,7 @@ static struct error *interrupted_error(void)
 }
 
 /* Waits until a thread stands still, is gone, or sits in the kernel for good. */
-static struct error *wait_for(const struct tracees *tracees, struct tracee *tracee)
+static struct error *wait_for(struct tracees *tracees, struct tracee *tracee)
 {
 	uint64_t start = tracees_clock();
 
@@ -180,13 +195,13 @@ static struct error *wait_for(const struct tracees *tracees, struct tracee *trac
 			return interrupted_error();
 		switch (look(tracee->thread.tid)) {
 		case LOOK_GONE:
-			tracee->state = TRACEE_GONE;
+			set_gone(tracees, tracee);
 			return NULL;
 		case LOOK_STOPPED:
 			tracee->thread.has_registers = registers_read(tracees, &tracee->thread);
 			if (!tracee->thread.has_registers && errno == ESRCH) {
 				// SIGKILL takes a thread even out of a stop.
-				tracee->state = TRACEE_GONE;
+				set_gone(tracees, tracee);
 				return NULL;
 			}
 			tracee->state = TRACEE_STOPPED;
@@ -208,12 +223,15 @@ static struct error *wait_for(const struct tracees *tracees, struct tracee *trac
 			tracee->state = TRACEE_IN_KERNEL;
 			tracee->thread.has_registers = false;
 			tracee->thread.syscall = -1;
-			proc_thread_syscall(tracees->proc, tracee->thread.tid, &tracee->thread.syscall,
-					    &tracee->thread.syscall_argument, &tracee->thread.sp, &tracee->thread.pc);
+			proc_thread_syscall(tracees->proc, tracee->thread.tid,
+					    &tracee->thread.syscall,
+					    &tracee->thread.syscall_argument, &tracee->thread.sp,
+					    &tracee->thread.pc);
 			return NULL;
 		}
 		if (waited > STOP_WAIT)
-			return error_os(ETIMEDOUT, "thread %d (state %c) does not stop", (int)tracee->thread.tid,
+			return error_os(ETIMEDOUT, "thread %d (state %c) does not stop",
+					(int)tracee->thread.tid,
 					thread_state(tracees, tracee->thread.tid));
 	}
 }
@@ -249,6 +267,7 @@ static struct error *ask(struct tracees *tracees, pid_t tid)
 		if (!tracees->started)
 			tracees->started = tracees_clock();
 		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+		tracees->alive++;
 	}
 	array_append(&tracees->list, tracee);
 	return NULL;
@@ -284,7 +303,7 @@ struct error *tracees_stop(struct tracees *tracees)
 	// Naps are as short as they say.
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	for (;;) {
-		size_t n;
+		size_t n = 0;
 		struct error *error = ask_new(tracees, &n);
 
 		if (error)
@@ -305,6 +324,16 @@ struct error *tracees_stop(struct tracees *tracees)
 	return error_os(ESRCH, "it ended while it was being stopped");
 }
 
+/* Whether there may be threads that are not in the list: /proc/PID/task has a link for each thread and two of its own. Cheaper than to
+   list them, where there are thousands. */
+static bool threads_were_started(const struct tracees *tracees)
+{
+	struct stat status;
+
+	return fstatat(tracees->proc, "task", &status, 0) < 0 ||
+	       status.st_nlink != tracees->alive + 2;
+}
+
 bool tracees_run(struct tracees *tracees, size_t index, unsigned microseconds)
 {
 	struct tracee *tracee = &tracees->list.v[index];
@@ -313,7 +342,7 @@ bool tracees_run(struct tracees *tracees, size_t index, unsigned microseconds)
 	if (tracee->state != TRACEE_STOPPED || tracees->failed || *tracees->interrupted)
 		return false;
 	if (ptrace(PTRACE_CONT, tid, NULL, NULL) < 0) {
-		tracee->state = TRACEE_GONE;
+		set_gone(tracees, tracee);
 		return false;
 	}
 	tracee->has_run = true;
@@ -324,14 +353,9 @@ bool tracees_run(struct tracees *tracees, size_t index, unsigned microseconds)
 
 	struct error *error = wait_for(tracees, tracee);
 
-	if (!error) {
-		size_t n;
-
-		// Threads that it started are not seized by themselves.
-		error = ask_new(tracees, &n);
-		if (!error && n)
-			error = tracees_stop(tracees);
-	}
+	// Threads that it started are not seized by themselves.
+	if (!error && threads_were_started(tracees))
+		error = tracees_stop(tracees);
 	if (error) {
 		tracees->failed = error;
 		return false;

@@ -54,6 +54,8 @@ struct tracees {
 	const volatile sig_atomic_t *interrupted;
 	/** In the order in which they were found. */
 	ARRAY(struct tracee) list;
+	/** How many of them are not gone. */
+	size_t alive;
 	/** CLOCK_MONOTONIC of the first interrupt; 0 before. Units: ns. */
 	uint64_t started;
 	/** How often a thread was let run for a moment. */

@@ -29,6 +29,10 @@ static inline void window_init(struct window *window, const struct image *image)
 /** Moves a window to the segment that holds an address; false when none does or it has no bytes in memory. */
 bool window_move(struct window *window, vaddr address);
 
+/** The first address at or behind this one that the image holds and that is not known to be zero (never touched); VADDR_NONE when there is none. For searches: what
+    they look for is not in between. Cost: logarithmic, and linear in the untouched segments passed. */
+vaddr window_next(const struct window *window, vaddr address);
+
 /** One 8-byte word; false when any of it is absent. Cost: a load when it lies near the last one. */
 static inline bool window_word(struct window *window, vaddr address, uint64_t *ret)
 {

@@ -35,7 +35,8 @@ static struct error *let_all_run(struct stopped *stopped, void *context)
 
 static int report(struct error *error)
 {
-	static const char *const codes[] = { "os", "fault", "format", "nodebug", "usage", "unsupported" };
+	static const char *const codes[] = { "os",	"fault", "format",
+					     "nodebug", "usage", "unsupported" };
 
 	printf("error %s %s\n", codes[error->code], error->message);
 	error_destroy(error);
@@ -69,7 +70,8 @@ static void print_sum(const struct image *image, struct range range)
 		}
 		at += size;
 	}
-	printf("sum 0x%" PRIxVADDR "-0x%" PRIxVADDR " %" PRIu64 " absent %" PRIu64 "\n", range.start, range.end, sum, absent);
+	printf("sum 0x%" PRIxVADDR "-0x%" PRIxVADDR " %" PRIu64 " absent %" PRIu64 "\n",
+	       range.start, range.end, sum, absent);
 }
 
 int main(int argc, char **argv)
@@ -134,7 +136,8 @@ int main(int argc, char **argv)
 		char line[128];
 		struct range range;
 
-		while (fgets(line, sizeof(line), stdin) && sscanf(line, "%" SCNx64 "-%" SCNx64, &range.start, &range.end) == 2)
+		while (fgets(line, sizeof(line), stdin) &&
+		       sscanf(line, "%" SCNx64 "-%" SCNx64, &range.start, &range.end) == 2)
 			array_append(&ranges, range);
 	}
 	for (unsigned i = 0; i < repeat; i++) {
@@ -142,35 +145,44 @@ int main(int argc, char **argv)
 		if (error)
 			return report(error);
 	}
-	printf("name %s\nexe %s\nexe_file %d\ncommand %s\n", target->name, target->exe_path, target->exe_file,
-	       target->command ? target->command : "");
-	printf("pause_us %" PRIu64 "\ncopy_us %" PRIu64 "\nbytes %" PRIu64 "\nruns %" PRIu64 "\nspooled %d\nheld %d\n",
-	       target->capture.pause_ns / 1000, target->capture.copy_ns / 1000, target->capture.bytes, target->capture.steps,
-	       target->capture.spooled, target->capture.held_by_debugger);
+	printf("name %s\nexe %s\nexe_file %d\ncommand %s\n", target->name, target->exe_path,
+	       target->exe_file, target->command ? target->command : "");
+	printf("pause_us %" PRIu64 "\ncopy_us %" PRIu64 "\nbytes %" PRIu64 "\nruns %" PRIu64
+	       "\nspooled %d\nheld %d\n",
+	       target->capture.pause_ns / 1000, target->capture.copy_ns / 1000,
+	       target->capture.bytes, target->capture.steps, target->capture.spooled,
+	       target->capture.held_by_debugger);
 	for (size_t i = 0; i < target->threads.n; i++) {
 		const struct thread *thread = &target->threads.v[i];
 
-		printf("thread %d %s registers %d pc 0x%" PRIxVADDR " sp 0x%" PRIxVADDR " tp 0x%" PRIxVADDR " syscall %ld 0x%" PRIx64 "\n",
-		       (int)thread->tid, thread->name, thread->has_registers, thread->pc, thread->sp, thread->tp, thread->syscall,
-		       thread->syscall_argument);
+		printf("thread %d %s registers %d pc 0x%" PRIxVADDR " sp 0x%" PRIxVADDR
+		       " tp 0x%" PRIxVADDR " syscall %ld 0x%" PRIx64 "\n",
+		       (int)thread->tid, thread->name, thread->has_registers, thread->pc,
+		       thread->sp, thread->tp, thread->syscall, thread->syscall_argument);
 	}
 	for (size_t i = 0; i < target->files.n; i++) {
 		const struct target_file *file = &target->files.v[i];
 
-		printf("file %s %s replaced %d%s%s\n", file->path, file->fd >= 0 ? file->opened_as : "-", file->replaced,
+		printf("file %s %s replaced %d%s%s\n", file->path,
+		       file->fd >= 0 ? file->opened_as : "-", file->replaced,
 		       file->why_absent ? " why " : "", file->why_absent ? file->why_absent : "");
 	}
 	for (size_t i = 0; list_mappings && i < target->mappings.n; i++) {
 		const struct mapping *mapping = &target->mappings.v[i];
 
-		printf("mapping 0x%" PRIxVADDR "-0x%" PRIxVADDR " prot %u shared %d rss %" PRIu64 " file %d %s\n", mapping->start,
-		       mapping->end, mapping->prot, mapping->shared, mapping->rss, mapping->file, mapping->path ? mapping->path : "");
+		printf("mapping 0x%" PRIxVADDR "-0x%" PRIxVADDR " prot %u shared %d rss %" PRIu64
+		       " file %d %s\n",
+		       mapping->start, mapping->end, mapping->prot, mapping->shared, mapping->rss,
+		       mapping->file, mapping->path ? mapping->path : "");
 	}
 	for (size_t i = 0; list_segments && i < target->image.segments.n; i++) {
 		const struct segment *segment = &target->image.segments.v[i];
 
-		printf("segment 0x%" PRIxVADDR "-0x%" PRIxVADDR " %s\n", segment->start, segment->end,
-		       segment->fd >= 0 ? "file" : segment->untouched ? "untouched" : "bytes");
+		printf("segment 0x%" PRIxVADDR "-0x%" PRIxVADDR " %s\n", segment->start,
+		       segment->end,
+		       segment->fd >= 0	    ? "file"
+		       : segment->untouched ? "untouched"
+					    : "bytes");
 	}
 	for (size_t i = 0; i < ranges.n; i++)
 		print_sum(&target->image, ranges.v[i]);

@@ -50,9 +50,17 @@ says 2 '--arena takes an index, an address or main, not "second"' list --arena s
 says 2 '--min-size is larger than --max-size' list --min-size 2k --max-size 1k 1
 says 2 '-p and --core are two targets' -p 1 --core x
 says 2 'no target: give a process id, a core or a snapshot' list --all
-says 2 'one target at a time: what is "two"\?' -p 1 two
-says 2 'the command comes first: heapsnap list' -v list -p 1
+says 2 'one target at a time: what is "two2"\?' -p 1 two2
+says 2 '"two" is no command' -p 1 two
 says 2 'the command comes first: heapsnap arenas' report arenas
+says 2 'the command comes first: heapsnap list' -p 1 -- list
+# Options may stand before the command, but what they take is no command.
+says 2 'list does not take --sizes \(heapsnap report does\)' -v --sizes class list -p 1
+says 2 'list does not take --sizes' -qv --sizes=class list -p 1
+says 2 '--sort takes bytes, count or size, not "list"' -s list -p 1
+says 2 '--sort takes bytes, count or size, not "list"' -vs list -p 1
+says 2 '--sort takes address or size, not "arenas"' -s arenas list -p 1
+says 2 'there is no command "lsit"; did you mean list\?' -v lsit
 says 2 '-e is for cores' -p 1 -e /bin/true
 says 2 'there is no command "lits"; did you mean list\?' help lits
 says 2 'there is no command "zzz"; heapsnap help lists them' help zzz

@@ -70,13 +70,18 @@ if unshare -m true 2>/dev/null; then
 else
 	skip "no room to spool" "unshare -m is refused"
 fi
-# Address space for the copy runs out: said before the stop, and by number when it is in it.
-refused "no address space" "^error os process $target_pid \\(busy\\): no address space is left for the copy: Cannot allocate memory" \
-	sh -c 'ulimit -v 40000; exec "$@"' sh "$driver" "$target_pid"
+# Address space for the copy runs out: said before the stop. A sanitizer needs more of it than that for itself.
+run sh -c 'ulimit -v 200000; exec "$@"' sh "$driver"
+if [ "$status" = 2 ]; then
+	refused "no address space" "^error os process $target_pid \\(busy\\): no address space is left for the copy: Cannot allocate memory" \
+		sh -c 'ulimit -v 40000; exec "$@"' sh "$driver" "$target_pid"
+	# Just enough for what there is, without a reserve: it works.
+	run sh -c 'ulimit -v 200000; exec "$@"' sh "$driver" "$target_pid"
+	is "little address space: status" "$status" 0
+else
+	skip "little address space" "this build does not start with 200 MB of it"
+fi
 check "the process that found no room runs on" counts_up "$tmp/counter"
-# As much as is needed, without a reserve: it works.
-run sh -c 'ulimit -v 200000; exec "$@"' sh "$driver" "$target_pid"
-is "little address space: status" "$status" 0
 stop_target
 
 # ---- other machines ----

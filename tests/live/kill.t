@@ -46,9 +46,9 @@ run sh -c 'trap "" HUP; exec "$@"' sh "$driver" -r 20 "$target_pid"
 is "with SIGHUP ignored: status" "$status" 0
 stop_target
 
-# The target is killed in its turn.
+# The target is killed in its turn; some of the trials must come before the copy has ended.
 trial=0 wrong=0 hit=0
-while [ $trial -lt 15 ]; do
+while [ $trial -lt 15 ] || { [ $hit -lt 2 ] && [ $trial -lt 100 ]; }; do
 	start_target "$fixtures/busy" 30 3 "$tmp/counter" || done_testing
 	run "$trials" -m 8000 -t "$target_pid" "$driver" "$target_pid"
 	case $(cat "$out") in
@@ -59,6 +59,7 @@ while [ $trial -lt 15 ]; do
 	stop_target
 	trial=$((trial + 1))
 done
-is "15 targets killed while they were copied: an image or an error, never worse" "$wrong" 0
-check "15 targets killed while they were copied: some before the end of it ($hit)" test "$hit" -gt 0
+diag "$trial targets killed, $hit before the end of the copy"
+is "targets killed while they were copied: an image or an error, never worse" "$wrong" 0
+check "targets killed while they were copied: some before the end of it" test "$hit" -ge 2
 done_testing

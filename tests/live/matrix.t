@@ -30,6 +30,7 @@ an arena for each thread: many_arenas
 several heaps: several_heaps --mib 70
 foreign sbrk: foreign_sbrk --gaps 3 --decoy
 blocked brk: brk_blocked --chunks 60
+blocked brk, mappings apart: brk_blocked --chunks 90 --apart
 mmapped: mmapped --chunks 80
 fork child: fork_child
 ended threads: thread_exit

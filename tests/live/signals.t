@@ -32,7 +32,11 @@ stop_target
 start_target "$fixtures/blocked_calls" || done_testing
 run "$driver" "$target_pid"
 futex=$(sed -n 's/^futex //p' "$target_out")
-is "a wait shows as the system call it is" "$(grep -c "^thread .* syscall 202 $futex\$" "$out")" 2
+case $(uname -m) in
+aarch64) futex_call=98 ;;
+*) futex_call=202 ;;
+esac
+is "a wait shows as the system call it is" "$(grep -c "^thread .* syscall $futex_call $futex\$" "$out")" 2
 is "nine threads" "$(grep -c '^thread' "$out")" 9
 for option in "" -w; do
 	# shellcheck disable=SC2086

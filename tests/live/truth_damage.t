@@ -17,8 +17,12 @@ damaged() {
 	is "$1: not exact, but printed" "$status" 5
 	check "$1: the rest of the heap is listed" truth_judge --damage "$2"
 	diag "$(head -n 4 "$tmp/verdict")"
-	# The chunk whose header it is, or the neighbour that the walk came from.
-	matches "$1: a finding names an address" "$tmp/list.err" '0x[0-9a-f]+'
+	# A size is a word before the pointer; a link is at it, two words behind the chunk.
+	at=$(sed -n 's/^damaged \(0x[0-9a-f]*\) .*/\1/p' "$target_out")
+	near=$(printf '0x%x|0x%x|0x%x' "$at" $((at + 8)) $((at - 16)))
+	run timeout 60 "$HEAPSNAP" report -p "$target_pid"
+	is "$1: the report is printed too" "$status" 5
+	matches "$1: a finding names the place" "$out" "($near)([^0-9a-f]|\$)"
 	check "$1: the target is as it was" still_waiting
 	stop_target
 }

@@ -208,4 +208,15 @@ static inline void foreign_snapshot(struct snapshot *snapshot)
 						       .end = 0x7ffff7010000 + i * 0x10000 });
 }
 
+/* The same where nothing is known of any allocator. */
+static inline void unknown_snapshot(struct snapshot *snapshot)
+{
+	foreign_snapshot(snapshot);
+	free(snapshot->foreign_allocator);
+	snapshot->foreign_allocator = NULL;
+	free(snapshot->allocator_evidence);
+	snapshot->allocator_evidence = xstrdup(
+		"the program cannot be read, and no other module defines malloc");
+}
+
 #endif

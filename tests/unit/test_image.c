@@ -164,9 +164,9 @@ START_TEST(image_captured_bytes_win)
 	ck_assert_uint_eq(image.segments.n, 4);
 	ck_assert(image_get(&image, 0x10000, out, SIZE));
 	for (unsigned i = 0; i < SIZE; i++) {
-		uint8_t expected = i >= 0x400 && i < 0x600 ? bytes[i - 0x400] :
-				   i >= 0x600 && i < 0x700 ? bytes[i - 0x500] :
-							     (uint8_t)i;
+		uint8_t expected = i >= 0x400 && i < 0x600   ? bytes[i - 0x400]
+				   : i >= 0x600 && i < 0x700 ? bytes[i - 0x500]
+							     : (uint8_t)i;
 
 		ck_assert_msg(out[i] == expected, "byte 0x%x is %u, not %u", i, out[i], expected);
 	}
@@ -274,25 +274,33 @@ START_TEST(image_settles_random_overlaps)
 			claims[i].kind = (random >> 24) % 3;
 			claims[i].place = (random >> 12) % SPACE;
 			if (claims[i].kind == 0)
-				image_add_bytes(&image, claims[i].start, claims[i].size, pool + claims[i].place);
+				image_add_bytes(&image, claims[i].start, claims[i].size,
+						pool + claims[i].place);
 			else if (claims[i].kind == 1)
 				image_add_untouched(&image, claims[i].start, claims[i].size, NULL);
 			else
-				image_add_file(&image, claims[i].start, claims[i].size, fd, claims[i].place);
+				image_add_file(&image, claims[i].start, claims[i].size, fd,
+					       claims[i].place);
 		}
 		image_seal(&image);
 		for (unsigned kind = 0; kind < 3; kind++)
 			for (unsigned i = 0; i < CLAIMS; i++)
-				for (unsigned at = 0; claims[i].kind == kind && at < claims[i].size; at++)
+				for (unsigned at = 0; claims[i].kind == kind && at < claims[i].size;
+				     at++)
 					if (expected[claims[i].start + at] < 0)
-						expected[claims[i].start + at] = kind == 0 ? pool[claims[i].place + at] :
-										 kind == 1 ? 0 :
-											     (uint8_t)(3 + claims[i].place + at);
+						expected[claims[i].start + at] =
+							kind == 0 ? pool[claims[i].place + at]
+							: kind == 1
+								? 0
+								: (uint8_t)(3 + claims[i].place +
+									    at);
 		for (unsigned i = 0; i < SPACE; i++) {
 			uint8_t byte = 0;
 
-			ck_assert_msg(image_get(&image, i, &byte, 1) == (expected[i] >= 0), "round %u: presence at %u", round, i);
-			ck_assert_msg(expected[i] < 0 || byte == expected[i], "round %u: at %u", round, i);
+			ck_assert_msg(image_get(&image, i, &byte, 1) == (expected[i] >= 0),
+				      "round %u: presence at %u", round, i);
+			ck_assert_msg(expected[i] < 0 || byte == expected[i], "round %u: at %u",
+				      round, i);
 		}
 		for (size_t i = 1; i < image.segments.n; i++)
 			ck_assert_uint_ge(image.segments.v[i].start, image.segments.v[i - 1].end);
@@ -400,7 +408,9 @@ START_TEST(image_fails_the_read_that_a_test_asks_for)
 }
 END_TEST
 
-UNIT_SUITE("image", image_empty_holds_nothing, image_reads_bytes, image_read_names_what_is_missing, image_reads_across_segments,
-	   image_file_ends_where_it_ends, image_captured_bytes_win, image_untouched_pages_are_zero, image_joins_what_continues,
-	   image_keeps_to_the_address_space, image_settles_random_overlaps, image_seals_many_overlaps_quickly, image_reads_strings,
+UNIT_SUITE("image", image_empty_holds_nothing, image_reads_bytes, image_read_names_what_is_missing,
+	   image_reads_across_segments, image_file_ends_where_it_ends, image_captured_bytes_win,
+	   image_untouched_pages_are_zero, image_joins_what_continues,
+	   image_keeps_to_the_address_space, image_settles_random_overlaps,
+	   image_seals_many_overlaps_quickly, image_reads_strings,
 	   image_fails_the_read_that_a_test_asks_for)

@@ -239,6 +239,48 @@ START_TEST(nothing_is_touched_when_there_is_nothing)
 }
 END_TEST
 
+START_TEST(types_that_dwz_moved_are_followed)
+{
+	static const struct debug_options no_debug = {.debug_path = ""}, no_path = {.debug_path = NULL};
+	struct layout_case one;
+	struct asked asked;
+	char command[1024];
+
+	ck_assert(layout_case_init(&one, "-g -gdwarf-4 -Wl,--build-id"));
+	modules_deinit(&one.modules);
+	// Both have the same types, so that these go to the shared file. Not every machine has dwz.
+	snprintf(command, sizeof(command), "cd '%s' && command -v dwz >/dev/null && cp thing.so other.so && dwz -m shared.debug thing.so other.so 2>errors",
+		 one.directory);
+	if (system(command) == 0) {
+		// dwz wrote another file in the place of the one that is open.
+		target_destroy(one.target);
+		one.target = empty_target();
+		target_add_elf(one.target, one.path, 0x100000);
+		modules_init(&one.modules, one.target, &no_path);
+		ck_assert(ask(&one.modules, &one.modules.v.v[0], "thing.c", &asked));
+		assert_answer(&one.modules.v.v[0], &asked, "dwz");
+		modules_deinit(&one.modules);
+
+		// Without the shared file nothing is said, rather than half.
+		snprintf(command, sizeof(command), "rm '%s/shared.debug'", one.directory);
+		ck_assert_int_eq(system(command), 0);
+		modules_init(&one.modules, one.target, &no_path);
+		ck_assert(!ask(&one.modules, &one.modules.v.v[0], "thing.c", &asked));
+		ck_assert_uint_eq(asked.layouts[OUTER].size, 77);
+		modules_deinit(&one.modules);
+
+		// A FIFO in its place does not make us wait.
+		snprintf(command, sizeof(command), "mkfifo '%s/shared.debug'", one.directory);
+		ck_assert_int_eq(system(command), 0);
+		modules_init(&one.modules, one.target, &no_path);
+		ck_assert(!ask(&one.modules, &one.modules.v.v[0], "thing.c", &asked));
+		modules_deinit(&one.modules);
+	}
+	modules_init(&one.modules, one.target, &no_debug);
+	layout_case_deinit(&one);
+}
+END_TEST
+
 START_TEST(libc_says_where_its_arena_is)
 {
 	struct target *target = self_target();
@@ -312,5 +354,6 @@ START_TEST(damaged_debug_sections_do_no_harm)
 }
 END_TEST
 
-UNIT_SUITE("layout", every_form_of_dwarf_says_the_same, nothing_is_touched_when_there_is_nothing, libc_says_where_its_arena_is,
+UNIT_SUITE("layout", every_form_of_dwarf_says_the_same, nothing_is_touched_when_there_is_nothing, types_that_dwz_moved_are_followed,
+	   libc_says_where_its_arena_is,
 	   damaged_debug_sections_do_no_harm)

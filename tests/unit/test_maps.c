@@ -18,7 +18,8 @@ static bool refuses(const char *text, size_t length, const char *line)
 {
 	mapping_array mappings = { .n = 4711 };
 	struct error *error = mappings_parse(text, length, &mappings);
-	bool refused = error && error->code == ERROR_FORMAT && strstr(error->message, line) && mappings.n == 4711;
+	bool refused = error && error->code == ERROR_FORMAT && strstr(error->message, line) &&
+		       mappings.n == 4711;
 
 	error_destroy(error);
 	return refused;
@@ -26,7 +27,8 @@ static bool refuses(const char *text, size_t length, const char *line)
 
 START_TEST(maps_reads_every_field)
 {
-	mapping_array mappings = parse("55c5b2c3c000-55c5b2c40000 r-xp 00004000 fe:01 1311                       /usr/bin/cat\n");
+	mapping_array mappings = parse("55c5b2c3c000-55c5b2c40000 r-xp 00004000 fe:01 1311         "
+				       "              /usr/bin/cat\n");
 
 	ck_assert_uint_eq(mappings.n, 1);
 
@@ -50,9 +52,10 @@ END_TEST
 
 START_TEST(maps_reads_every_protection)
 {
-	mapping_array mappings = parse("1000-2000 ---p 00000000 00:00 0 \n"
-				       "2000-3000 rw-s 00000000 00:01 7                          /dev/zero (deleted)\n"
-				       "3000-4000 -wxp 00000000 00:00 0\n");
+	mapping_array mappings = parse(
+		"1000-2000 ---p 00000000 00:00 0 \n"
+		"2000-3000 rw-s 00000000 00:01 7                          /dev/zero (deleted)\n"
+		"3000-4000 -wxp 00000000 00:00 0\n");
 
 	ck_assert_uint_eq(mappings.n, 3);
 	ck_assert_uint_eq(mappings.v[0].prot, 0);
@@ -68,12 +71,13 @@ END_TEST
 
 START_TEST(maps_keeps_odd_paths)
 {
-	mapping_array mappings = parse("1000-2000 r--p 00000000 08:01 5 /a file (deleted) (deleted)\n"
-				       "2000-3000 r--p 00000000 08:01 5 /two\\012lines\n"
-				       "3000-4000 r--p 00000000 08:01 5 /esc\x1b[31m\n"
-				       "4000-5000 rw-p 00000000 00:00 0 [anon:a name]\n"
-				       "5000-6000 r--p 00000000 08:01 5  (deleted)\n"
-				       "6000-7000 r--p 00000000 08:01 5 /short\\01\n");
+	mapping_array mappings = parse(
+		"1000-2000 r--p 00000000 08:01 5 /a file (deleted) (deleted)\n"
+		"2000-3000 r--p 00000000 08:01 5 /two\\012lines\n"
+		"3000-4000 r--p 00000000 08:01 5 /esc\x1b[31m\n"
+		"4000-5000 rw-p 00000000 00:00 0 [anon:a name]\n"
+		"5000-6000 r--p 00000000 08:01 5  (deleted)\n"
+		"6000-7000 r--p 00000000 08:01 5 /short\\01\n");
 
 	ck_assert_str_eq(mappings.v[0].path, "/a file (deleted)");
 	ck_assert(mappings.v[0].deleted);
@@ -88,7 +92,9 @@ END_TEST
 
 START_TEST(maps_takes_a_last_line_without_newline)
 {
-	mapping_array mappings = parse("1000-2000 rw-p 00000000 00:00 0 [heap]\nffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]");
+	mapping_array mappings = parse(
+		"1000-2000 rw-p 00000000 00:00 0 [heap]\nffffffffff600000-ffffffffff601000 --xp "
+		"00000000 00:00 0 [vsyscall]");
 
 	ck_assert_uint_eq(mappings.n, 2);
 	ck_assert_uint_eq(mappings.v[1].end, 0xffffffffff601000);
@@ -163,7 +169,8 @@ END_TEST
 
 START_TEST(maps_finds_by_address)
 {
-	mapping_array mappings = parse("1000-2000 rw-p 00000000 00:00 0\n3000-4000 rw-p 00000000 00:00 0\n4000-5000 r--p 00000000 00:00 0\n");
+	mapping_array mappings = parse("1000-2000 rw-p 00000000 00:00 0\n3000-4000 rw-p 00000000 "
+				       "00:00 0\n4000-5000 r--p 00000000 00:00 0\n");
 
 	ck_assert_ptr_null(mappings_find(&mappings, 0));
 	ck_assert_ptr_null(mappings_find(&mappings, 0xfff));
@@ -204,12 +211,13 @@ START_TEST(maps_tells_private_anonymous_memory)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		mapping_array mappings = parse(cases[i].line);
 
-		ck_assert_msg(mapping_is_private_anonymous(&mappings.v[0]) == cases[i].is, "%s", cases[i].line);
+		ck_assert_msg(mapping_is_private_anonymous(&mappings.v[0]) == cases[i].is, "%s",
+			      cases[i].line);
 		mappings_deinit(&mappings);
 	}
 }
 END_TEST
 
 UNIT_SUITE("maps", maps_reads_every_field, maps_reads_every_protection, maps_keeps_odd_paths,
-	   maps_takes_a_last_line_without_newline, maps_refuses_what_it_does_not_know, maps_settles_overlaps, maps_finds_by_address,
-	   maps_tells_private_anonymous_memory)
+	   maps_takes_a_last_line_without_newline, maps_refuses_what_it_does_not_know,
+	   maps_settles_overlaps, maps_finds_by_address, maps_tells_private_anonymous_memory)

@@ -10,7 +10,13 @@
 #include "cmd/package.h"
 #include "unit.h"
 
-static char root[] = "/tmp/heapsnap-package.XXXXXX";
+static char root[64];
+
+static void make_root(void)
+{
+	snprintf(root, sizeof(root), "/tmp/heapsnap-package.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(root));
+}
 
 static void put(const char *path, const char *text)
 {
@@ -44,7 +50,7 @@ static void remove_root(void)
 
 START_TEST(debian_packages_are_found)
 {
-	ck_assert_ptr_nonnull(mkdtemp(root));
+	make_root();
 	put("var/lib/dpkg/info/libc6:amd64.list", "/.\n/lib/x86_64-linux-gnu/libc.so.6\n");
 	put("var/lib/dpkg/info/zlib1g:amd64.list", "/usr/lib/x86_64-linux-gnu/libz.so.1.2.13\n");
 	put("var/lib/dpkg/info/redis-server.list", "/usr/bin/redis-server\n");
@@ -67,7 +73,7 @@ END_TEST
 
 START_TEST(other_systems_have_other_words)
 {
-	ck_assert_ptr_nonnull(mkdtemp(root));
+	make_root();
 	put("etc/os-release",
 	    "NAME=\"Rocky Linux\"\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n");
 	remedy_is("/usr/bin/server", "00ff", NULL, "dnf debuginfo-install /usr/bin/server");

@@ -168,6 +168,7 @@ END_TEST
 START_TEST(reports_of_other_allocators)
 {
 	prints("report-foreign", foreign_snapshot, report, as_text);
+	prints("report-unknown", unknown_snapshot, report, as_text);
 	prints("report-foreign-json", foreign_snapshot, report, as_json);
 	prints("arenas-foreign", foreign_snapshot, arenas, as_text);
 }

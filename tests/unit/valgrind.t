@@ -11,7 +11,7 @@ CK_FORK=no
 export CK_FORK
 
 for test in $UNIT_TESTS; do
-	run valgrind -q --error-exitcode=97 --leak-check=full \
+	run timeout -k 5 600 valgrind -q --error-exitcode=97 --leak-check=full \
 		--errors-for-leak-kinds=definite,indirect,possible "$top_builddir/$test"
 	is "$test is clean under valgrind" "$status" 0
 	if [ "$status" -ne 0 ]; then

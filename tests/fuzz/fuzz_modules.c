@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An ELF file as a module, the whole way that a file of a stranger goes: program headers, symbols, debug sections, relocations,
+ * code, whose malloc it may be.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "debug/allocator.h"
+#include "debug/disasm.h"
+#include "debug/layout.h"
+#include "debug/relocations.h"
+#include "debug/symbols.h"
+#include "target/elf_headers.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { BIAS = 0x10000000, PAGE = 4096, MAPPINGS_MAX = 16 };
+
+static void add_mapping(struct target *target, vaddr start, vaddr end, uint64_t offset, unsigned prot)
+{
+	const struct mapping *last = target->mappings.n ? &target->mappings.v[target->mappings.n - 1] : NULL;
+
+	// The list is the kernel's and sane, whatever the file says.
+	if (start >= end || (last && start < last->end) || target->mappings.n == MAPPINGS_MAX)
+		return;
+	array_append(&target->mappings, (struct mapping){ .start = start, .end = end, .offset = offset, .prot = prot, .file = 0 });
+}
+
+static struct target *target_of_file(int fd)
+{
+	struct target *target = target_create(TARGET_CORE);
+	struct elf_headers headers = { 0 };
+
+	target->machine = MACHINE_X86_64;
+	target->page_size = PAGE;
+	target->exe_file = 0;
+	array_append(&target->files, (struct target_file){ .path = xstrdup("/module.so"), .fd = fd });
+	if (elf_headers_read(elf_get_file, &fd, &headers)) {
+		for (size_t i = 0; i < headers.phdrs.n; i++) {
+			const Elf64_Phdr *phdr = &headers.phdrs.v[i];
+			vaddr start = (BIAS + phdr->p_vaddr) & ~(vaddr)(PAGE - 1);
+
+			if (phdr->p_type == PT_LOAD && phdr->p_filesz < 1 << 20)
+				add_mapping(target, start, (BIAS + phdr->p_vaddr + phdr->p_filesz + PAGE - 1) & ~(vaddr)(PAGE - 1),
+					    phdr->p_offset & ~(uint64_t)(PAGE - 1), phdr->p_flags & 7);
+		}
+		elf_headers_deinit(&headers);
+	}
+	if (!target->mappings.n)
+		add_mapping(target, BIAS, BIAS + 16 * PAGE, 0, MAPPING_READ | MAPPING_EXEC);
+	return target;
+}
+
+static bool visit(const struct symbol *symbol, void *context)
+{
+	// A name is a string whatever the table says.
+	*(size_t *)context += strlen(symbol->name);
+	return true;
+}
+
+static void ask(struct modules *modules, struct module *module)
+{
+	struct layout_member members[] = { { .name = "next" }, { .name = "bins" }, { .name = "as_double" } };
+	struct layout layouts[] = { { "outer", 0, members, 3 }, { "entry_name", 0, members, 1 } };
+	struct layout_variable variables[] = { { .name = "main_thing" }, { .name = "tls_thing" } };
+	disasm_reference_array references;
+	relative_word_array words = { 0 };
+	tls_slot_array slots = { 0 };
+	struct symbol symbol;
+	struct build_id build_id;
+	vaddr low, high;
+	size_t length = 0;
+
+	assert(module->start < module->end);
+	module_debug_file(modules, module);
+	module_build_id(modules, module, &build_id);
+	symbols_exported(module, "", visit, &length);
+	symbol_named(modules, module, "work", &symbol);
+	symbol_named(modules, module, "main_thing", &symbol);
+	layouts_from_dwarf(modules, module, "thing.c", layouts, 2, variables, 2, &low, &high);
+	relocations_relative(module, &words);
+	relocations_tls(module, &slots);
+	array_deinit(&words);
+	array_deinit(&slots);
+	for (size_t i = 0; i < module->segments.n && i < 4; i++) {
+		const struct module_segment *segment = &module->segments.v[i];
+
+		for (uint64_t at = 0; at < segment->file_size && at < 4096; at += 64)
+			symbol_at(modules, module, segment->start + at, &symbol);
+		disasm_references(module, segment->start, segment->file_size < 4096 ? segment->file_size : 4096, &references);
+		array_deinit(&references);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	// Nothing of this machine.
+	static const struct debug_options options = { .debug_path = "" };
+	int fd = memfd_create("module", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+
+	struct target *target = target_of_file(fd);
+	struct modules modules;
+	struct allocator allocator;
+
+	modules_init(&modules, target, &options);
+	for (size_t i = 0; i < modules.v.n; i++)
+		ask(&modules, &modules.v.v[i]);
+	allocator_recognise(&modules, &allocator);
+	assert(allocator.name && allocator.evidence);
+	free(allocator.evidence);
+	modules_deinit(&modules);
+	target_destroy(target);
+	return 0;
+}

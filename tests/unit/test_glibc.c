@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole walk: over the heaps of fixtures/images, which are written by hand and say what is expected; over one that
+ * has everything, with each part of it missing in turn; and what is told about allocators and threads.
+ */
+#include <dirent.h>
+#include <limits.h>
+
+#include "heap_expect.h"
+#include "unit.h"
+
+static const char *images_folder(void)
+{
+	static char folder[PATH_MAX];
+	const char *top = getenv("top_srcdir");
+
+	if (top) {
+		snprintf(folder, sizeof(folder), "%s/fixtures/images", top);
+	} else {
+		// By hand: as the compiler saw this file.
+		const char *slash = strrchr(__FILE__, '/');
+
+		snprintf(folder, sizeof(folder), "%.*s/../../fixtures/images",
+			 slash ? (int)(slash - __FILE__) : 1, slash ? __FILE__ : ".");
+	}
+	return folder;
+}
+
+static void image_open(const char *name, struct loaded_image *ret)
+{
+	char path[2 * PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s.txt", images_folder(), name);
+
+	FILE *stream = fopen(path, "re");
+
+	ck_assert_msg(stream, "%s cannot be opened", path);
+
+	unsigned line = image_load(stream, ret);
+
+	ck_assert_msg(!line, "%s:%u is not understood", path, line);
+	fclose(stream);
+}
+
+static void check_image(const char *name)
+{
+	struct loaded_image loaded;
+	struct heap heap;
+
+	image_open(name, &loaded);
+	walk_image(&loaded.builder, &heap);
+	if (heap.chunks.n != loaded.rows.n)
+		heap_print(&heap);
+	ck_assert_uint_eq(heap.chunks.n, loaded.rows.n);
+	ck_assert_uint_gt(heap.chunks.n, 0);
+	for (size_t i = 0; i < loaded.rows.n; i++) {
+		const struct expected_row *row = &loaded.rows.v[i];
+
+		expect_chunk(&heap, row->mem, row->usable, (enum chunk_state)heap.chunks.state[i]);
+		ck_assert_uint_eq(heap.chunks.mem[i], row->mem);
+		ck_assert_str_eq(chunk_state_name((enum chunk_state)heap.chunks.state[i]),
+				 row->state);
+	}
+	if (heap.findings.n != loaded.findings.n)
+		heap_print(&heap);
+	ck_assert_uint_eq(heap.findings.n, loaded.findings.n);
+	for (size_t i = 0; i < loaded.findings.n; i++) {
+		ck_assert_uint_eq(heap.findings.v[i].address, loaded.findings.v[i].address);
+		ck_assert_str_eq(finding_kind_name(heap.findings.v[i].kind),
+				 loaded.findings.v[i].kind);
+	}
+	for (size_t i = 0; i < heap.checks.n; i++) {
+		char word[64];
+
+		snprintf(word, sizeof(word), " %s ", heap.checks.v[i].name);
+		if ((heap.checks.v[i].result == CHECK_FAILED) != !!strstr(loaded.failed, word))
+			heap_print(&heap);
+		ck_assert_int_eq(heap.checks.v[i].result == CHECK_FAILED,
+				 !!strstr(loaded.failed, word));
+	}
+	ck_assert_int_eq(heap_is_exact(&heap), !loaded.findings.n && !loaded.failed[1]);
+	ck_assert_uint_eq(heap.totals.foreign, loaded.foreign);
+	ck_assert_uint_eq(heap.totals.unwalked, loaded.unwalked);
+	heap_deinit(&heap);
+	loaded_image_deinit(&loaded);
+}
+
+/* Each file of fixtures/images, in the order of the alphabet. */
+#define IMAGES(IMAGE)                                                                              \
+	IMAGE(cyclic_bin)                                                                          \
+	IMAGE(cyclic_fast_bin)                                                                     \
+	IMAGE(fast_bin_plain)                                                                      \
+	IMAGE(fast_bin_safe_linking)                                                               \
+	IMAGE(foreign_sbrk)                                                                        \
+	IMAGE(heaps_in_a_circle)                                                                   \
+	IMAGE(locked)                                                                              \
+	IMAGE(missing_page)                                                                        \
+	IMAGE(mmapped)                                                                             \
+	IMAGE(mmapped_decoy)                                                                       \
+	IMAGE(mmapped_tail)                                                                        \
+	IMAGE(no_orphan)                                                                           \
+	IMAGE(one_arena)                                                                           \
+	IMAGE(orphan_tcache)                                                                       \
+	IMAGE(overwritten_size)                                                                    \
+	IMAGE(ring_bites_itself)                                                                   \
+	IMAGE(size_zero)                                                                           \
+	IMAGE(tcache)                                                                              \
+	IMAGE(top_past_the_heap)                                                                   \
+	IMAGE(two_heaps)
+
+#define IMAGE_TEST(name)                                                                           \
+	START_TEST(image_##name)                                                                   \
+	{                                                                                          \
+		check_image(#name);                                                                \
+	}                                                                                          \
+	END_TEST
+IMAGES(IMAGE_TEST)
+
+START_TEST(every_image_is_tested)
+{
+#define IMAGE_NAME(name) #name,
+	static const char *const names[] = { IMAGES(IMAGE_NAME) };
+	struct dirent **entries;
+	int n = scandir(images_folder(), &entries, NULL, alphasort);
+	size_t found = 0;
+
+	ck_assert_int_gt(n, 0);
+	for (int i = 0; i < n; i++) {
+		const char *dot = strrchr(entries[i]->d_name, '.');
+
+		if (dot && strcmp(dot, ".txt") == 0) {
+			bool known = false;
+
+			*strrchr(entries[i]->d_name, '.') = '\0';
+			for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++)
+				known |= strcmp(entries[i]->d_name, names[k]) == 0;
+			ck_assert_msg(known, "%s.txt is not tested", entries[i]->d_name);
+			found++;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	ck_assert_uint_eq(found, sizeof(names) / sizeof(*names));
+}
+END_TEST
+
+START_TEST(the_loader_says_which_line_it_does_not_understand)
+{
+	static const struct {
+		const char *text;
+		unsigned line;
+	} texts[] = {
+		{ "glibc 2.36\n\n# a comment\nfrobnicate 1 2\n", 4 },
+		{ "glibc 1.0\n", 1 },
+		{ "map 1000 2000\n", 1 },
+		{ "glibc 2.36\nmap 2000 1000\n", 2 },
+		{ "glibc 2.36\nmap 1000 2000\n1000: 12 xyz\n", 3 },
+		{ "glibc 2.36\nset main nothing 0\n", 2 },
+		{ "glibc 2.31\nmp hp_pagesize 0\n", 2 },
+		{ "glibc 2.31\nexpect nothing\n", 2 },
+		{ "# nothing\n", 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct loaded_image loaded;
+		FILE *stream = fmemopen((void *)(uintptr_t)texts[i].text, strlen(texts[i].text),
+					"r");
+
+		ck_assert_uint_eq(image_load(stream, &loaded), texts[i].line);
+		fclose(stream);
+		loaded_image_deinit(&loaded);
+	}
+}
+END_TEST
+
+/* ---- torture ---- */
+
+/* A process with two arenas, one of two heaps, fences, each kind of list, two threads and mmapped chunks; and, unless `plain`, a
+   foreign gap, an orphan and an offset header: things that are there or not by what they look like. */
+static void process_make(struct image_builder *b, enum glibc_release release, bool plain)
+{
+	image_builder_init(b, release);
+
+	const struct glibc_layout *layout = builder_layout(b);
+	struct pen pen = pen_main(b, 0x9000);
+	vaddr caches[3] = { 0 }, chunk;
+
+	for (unsigned i = 0; layout->tcache.size && i < (plain ? 2 : 3); i++) {
+		caches[i] = pen_tcache(&pen);
+		for (unsigned k = 0; k < 3; k++)
+			builder_tcache(b, caches[i], tcache_bin(0x40 + k * 0x10),
+				       pen_used(&pen, 0x40 + k * 0x10));
+		if (i < 2)
+			builder_thread(b, caches[i]);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		chunk = pen_free(&pen, 0x90);
+		builder_bin(b, MAIN_ARENA, i % 2 ? 1 : 9, chunk);
+		if (layout->arena.n_fastbins)
+			builder_fastbin(b, MAIN_ARENA, 1, pen_used(&pen, 0x30) - CHUNK_HEADER);
+		pen_used(&pen, 0x100);
+	}
+	chunk = pen_free(&pen, 0x2000);
+	builder_bin(b, MAIN_ARENA, 120, chunk);
+	if (!plain) {
+		pen_fence(&pen);
+		pen.at += 0x800;
+	}
+	pen_used(&pen, 0x1000);
+	pen_top(&pen);
+
+	struct pen older = pen_thread_arena(b, THREAD_HEAP, 0x4000);
+
+	pen_used(&older, 0x100);
+	chunk = pen_free(&older, 0x400);
+	builder_bin(b, older.arena, 64, chunk);
+	pen_used(&older, older.end - 0x20 - older.at);
+	pen_heap_fence(&older);
+	builder_map(b, THREAD_HEAP + HEAP_STRIDE, 0x3000, NULL);
+
+	struct pen newer = pen_heap(b, older.arena, THREAD_HEAP + HEAP_STRIDE, 0x3000, THREAD_HEAP);
+
+	pen_used(&newer, 0x1230);
+	pen_top(&newer);
+	builder_map(b, MMAPPED, 0xa000, NULL);
+	builder_mmapped(b, MMAPPED, 0x2000, 0);
+	builder_mmapped(b, MMAPPED + 0x2000, 0x3000, plain ? 0 : 48);
+	builder_put(b, MMAPPED + 0x2008, (0x3000 - layout->mmapped_tail) | 2);
+	builder_mmapped(b, MMAPPED + 0x6000, 0x4000, 0);
+}
+
+static void everything(struct image_builder *b, enum glibc_release release)
+{
+	process_make(b, release, false);
+}
+
+START_TEST(a_process_with_everything)
+{
+	for (int release = 0; release < GLIBC_RELEASES; release++) {
+		struct image_builder b;
+		struct heap heap;
+
+		everything(&b, (enum glibc_release)release);
+		walk_image(&b, &heap);
+		expect_exact(&heap);
+		if (builder_layout(&b)->tcache.size) {
+			ck_assert_uint_eq(heap.totals.count[CHUNK_TCACHE], 9);
+			ck_assert_uint_eq(heap.totals.count[CHUNK_INTERNAL], 3);
+		}
+		ck_assert_uint_eq(heap.totals.count[CHUNK_SMALL], 2);
+		ck_assert_uint_eq(heap.totals.count[CHUNK_UNSORTED], 2);
+		ck_assert_uint_eq(heap.totals.count[CHUNK_LARGE], 2);
+		ck_assert_uint_eq(heap.totals.count[CHUNK_FAST],
+				  builder_layout(&b)->arena.n_fastbins ? 4 : 0);
+		ck_assert_uint_eq(heap.totals.foreign, 0x800);
+		heap_deinit(&heap);
+		image_builder_deinit(&b);
+	}
+}
+END_TEST
+
+/* Whether two walks found the same chunks in the same states. */
+static bool same_chunks(const struct heap *a, const struct heap *b)
+{
+	return a->chunks.n == b->chunks.n &&
+	       !memcmp(a->chunks.mem, b->chunks.mem, a->chunks.n * sizeof(*a->chunks.mem)) &&
+	       !memcmp(a->chunks.usable, b->chunks.usable,
+		       a->chunks.n * sizeof(*a->chunks.usable)) &&
+	       !memcmp(a->chunks.state, b->chunks.state, a->chunks.n);
+}
+
+/* Each page of the image is absent in turn, or reads as never touched; then each run of pages. What is called exact is what
+   it was with all of them. */
+START_TEST(any_page_may_be_missing)
+{
+	for (int release = GLIBC_2_31; release < GLIBC_RELEASES; release += 2) {
+		struct image_builder sound;
+		struct heap truth;
+		size_t n = 0, exact = 0;
+
+		everything(&sound, (enum glibc_release)release);
+		walk_image(&sound, &truth);
+		for (unsigned run = 1; run <= 4; run++)
+			for (size_t i = 0; i < sound.memory.n; i++)
+				for (vaddr at = sound.memory.v[i].start; at < sound.memory.v[i].end;
+				     at += BUILDER_PAGE) {
+					struct image_builder b;
+					struct heap heap;
+
+					everything(&b, (enum glibc_release)release);
+					builder_absent(&b, at, run * BUILDER_PAGE);
+					walk_image(&b, &heap);
+					n++;
+					if (heap_is_exact(&heap)) {
+						ck_assert_msg(same_chunks(&heap, &truth),
+							      "without %u pages at 0x%" PRIx64, run,
+							      at);
+						exact++;
+					}
+					heap_deinit(&heap);
+					image_builder_deinit(&b);
+					// Pages that should be there and read as zero.
+					everything(&b, (enum glibc_release)release);
+					builder_untouched(&b, at, run * BUILDER_PAGE);
+					walk_image(&b, &heap);
+					heap_deinit(&heap);
+					image_builder_deinit(&b);
+				}
+		// Some pages hold nothing of the allocator's.
+		ck_assert_uint_gt(exact, 0);
+		ck_assert_uint_lt(exact * 2, n);
+		heap_deinit(&truth);
+		image_builder_deinit(&sound);
+	}
+}
+END_TEST
+
+/* Whether a word is the head of a list of chunks that look in use: a list that is not there misses to nobody. */
+static bool is_head_of_used(const struct image_builder *b, vaddr at)
+{
+	const struct glibc_layout *layout = builder_layout(b);
+
+	for (size_t i = 0; i < b->target->threads.n; i++) {
+		vaddr cache = builder_get(b, b->target->threads.v[i].tp - TLS_SIZE + TLS_TCACHE);
+
+		if (at - cache < layout->tcache.size)
+			return true;
+	}
+	return at - MAIN_ARENA - layout->arena.fastbins < layout->arena.n_fastbins * 8;
+}
+
+/* Each word that is not zero is overwritten, one at a time: what is called exact is what it was. */
+START_TEST(any_word_may_be_overwritten)
+{
+	static const uint64_t values[] = { 0, 0x4141414141414141, BRK_HEAP + 0x1000,
+					   UINT64_MAX - 15 };
+	struct image_builder sound;
+	struct heap truth;
+	size_t n = 0, exact = 0;
+
+	process_make(&sound, GLIBC_2_36, true);
+	walk_image(&sound, &truth);
+	expect_exact(&truth);
+	for (size_t i = 0; i < sound.memory.n; i++)
+		for (vaddr at = sound.memory.v[i].start; at < sound.memory.v[i].end; at += 8)
+			for (size_t value = 0;
+			     builder_get(&sound, at) && value < sizeof(values) / sizeof(*values);
+			     value++) {
+				struct image_builder b;
+				struct heap heap;
+
+				process_make(&b, GLIBC_2_36, true);
+				builder_put(&b, at, values[value]);
+				walk_image(&b, &heap);
+				n++;
+				if (heap_is_exact(&heap)) {
+					ck_assert_msg(same_chunks(&heap, &truth) ||
+							      (!values[value] &&
+							       is_head_of_used(&sound, at)),
+						      "0x%" PRIx64 " at 0x%" PRIx64, values[value],
+						      at);
+					exact++;
+				}
+				heap_deinit(&heap);
+				image_builder_deinit(&b);
+			}
+	ck_assert_uint_gt(n, 1000);
+	ck_assert_uint_lt(exact * 4, n);
+	heap_deinit(&truth);
+	image_builder_deinit(&sound);
+}
+END_TEST
+
+/* ---- what is told besides ---- */
+
+START_TEST(allocators_are_described)
+{
+	struct image_builder b;
+	struct heap heap;
+	const char *module, *version, *offsets;
+
+	image_builder_init(&b, GLIBC_2_34);
+	ck_assert_uint_eq(glibc_count(b.glibc), 1);
+	glibc_describe(b.glibc, 0, &module, &version, &offsets);
+	ck_assert_str_eq(module, "/usr/lib/libc.so.6");
+	ck_assert_str_eq(version, "2.32–2.34");
+	ck_assert_str_eq(offsets, "as built");
+	b.glibc->instances.v[0].version = xstrdup("2.33");
+	glibc_describe(b.glibc, 0, &module, &version, &offsets);
+	ck_assert_str_eq(version, "2.33");
+	walk_image(&b, &heap);
+	ck_assert_uint_eq(heap.allocators.n, 1);
+	ck_assert_str_eq(heap.allocators.v[0].name, "glibc");
+	ck_assert_str_eq(heap.allocators.v[0].version, "2.33");
+	ck_assert_str_eq(heap.allocators.v[0].offsets, "as built");
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(without_an_allocator_there_is_nothing)
+{
+	struct target *target = target_create(TARGET_CORE);
+	struct glibc *glibc = xcalloc(1, sizeof(*glibc));
+	struct heap heap;
+
+	image_seal(&target->image);
+	glibc_walk(glibc, target, &heap, NULL);
+	ck_assert_uint_eq(heap.allocators.n, 0);
+	ck_assert_uint_eq(heap.checks.n, 0);
+	ck_assert(!heap_is_exact(&heap));
+	ck_assert_ptr_null(heap_verify(&heap));
+	heap_deinit(&heap);
+	glibc_destroy(glibc);
+	glibc_destroy(NULL);
+	target_destroy(target);
+}
+END_TEST
+
+START_TEST(threads_inside_malloc_are_flagged)
+{
+	struct image_builder b;
+	struct heap heap;
+	bool *inside;
+
+	// Of a live target the quiesce step knows.
+	everything(&b, GLIBC_2_36);
+	array_append(&b.glibc->inside, FIRST_TID + 1);
+	array_append(&b.glibc->inside, 4242);
+	image_builder_seal(&b);
+	glibc_walk(b.glibc, b.target, &heap, &inside);
+	expect_failed(&heap, "threads");
+	expect_failures(&heap, "threads", 1);
+	ck_assert(!inside[0]);
+	ck_assert(inside[1]);
+	free(inside);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+
+	// Of a core its registers tell.
+	everything(&b, GLIBC_2_36);
+	for (size_t i = 0; i < 2; i++) {
+		b.target->threads.v[i].has_registers = true;
+		b.target->threads.v[i].pc = i ? LIBC_CODE + LIBC_CODE_SIZE : LIBC_CODE + 0x123;
+	}
+	image_builder_seal(&b);
+	glibc_walk(b.glibc, b.target, &heap, &inside);
+	expect_failed(&heap, "threads");
+	ck_assert(inside[0]);
+	ck_assert(!inside[1]);
+	free(inside);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+#define IMAGE_FUNCTION(name) image_##name,
+UNIT_SUITE("glibc", IMAGES(IMAGE_FUNCTION) every_image_is_tested,
+	   the_loader_says_which_line_it_does_not_understand, a_process_with_everything,
+	   any_page_may_be_missing, any_word_may_be_overwritten, allocators_are_described,
+	   without_an_allocator_there_is_nothing, threads_inside_malloc_are_flagged)
