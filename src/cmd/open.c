@@ -32,7 +32,7 @@ static struct error *command_is_first(const char *name)
 			    name);
 }
 
-static struct error *choose_operand(const char *operand, struct target_choice *ret)
+struct error *target_choose_operand(const char *operand, struct target_choice *ret)
 {
 	uint64_t number;
 	struct stat status;
@@ -76,11 +76,10 @@ struct error *target_choose(const struct options *options, struct target_choice 
 		return error_create(ERROR_USAGE, "-p and --core are two targets; one at a time");
 	if (!choice.pid && !choice.core) {
 		if (!choice.n_operands)
-			return error_create(
-				ERROR_USAGE,
-				"no target: give a process id, a core or a snapshot");
+			return error_create(ERROR_USAGE,
+					    "no target: give a process id, a core or a snapshot");
 
-		struct error *error = choose_operand(choice.operands[0], &choice);
+		struct error *error = target_choose_operand(choice.operands[0], &choice);
 
 		if (error)
 			return error;

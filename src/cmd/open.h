@@ -27,6 +27,10 @@ struct target_choice {
 	size_t n_operands;
 };
 
+/** Which target an operand names: a number is a process, a path a core or a snapshot, told by its content. Fills a choice of zeroes. Errors: ERROR_FORMAT and
+    ERROR_OS for one that is neither. */
+struct error *target_choose_operand(const char *operand, struct target_choice *ret) _must_check_;
+
 /** Which target the command line names: -p, --core, or the first operand (a number is a process, a path a core or a snapshot, told by its content).
     Errors: ERROR_USAGE when there is none or more than one; ERROR_FORMAT and ERROR_OS for an operand that is neither. */
 struct error *target_choose(const struct options *options, struct target_choice *ret) _must_check_;

@@ -48,6 +48,8 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_ARENA, 0, "arena", "ARENA",
 	  "only chunks of one arena: its index, its address, or main" },
 	{ OPTION_OUTPUT, 'o', "output", "FILE", "keep the snapshot in FILE" },
+	{ OPTION_FAIL_IF, 0, "fail-if", "CONDITION",
+	  "exit with status 1 if the change is such: bytes>10M, count>=1000, resident>5%" },
 	{ OPTION_FORMAT, 0, "format", "text|json|csv",
 	  "how to print; csv has the main table alone" },
 	{ OPTION_BYTES, 0, "bytes", NULL, "plain numbers of bytes, no KiB and MiB" },
@@ -246,6 +248,12 @@ static struct error *option_set(struct options *options, const struct option_ent
 		if (!*value)
 			error = bad_value(entry, value, "a file");
 		options->output = value;
+		break;
+	case OPTION_FAIL_IF:
+		if (options->n_fail_if == FAIL_IF_MAX)
+			error = bad_value(entry, value, "at most 64 conditions");
+		else
+			options->fail_if[options->n_fail_if++] = value;
 		break;
 	case OPTION_FORMAT:
 		error = parse_word(entry, value, formats, &choice);

@@ -35,6 +35,7 @@ enum option_id {
 	OPTION_KIND,
 	OPTION_ARENA,
 	OPTION_OUTPUT,
+	OPTION_FAIL_IF,
 	OPTION_FORMAT,
 	OPTION_BYTES,
 	OPTION_COLOR,
@@ -85,6 +86,8 @@ enum sizes_mode {
 	SIZES_CLASS,
 };
 
+enum { FAIL_IF_MAX = 64 };
+
 struct options {
 	const struct command *command;
 	/** Bit of every option that was given. */
@@ -110,6 +113,9 @@ struct options {
 	const char *arena;
 	/** -o: where a snapshot is kept. */
 	const char *output;
+	/** --fail-if: each condition, as it was written. Borrowed from the command line. */
+	const char *fail_if[FAIL_IF_MAX];
+	size_t n_fail_if;
 
 	enum format format;
 	bool bytes, quiet, verbose, help;

@@ -17,14 +17,13 @@ static struct error *query_choose(const struct target_choice *choice, const char
 
 static void print_help(struct writer *writer, const char *target)
 {
-	writer_print(
-		writer, STYLE_PLAIN,
-		"\nEach table but meta, memory and histogram has an id, which others refer "
-		"to.\nheapsnap-snapshot(5) describes them. For example:\n\n"
-		"  heapsnap sql %s 'SELECT state, count(*), sum(size) FROM chunk GROUP BY 1'\n"
-		"  heapsnap sql %s \"SELECT printf('%%#x', address), size FROM chunk\n"
-		"    WHERE state = 'in-use' ORDER BY size DESC LIMIT 10\"\n",
-		target, target);
+	writer_print(writer, STYLE_PLAIN,
+		     "\nEach table but meta, memory and histogram has an id, which others refer "
+		     "to.\nheapsnap-snapshot(5) describes them. For example:\n\n"
+		     "  heapsnap sql %s 'SELECT state, count(*), sum(size) FROM chunk GROUP BY 1'\n"
+		     "  heapsnap sql %s \"SELECT printf('%%#x', address), size FROM chunk\n"
+		     "    WHERE state = 'in-use' ORDER BY size DESC LIMIT 10\"\n",
+		     target, target);
 }
 
 /* Found out before a process is stopped for a slip of the keyboard. */

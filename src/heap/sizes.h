@@ -53,6 +53,9 @@ static inline struct size_count *sizes_at(struct sizes *sizes, uint64_t usable)
 	return sizes_hashed(sizes, usable);
 }
 
+/** How many were counted of a size, 0 for none. */
+uint64_t sizes_count(const struct sizes *sizes, uint64_t usable);
+
 typedef ARRAY(struct size_count) size_count_array;
 
 /** All entries with a count, by ascending size. Owner: the caller, array_deinit(). */

@@ -97,6 +97,8 @@ static void put(struct output *output, struct value value)
 		output_string(output, value.number ? "true" : "false");
 		break;
 	case VALUE_INTEGER:
+	case VALUE_BYTES_CHANGE:
+	case VALUE_COUNT_CHANGE:
 		output_format(output, "%" PRId64, (int64_t)value.number);
 		break;
 	case VALUE_REAL:

@@ -177,6 +177,8 @@ static size_t streamed_text(const struct writer *writer, struct value value,
 	case VALUE_TEXT:
 	case VALUE_FLAG:
 	case VALUE_INTEGER:
+	case VALUE_BYTES_CHANGE:
+	case VALUE_COUNT_CHANGE:
 	case VALUE_REAL:
 		break;
 	}

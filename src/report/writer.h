@@ -57,6 +57,9 @@ enum value_kind {
 	VALUE_FLAG,
 	/** A number of unknown meaning, which may be negative: plain digits everywhere. */
 	VALUE_INTEGER,
+	/** Bytes, or how many, more or (below zero) fewer; text shows the sign, and a unit of bytes. */
+	VALUE_BYTES_CHANGE,
+	VALUE_COUNT_CHANGE,
 	/** One with a fraction; as VALUE_NONE when it is infinite or no number. */
 	VALUE_REAL,
 };
@@ -254,6 +257,16 @@ static inline struct value value_flag(bool flag)
 static inline struct value value_integer(int64_t number)
 {
 	return (struct value){ .kind = VALUE_INTEGER, .number = (uint64_t)number };
+}
+
+static inline struct value value_bytes_change(int64_t change)
+{
+	return (struct value){ .kind = VALUE_BYTES_CHANGE, .number = (uint64_t)change };
+}
+
+static inline struct value value_count_change(int64_t change)
+{
+	return (struct value){ .kind = VALUE_COUNT_CHANGE, .number = (uint64_t)change };
 }
 
 static inline struct value value_real(double number)
