@@ -7,6 +7,7 @@
 #include "cmd/message.h"
 #include "cmd/open.h"
 #include "cmd/phase.h"
+#include "cmd/progress.h"
 #include "snapshot/file.h"
 
 const struct command *const commands[] = {
@@ -29,23 +30,33 @@ enum status command_print_chosen(const struct options *options, const struct tar
 							const char *target))
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
+
+	progress_begin(!options->quiet && !options->verbose);
+
 	struct error *error = open_snapshot(options, choice, &snapshot);
 
-	if (error)
+	if (error) {
+		progress_end();
 		return message_error(error);
+	}
 
 	struct phase phase = phase_start(options->verbose && !options->quiet);
 	enum status status = snapshot_status(&snapshot);
 
 	if (options->output) {
+		progress_phase("writing the snapshot");
 		error = snapshot_write(&snapshot, options->output);
 		phase_next(&phase, "save");
 		// What was seen is shown all the same, unless keeping it was all.
 		if (error)
 			status = message_error(error);
-		if (error && options->command == &command_save)
+		if (error && options->command == &command_save) {
+			progress_end();
 			return status;
+		}
 	}
+
+	progress_end();
 
 	struct writer_options settings = options_writer(options);
 	_cleanup_writer_ struct writer *writer = writer_create(&settings);

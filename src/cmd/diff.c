@@ -5,6 +5,7 @@
 #include "cmd/command.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
+#include "cmd/progress.h"
 #include "report/print_diff.h"
 #include "snapshot/threshold.h"
 
@@ -64,6 +65,7 @@ static struct error *compare(const struct options *options, const choice_array *
 			return error;
 		*status = worse(*status, snapshot_status(&snapshot));
 		diff_add(diff, options->operands[i], &snapshot);
+		progress_phase("comparing");
 		if (i + 1 == choices->n)
 			diff_survivors(diff, &first.heap.chunks, &snapshot.heap.chunks);
 		if (!i)
@@ -154,8 +156,11 @@ static enum status run(const struct options *options)
 	struct error *error = prepare(options, &choices, &thresholds);
 
 	diff_init(&diff);
-	if (!error)
+	if (!error) {
+		progress_begin(!options->quiet && !options->verbose);
 		error = compare(options, &choices, &diff, &status);
+		progress_end();
+	}
 	if (!error)
 		error = print(options, &diff, &thresholds, &status);
 	diff_deinit(&diff);

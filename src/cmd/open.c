@@ -15,6 +15,7 @@
 #include "cmd/command.h"
 #include "cmd/memory.h"
 #include "cmd/phase.h"
+#include "cmd/progress.h"
 #include "cmd/recognise.h"
 #include "debug/allocator.h"
 #include "debug/modules.h"
@@ -354,6 +355,9 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 {
 	_cleanup_target_ struct target *target = NULL;
 	struct phase phase = phase_start(options->verbose && !options->quiet);
+
+	progress_phase(choice->file ? "reading the snapshot" : "looking at the target");
+
 	struct error *error = choice->file ? snapshot_read(choice->file, available_memory(), ret)
 					   : target_open(options, choice, &target);
 	struct found found;
@@ -371,6 +375,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 					     .copy_threads = options->jobs };
 		uint64_t before = modules_fingerprint(target);
 
+		progress_phase("copying the memory");
 		error = live_capture(target, &live, glibc_quiesce, found.glibc);
 		if (error) {
 			found_deinit(&found);
@@ -387,6 +392,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	struct timespec analysis;
 	_cleanup_free_ bool *in_malloc = NULL;
 
+	progress_phase("walking the heap");
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &analysis);
 	snapshot_init(&snapshot);
 	heap_deinit(&snapshot.heap);
