@@ -3,20 +3,15 @@
  * One compilation unit is read, and of it only the DIEs at the top: a C file has its structs, typedefs and static variables
  * there. (dwz moves what several units share to partial units; DW_TAG_imported_unit leads to them.)
  *
- * libdw is trusted to stay inside its buffers, but not to stop: every walk over DIEs here counts its steps, chains of typedefs
- * are followed by hand (dwarf_peel_type() runs in a circle for ever when they do), and sections that would inflate to
- * more than a libc's could are not handed to it. Nor does it promise that a string ends inside its section (0.188 looks at
- * none), so names are asked for here, and looked up in the sections they may be in.
+ * Every walk over DIEs counts its steps (see dwarf.h for what else is not left to libdw).
  */
 #include "debug/layout.h"
 
 #include <dwarf.h>
-#include <elfutils/libdw.h>
-#include <elfutils/libdwelf.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/cleanup.h"
+#include "debug/dwarf.h"
 
 enum {
 	/** Units that are looked at. A debug file of a web browser has some 40 000. */
@@ -25,8 +20,6 @@ enum {
 	DIES_MAX = 1 << 20,
 	/** Partial units that one unit imports. */
 	IMPORTS_MAX = 4096,
-	/** Typedefs, qualifiers and array types on the way from a type to its struct or base type. */
-	TYPE_CHAIN_MAX = 64,
 	/** Unnamed structs and unions in one struct. */
 	UNNAMED_MAX = 64,
 	/** Members of one struct, with those of its unnamed ones. */
@@ -37,226 +30,36 @@ enum {
 	NAMESAKES_MAX = 64,
 };
 
-/** Bytes that all debug sections of a file may have when inflated. */
-#define DWARF_SIZE_MAX (UINT64_C(4) << 30)
-
-/* Whether libdw, which inflates every debug section at once, may be let at a file. */
-static bool dwarf_is_sane(Elf *elf)
-{
-	uint64_t total = 0;
-
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
-		GElf_Shdr header;
-		GElf_Chdr compressed;
-
-		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS || (header.sh_flags & SHF_ALLOC))
-			continue;
-		uint64_t size = header.sh_size;
-		if ((header.sh_flags & SHF_COMPRESSED) && gelf_getchdr(section, &compressed))
-			size = compressed.ch_size;
-		if (size > DWARF_SIZE_MAX || (total += size) > DWARF_SIZE_MAX)
-			return false;
-	}
-	return true;
-}
-
-/* Where strings may be: sections, from start to end. */
-struct string_section {
-	const char *start;
-	const char *end;
-};
-
-struct strings {
-	ARRAY(struct string_section) sections;
-};
-
-static void strings_add(struct strings *strings, Elf *elf)
-{
-	static const char *const names[] = {".debug_info", ".debug_str", ".debug_line_str", ".zdebug_info", ".zdebug_str"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		GElf_Shdr header;
-		Elf_Scn *section = section_named(elf, names[i], &header);
-		// libdw has inflated it by now.
-		const Elf_Data *data = section ? elf_rawdata(section, NULL) : NULL;
-
-		if (data && data->d_buf)
-			array_append(&strings->sections, (struct string_section){data->d_buf, (const char *)data->d_buf + data->d_size});
-	}
-}
-
-/* A string from libdw if it ends where it should, else NULL. */
-static const char *string_checked(const struct strings *strings, const char *string)
-{
-	for (size_t i = 0; string && i < strings->sections.n; i++) {
-		const char *start = strings->sections.v[i].start, *end = strings->sections.v[i].end;
-
-		if (string >= start && string < end && memchr(string, 0, (size_t)(end - string)))
-			return string;
-	}
-	return NULL;
-}
-
-static const char *die_name(const struct strings *strings, Dwarf_Die *die)
-{
-	Dwarf_Attribute attribute;
-
-	return string_checked(strings, dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute)));
-}
-
-/* A type without its typedefs and qualifiers; false at the end of a chain that leads nowhere, or to a mere declaration. (Definitions in
-   type units, as -fdebug-types-section makes them, are not looked for: no libc is built that way.) */
-static bool type_peel(Dwarf_Die *type)
-{
-	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
-		Dwarf_Attribute attribute;
-
-		switch (dwarf_tag(type)) {
-		case DW_TAG_typedef:
-		case DW_TAG_const_type:
-		case DW_TAG_volatile_type:
-		case DW_TAG_restrict_type:
-		case DW_TAG_atomic_type:
-			if (!dwarf_attr(type, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, type))
-				return false;
-			break;
-		case DW_TAG_structure_type:
-		case DW_TAG_union_type:
-			return !dwarf_hasattr(type, DW_AT_declaration);
-		default:
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool attribute_number(Dwarf_Die *die, unsigned name, uint64_t *ret)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word value;
-
-	if (!dwarf_attr(die, name, &attribute) || dwarf_formudata(&attribute, &value) != 0)
-		return false;
-	*ret = value;
-	return true;
-}
-
-/* Elements of an array type, all dimensions together; 0 for one without a bound. */
-static uint64_t array_count(Dwarf_Die *array)
-{
-	uint64_t count = 1;
-	Dwarf_Die dimension;
-
-	if (dwarf_child(array, &dimension) != 0)
-		return 0;
-	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
-		uint64_t n = 0, upper;
-
-		if (dwarf_tag(&dimension) == DW_TAG_subrange_type) {
-			if (!attribute_number(&dimension, DW_AT_count, &n) &&
-			    attribute_number(&dimension, DW_AT_upper_bound, &upper))
-				n = upper + 1;
-			if (__builtin_mul_overflow(count, n, &count) || count > UINT32_MAX)
-				return 0;
-		}
-		if (dwarf_siblingof(&dimension, &dimension) != 0)
-			break;
-	}
-	return count;
-}
-
-/* sizeof a type, and its elements when it is an array (else 1). Units: bytes. */
-static bool type_size(Dwarf_Die *type_in, unsigned address_size, uint32_t *size_ret, uint32_t *count_ret)
-{
-	Dwarf_Die type = *type_in;
-	uint64_t count = 1, size;
-
-	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
-		Dwarf_Attribute attribute;
-
-		if (!type_peel(&type))
-			return false;
-		if (attribute_number(&type, DW_AT_byte_size, &size))
-			break;
-		int tag = dwarf_tag(&type);
-		if (tag == DW_TAG_pointer_type) {
-			size = address_size;
-			break;
-		}
-		// An enumeration without a size has that of its type.
-		if ((tag != DW_TAG_array_type && tag != DW_TAG_enumeration_type) || i + 1 == TYPE_CHAIN_MAX)
-			return false;
-		if (tag == DW_TAG_array_type && __builtin_mul_overflow(count, array_count(&type), &count))
-			return false;
-		if (!dwarf_attr(&type, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, &type))
-			return false;
-	}
-	if (__builtin_mul_overflow(size, count, &size) || size > UINT32_MAX || count > UINT32_MAX)
-		return false;
-	*size_ret = (uint32_t)size;
-	*count_ret = (uint32_t)count;
-	return true;
-}
-
-/* Where a member lies in its struct. Units: bytes. */
-static bool member_offset(Dwarf_Die *member, uint64_t *ret)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word value;
-
-	if (dwarf_attr(member, DW_AT_data_member_location, &attribute)) {
-		Dwarf_Op *ops;
-		size_t n;
-
-		if (dwarf_formudata(&attribute, &value) == 0) {
-			*ret = value;
-			return true;
-		}
-		// DWARF 2 has an expression here.
-		if (dwarf_getlocation(&attribute, &ops, &n) != 0 || n != 1 || ops[0].atom != DW_OP_plus_uconst)
-			return false;
-		*ret = ops[0].number;
-		return true;
-	}
-	if (attribute_number(member, DW_AT_data_bit_offset, &value)) {
-		*ret = value / 8;
-		return true;
-	}
-	// A union's members have none.
-	*ret = 0;
-	return true;
-}
-
 /* A struct whose members are to be looked at, and where it lies in the outermost one. */
 struct unnamed {
 	Dwarf_Die die;
 	uint64_t offset;
 };
 
-static void layout_set_member(struct layout *layout, const char *name, uint64_t offset, Dwarf_Die *type, unsigned address_size)
+static void layout_set_member(struct layout *layout, const char *name, uint64_t offset, Dwarf_Die *type)
 {
 	for (size_t i = 0; i < layout->n_members; i++) {
 		struct layout_member *member = &layout->members[i];
 
 		if (member->offset != MEMBER_ABSENT || strcmp(member->name, name) != 0)
 			continue;
-		uint32_t size, count;
-		if (!type_size(type, address_size, &size, &count))
+		uint64_t size, count;
+		if (!type_size(type, &size, &count) || size > UINT32_MAX || count > UINT32_MAX)
 			return;
 		member->offset = (uint32_t)offset;
-		member->size = size;
-		member->count = count;
+		member->size = (uint32_t)size;
+		member->count = (uint32_t)count;
 	}
 }
 
 /* Fills a layout from a struct's definition. */
-static void layout_fill(struct layout *layout, Dwarf_Die *definition, const struct strings *strings, unsigned address_size)
+static void layout_fill(struct layout *layout, Dwarf_Die *definition, const struct dwarf_file *file)
 {
 	struct unnamed pending[UNNAMED_MAX] = {{.die = *definition}};
 	size_t n_pending = 1, steps = 0;
 	uint64_t size;
 
-	if (!attribute_number(definition, DW_AT_byte_size, &size) || size == 0 || size > UINT32_MAX)
+	if (!die_number(definition, DW_AT_byte_size, &size) || size == 0 || size > UINT32_MAX)
 		return;
 	layout->size = (uint32_t)size;
 	for (size_t i = 0; i < n_pending; i++) {
@@ -266,20 +69,19 @@ static void layout_fill(struct layout *layout, Dwarf_Die *definition, const stru
 		if (dwarf_child(&pending[i].die, &member) != 0)
 			continue;
 		do {
-			Dwarf_Attribute attribute;
 			Dwarf_Die type;
 			uint64_t offset = 0;
 
 			if (dwarf_tag(&member) != DW_TAG_member || !member_offset(&member, &offset) || offset > size ||
-			    !dwarf_attr(&member, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, &type))
+			    !die_reference(&member, DW_AT_type, &type))
 				continue;
 			offset += base;
 			// A flexible array may begin at the very end.
 			if (offset > size)
 				continue;
-			const char *name = die_name(strings, &member);
+			const char *name = die_name(file, &member);
 			if (name)
-				layout_set_member(layout, name, offset, &type, address_size);
+				layout_set_member(layout, name, offset, &type);
 			else if (type_peel(&type) && n_pending < UNNAMED_MAX)
 				pending[n_pending++] = (struct unnamed){.die = type, .offset = offset};
 		} while (++steps < MEMBERS_MAX && dwarf_siblingof(&member, &member) == 0);
@@ -333,8 +135,7 @@ struct wanted {
 	size_t n_layouts;
 	struct layout_variable *variables;
 	size_t n_variables;
-	unsigned address_size;
-	const struct strings *strings;
+	const struct dwarf_file *file;
 };
 
 /* Takes from one DIE at the top of a unit what is wanted of it. */
@@ -345,7 +146,7 @@ static void wanted_take(struct wanted *wanted, Dwarf_Die *die)
 	if (tag != DW_TAG_structure_type && tag != DW_TAG_union_type && tag != DW_TAG_typedef && tag != DW_TAG_variable)
 		return;
 	if (tag == DW_TAG_variable) {
-		const char *name = die_name(wanted->strings, die);
+		const char *name = die_name(wanted->file, die);
 
 		for (size_t i = 0; name && i < wanted->n_variables; i++) {
 			if (wanted->variables[i].value == VADDR_NONE && strcmp(wanted->variables[i].name, name) == 0)
@@ -353,7 +154,7 @@ static void wanted_take(struct wanted *wanted, Dwarf_Die *die)
 		}
 		return;
 	}
-	const char *name = die_name(wanted->strings, die);
+	const char *name = die_name(wanted->file, die);
 	for (size_t i = 0; name && i < wanted->n_layouts; i++) {
 		Dwarf_Die type = *die;
 
@@ -361,7 +162,7 @@ static void wanted_take(struct wanted *wanted, Dwarf_Die *die)
 			continue;
 		tag = dwarf_tag(&type);
 		if (tag == DW_TAG_structure_type || tag == DW_TAG_union_type)
-			layout_fill(&wanted->layouts[i], &type, wanted->strings, wanted->address_size);
+			layout_fill(&wanted->layouts[i], &type, wanted->file);
 	}
 }
 
@@ -374,15 +175,13 @@ static void unit_read(Dwarf_Die *unit, struct wanted *wanted)
 	array_append(&pending, *unit);
 	for (size_t i = 0; i < pending.n; i++) {
 		Dwarf_Die die, imported;
-		Dwarf_Attribute attribute;
 
 		if (dwarf_child(&pending.v[i], &die) != 0)
 			continue;
 		do {
 			if (dwarf_tag(&die) != DW_TAG_imported_unit)
 				wanted_take(wanted, &die);
-			else if (pending.n < IMPORTS_MAX && dwarf_attr(&die, DW_AT_import, &attribute) &&
-				 dwarf_formref_die(&attribute, &imported))
+			else if (pending.n < IMPORTS_MAX && die_reference(&die, DW_AT_import, &imported))
 				array_append(&pending, imported);
 		} while (++steps < DIES_MAX && dwarf_siblingof(&die, &die) == 0);
 	}
@@ -471,71 +270,13 @@ static void wanted_give(const struct wanted *wanted, struct layout *layouts, str
 		variables[i] = wanted->variables[i];
 }
 
-/* A debug file open for reading, with the one it shares types with. */
-struct opened {
-	Dwarf *dwarf, *shared;
-	Elf *shared_elf;
-	int shared_fd;
-};
-
-static void opened_deinit(struct opened *opened)
-{
-	if (opened->dwarf)
-		dwarf_end(opened->dwarf);
-	if (opened->shared)
-		dwarf_end(opened->shared);
-	if (opened->shared_elf)
-		elf_end(opened->shared_elf);
-	cleanup_close(&opened->shared_fd);
-}
-
-/* Opens the DWARF of a module. False when there is none, or when the file is missing that dwz moved some of the types to: structs would then
-   lack members without a sign. (Left alone, libdw opens that file by the name that it finds, whatever stands there.) */
-static bool opened_init(struct opened *opened, struct modules *modules, struct module *module)
-{
-	Elf *elf = module_debug_file(modules, module);
-	struct build_id build_id;
-	GElf_Shdr header;
-	const char *name;
-	const void *id;
-
-	*opened = (struct opened){.shared_fd = -1};
-	if ((!section_named(elf, ".debug_info", &header) && !section_named(elf, ".zdebug_info", &header)) || !dwarf_is_sane(elf))
-		return false;
-	opened->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
-	if (!opened->dwarf)
-		return false;
-	if (!section_named(elf, ".gnu_debugaltlink", &header))
-		return true;
-
-	ssize_t size = dwelf_dwarf_gnu_debugaltlink(opened->dwarf, &name, &id);
-	if (size <= 0 || size > BUILD_ID_MAX)
-		return false;
-	build_id.size = (size_t)size;
-	memcpy(build_id.bytes, id, (size_t)size);
-	opened->shared_elf = module_shared_debug_file(modules, module, name, &build_id, &opened->shared_fd);
-	if (!opened->shared_elf || !dwarf_is_sane(opened->shared_elf))
-		return false;
-	opened->shared = dwarf_begin_elf(opened->shared_elf, DWARF_C_READ, NULL);
-	if (!opened->shared)
-		return false;
-	dwarf_setalt(opened->dwarf, opened->shared);
-	return true;
-}
-
 bool layouts_from_dwarf(struct modules *modules, struct module *module, const char *unit, struct layout *layouts, size_t n_layouts,
 			struct layout_variable *variables, size_t n_variables, vaddr *low_ret, vaddr *high_ret)
 {
-	struct opened opened;
-	struct strings strings = {0};
+	struct dwarf_file file;
 
-	if (!opened_init(&opened, modules, module)) {
-		opened_deinit(&opened);
+	if (!dwarf_file_open(&file, modules, module))
 		return false;
-	}
-	strings_add(&strings, dwarf_getelf(opened.dwarf));
-	if (opened.shared)
-		strings_add(&strings, opened.shared_elf);
 
 	Dwarf_CU *cu = NULL;
 	struct wanted best = {0};
@@ -544,18 +285,16 @@ bool layouts_from_dwarf(struct modules *modules, struct module *module, const ch
 	vaddr low = 0, high = 0;
 	for (size_t i = 0; i < UNITS_MAX && namesakes < NAMESAKES_MAX; i++) {
 		Dwarf_Die die;
-		uint8_t unit_type, address_size;
+		uint8_t unit_type;
 
-		if (dwarf_get_units(opened.dwarf, cu, &cu, NULL, &unit_type, &die, NULL) != 0)
+		if (dwarf_get_units(file.dwarf, cu, &cu, NULL, &unit_type, &die, NULL) != 0)
 			break;
-		if (unit_type != DW_UT_compile || !name_ends_in(die_name(&strings, &die), unit) ||
-		    dwarf_cu_info(cu, NULL, NULL, NULL, NULL, NULL, &address_size, NULL) != 0)
+		if (unit_type != DW_UT_compile || !name_ends_in(die_name(&file, &die), unit))
 			continue;
 		namesakes++;
 		// A program may have a malloc.c of its own beside libc's: the one with most of what is wanted it is.
 		struct wanted wanted = wanted_copy(layouts, n_layouts, variables, n_variables);
-		wanted.address_size = address_size;
-		wanted.strings = &strings;
+		wanted.file = &file;
 		unit_read(&die, &wanted);
 		size_t n = wanted_found(&wanted);
 		if (found && n <= best_found) {
@@ -574,7 +313,6 @@ bool layouts_from_dwarf(struct modules *modules, struct module *module, const ch
 		*high_ret = high;
 	}
 	wanted_deinit(&best);
-	array_deinit(&strings.sections);
-	opened_deinit(&opened);
+	dwarf_file_close(&file);
 	return found;
 }

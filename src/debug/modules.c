@@ -22,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "debug/dwarf.h"
 #include "debug/symbols.h"
 #include "target/elf_headers.h"
 
@@ -188,6 +189,7 @@ static bool module_read_headers(struct module *module, enum machine machine)
 static void module_deinit(struct module *module)
 {
 	symbol_tables_destroy(module->symbols);
+	dwarf_file_destroy(module->dwarf);
 	if (module->debug_elf && module->debug_elf != module->elf)
 		elf_end(module->debug_elf);
 	if (module->elf)

@@ -38,6 +38,9 @@ struct module_segment {
 /** Symbol tables of one module, read when first asked for; private to symbols.c. */
 struct symbol_tables;
 
+/** DWARF of one module, opened when first asked for; private to dwarf.c. */
+struct dwarf_file;
+
 struct module {
 	/** Path as the target names it; a copy, unescaped. Owned. */
 	char *path;
@@ -76,6 +79,9 @@ struct module {
 	bool debug_looked_for;
 	/** Owned. */
 	struct symbol_tables *symbols;
+	/** Owned; NULL until it was asked for, and when there is none. */
+	struct dwarf_file *dwarf;
+	bool dwarf_looked_for;
 };
 
 struct modules {

@@ -14,8 +14,6 @@
 enum {
 	/** No process has as many. */
 	ARENAS_MAX = 1 << 16,
-	/** A segment got by mmap after brk failed has at least this size (malloc.c MMAP_AS_MORECORE_SIZE). */
-	MORECORE_MINIMUM = 1024 * 1024,
 };
 
 static const uint64_t HEAP_MAX = UINT64_C(64) << 20;
@@ -214,7 +212,7 @@ static vaddr segment_at_page(struct walk *walk, const struct arena *arena, vaddr
 	uint64_t header;
 	vaddr end;
 
-	if (limit - page < MORECORE_MINIMUM || !window_word(&walk->window, page + 8, &header) || (header & CHUNK_FLAGS) != CHUNK_PREV_INUSE)
+	if (!window_word(&walk->window, page + 8, &header) || (header & CHUNK_FLAGS) != CHUNK_PREV_INUSE)
 		return 0;
 	switch (chain_follow(walk, arena, false, page, limit, true, &end)) {
 	case CHAIN_TOP:
@@ -327,7 +325,6 @@ void segments_collect(struct walk *walk)
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		if (!walk->heap->arenas.v[i].is_main)
 			heaps_collect(walk, &walk->arenas.v[i]);
-	pieces_settle(walk);
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		if (walk->heap->arenas.v[i].is_main)
 			main_segments_collect(walk, &walk->arenas.v[i]);

@@ -183,7 +183,8 @@ static bool locate_by_structure(const struct module *module, struct glibc_layout
 	if (search.hits != 1)
 		return false;
 	variables->mp = search.mp;
-	return glibc_layout_by_structure(next_offset, search.n_mmaps_max, module_has_string(module, "unaligned tcache chunk detected", NULL),
+	return glibc_layout_by_structure(next_offset, search.n_mmaps_max, module_has_string(module, "unaligned tcache chunk detected", NULL) ||
+						 module_has_string(module, "unaligned fastbin chunk detected", NULL),
 					 module_has_string(module, "max tcache size too large", NULL),
 					 module->tls_size && module_has_string(module, "tcache", NULL), layout);
 }

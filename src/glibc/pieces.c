@@ -20,8 +20,9 @@ enum {
 	FENCE_SECOND = 0x11,
 	HEAP_FENCE_LAST = 1,
 	PHANTOM = 0x21,
-	/** So many sound chunks in a row are no accident. */
-	CHAIN_CONVINCING = 64,
+	/** So many sound chunks in a row are no accident behind damage; and so many are none in what somebody else took, which may well look like chunks. */
+	CHUNKS_BEHIND_DAMAGE = 32,
+	CHUNKS_IN_GAP = 1024,
 	/** How far ahead memory is asked for: some tens of small chunks. Units: bytes. */
 	AHEAD = 2048,
 };
@@ -119,8 +120,8 @@ static inline enum header_kind header_kind(struct walk *walk, const struct arena
 		return fence_kind(walk, is_heap, chunk, header, limit, end_ret);
 	if (size % CHUNK_ALIGN || size > limit - chunk || header & CHUNK_IS_MMAPPED || (!is_heap && header & CHUNK_NON_MAIN))
 		return HEADER_BROKEN;
-	if (__builtin_expect(is_heap && header == PHANTOM, 0) && window_word(&walk->window, chunk + CHUNK_MINIMUM + 8, &next) &&
-	    next == HEAP_FENCE_LAST) {
+	if (__builtin_expect(is_heap && header == PHANTOM, 0) && limit - chunk >= CHUNK_MINIMUM + CHUNK_HEADER &&
+	    window_word(&walk->window, chunk + CHUNK_MINIMUM + 8, &next) && next == HEAP_FENCE_LAST) {
 		*end_ret = chunk + CHUNK_MINIMUM + CHUNK_HEADER;
 		return HEADER_FENCE;
 	}
@@ -190,8 +191,7 @@ enum chain_end chain_follow(struct walk *walk, const struct arena *arena, bool i
 }
 
 /* The lowest address from which a chain of chunks starts, or limit when there is none. */
-static vaddr resync_look(struct walk *walk, const struct arena *arena, bool is_heap, vaddr from, vaddr limit, bool need_prev_inuse, bool strict,
-			 uint64_t enough)
+static vaddr resync_look(struct walk *walk, const struct arena *arena, bool is_heap, vaddr from, vaddr limit, bool is_gap, bool strict)
 {
 	vaddr page_size = walk->target->page_size;
 
@@ -213,28 +213,25 @@ static vaddr resync_look(struct walk *walk, const struct arena *arena, bool is_h
 			continue;
 		if (header_size(header) < CHUNK_MINIMUM && chunk != arena->top)
 			continue;
-		if (need_prev_inuse && !(header & CHUNK_PREV_INUSE))
+		if (is_gap && !(header & CHUNK_PREV_INUSE))
 			continue;
-		if (chain_follow_some(walk, arena, is_heap, chunk, limit, strict, enough, &end) != CHAIN_BROKEN)
+		if (chain_follow_some(walk, arena, is_heap, chunk, limit, strict, is_gap ? CHUNKS_IN_GAP : CHUNKS_BEHIND_DAMAGE, &end) !=
+		    CHAIN_BROKEN)
 			return chunk;
 	}
 	return limit;
 }
 
-/* The next chunk from an address on, or limit when there is none. Behind damage there may be more of it, so that no chain reaches the end: then a long one
-   will do. */
-static vaddr resync(struct walk *walk, const struct arena *arena, bool is_heap, vaddr from, vaddr limit, bool damage)
+/* The next chunk from an address on, or limit when there is none. Since there may be (more) damage ahead, a long chain will do that does not reach the
+   end: else all before that damage would be taken for one chunk, or for somebody else's. */
+static vaddr resync(struct walk *walk, const struct arena *arena, bool is_heap, vaddr from, vaddr limit, bool is_gap)
 {
-	vaddr found;
-
 	bins_sort(walk);
+
+	vaddr found = resync_look(walk, arena, is_heap, from, limit, is_gap, true);
+
 	// Damaged bins may name addresses that are no chunks; the second look goes without them.
-	found = resync_look(walk, arena, is_heap, from, limit, !damage, true, damage ? CHAIN_CONVINCING : UINT64_MAX);
-	if (found == limit)
-		found = resync_look(walk, arena, is_heap, from, limit, !damage, false, damage ? CHAIN_CONVINCING : UINT64_MAX);
-	if (found == limit && !damage)
-		found = resync_look(walk, arena, is_heap, from, limit, true, false, CHAIN_CONVINCING);
-	return found;
+	return found < limit ? found : resync_look(walk, arena, is_heap, from, limit, is_gap, false);
 }
 
 /* Whether a bin holds this chunk. (Chunks in fast bins look in use.) */
@@ -279,7 +276,7 @@ static vaddr emit_damage(struct emit *e, vaddr chunk, vaddr before, uint64_t bef
 	vaddr limit = e->piece->end;
 	// Either header may be the damaged one, so look from the first on.
 	vaddr culprit = before ? before : chunk;
-	vaddr sound = resync(walk, e->arena, e->is_heap, culprit + CHUNK_MINIMUM, limit, true);
+	vaddr sound = resync(walk, e->arena, e->is_heap, culprit + CHUNK_MINIMUM, limit, false);
 	enum finding_kind kind = present ? FINDING_CORRUPTION : FINDING_MISSING;
 
 	if (before && sound > chunk) {
@@ -313,7 +310,7 @@ static vaddr emit_damage(struct emit *e, vaddr chunk, vaddr before, uint64_t bef
 static vaddr emit_hole(struct emit *e, vaddr end)
 {
 	vaddr limit = e->piece->end;
-	vaddr sound = end < limit ? resync(e->walk, e->arena, false, end, limit, false) : limit;
+	vaddr sound = end < limit ? resync(e->walk, e->arena, false, end, limit, true) : limit;
 
 	e->source->totals.foreign += sound - end;
 	if (sound == limit && end < limit && !e->walk->heap->arenas.v[e->arena->id].noncontiguous)
@@ -354,8 +351,16 @@ static void emit_stretches(struct emit *e)
 			emit_top(e, chunk, end);
 			return;
 		case HEADER_FENCE:
-			if (e->is_heap)
+			if (e->is_heap) {
+				// At the end of the heap, or within the alignment of it.
+				if (limit - end > CHUNK_MINIMUM) {
+					e->arena->bad_ends++;
+					e->source->totals.unwalked += limit - end;
+					heap_finding(walk->heap, FINDING_CORRUPTION, end, e->arena->id,
+						     "the chunks of this heap end here, %" PRIu64 " bytes before its end", limit - end);
+				}
 				return;
+			}
 			chunk = emit_hole(e, end);
 			break;
 		case HEADER_BROKEN:
@@ -407,6 +412,8 @@ void pieces_emit(struct walk *walk)
 	// As many as there could be at the most: room that is not used costs nothing, growing does.
 	for (size_t i = 0; i < walk->pieces.n; i++)
 		rows += walk->pieces.v[i].kind == PIECE_MMAPPED ? 1 : (walk->pieces.v[i].end - walk->pieces.v[i].start) / CHUNK_MINIMUM + 1;
+	if (rows > walk->chunks_maximum)
+		rows = walk->chunks_maximum;
 	chunks_reserve(&walk->heap->chunks, rows);
 	for (size_t i = 0; i < walk->pieces.n; i++)
 		piece_emit(walk, &walk->pieces.v[i]);

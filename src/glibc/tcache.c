@@ -27,12 +27,12 @@ static uint64_t tcache_usable(const struct glibc_layout *layout)
 	return ((layout->tcache.size + 8 + CHUNK_ALIGN - 1) & ~(uint64_t)(CHUNK_ALIGN - 1)) - 8;
 }
 
-/* A chunk can be one unit larger when what would be left over is too small to be a chunk (and one path of 2.43 pads twice). */
+/* A chunk can be one unit larger when what would be left over is too small to be a chunk, and another one because a path of 2.43 pads twice. */
 static bool has_tcache_size(const struct glibc_layout *layout, uint64_t usable)
 {
 	uint64_t expected = tcache_usable(layout);
 
-	return usable == expected || usable == expected + CHUNK_ALIGN;
+	return usable == expected || usable == expected + CHUNK_ALIGN || usable == expected + 2 * CHUNK_ALIGN;
 }
 
 struct cache {
@@ -128,7 +128,7 @@ static bool cache_is_orphan(struct walk *walk, const struct cache *cache)
 	bool sound;
 
 	// Many chunks of a program are all zero.
-	if (cache_is_empty(walk, cache))
+	if (!cache->instance->layout.tcache.counts_down && cache_is_empty(walk, cache))
 		return false;
 
 	for (unsigned bin = 0; bin < cache->instance->layout.tcache.n_bins; bin++) {
@@ -143,7 +143,7 @@ static bool cache_is_orphan(struct walk *walk, const struct cache *cache)
 			return false;
 		entries += n;
 	}
-	return entries > 0;
+	return entries > 0 || (cache->instance->layout.tcache.counts_down && cache->capacity > 0);
 }
 
 static void orphans_mark(struct walk *walk, const struct instance *instance, uint64_t capacity)
@@ -270,6 +270,16 @@ static void instance_caches_mark(struct walk *walk, struct instance *instance)
 	} else {
 		walk->tcaches_unread += walk->target->threads.n;
 	}
+}
+
+static void instance_orphans_mark(struct walk *walk, const struct instance *instance)
+{
+	uint32_t capacity = 0;
+
+	if (!instance->layout.tcache.size)
+		return;
+	if (instance->layout.mp.tcache_count != MEMBER_ABSENT)
+		image_get(&walk->target->image, instance->mp + instance->layout.mp.tcache_count, &capacity, sizeof(capacity));
 	orphans_mark(walk, instance, capacity);
 }
 
@@ -304,5 +314,8 @@ void tcaches_mark(struct walk *walk)
 		walk->tcaches_unread++;
 	for (size_t i = 0; i < walk->glibc->instances.n; i++)
 		instance_caches_mark(walk, &walk->glibc->instances.v[i]);
+	// What no thread of any instance leads to is an orphan.
+	for (size_t i = 0; i < walk->glibc->instances.n; i++)
+		instance_orphans_mark(walk, &walk->glibc->instances.v[i]);
 	vectors_mark(walk);
 }

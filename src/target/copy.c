@@ -30,6 +30,7 @@ enum {
 	URGENT_PIECES = 32,
 };
 
+/* Parts that are all alike in `absent`. */
 struct piece {
 	size_t first, n;
 };
@@ -47,9 +48,9 @@ struct copier {
 	const copy_part_array *parts;
 	ARRAY(struct piece) pieces;
 	bool prefault, urgent;
-	pid_t pid;
+	pid_t tid;
 	uint32_t page_size;
-	int spool;
+	int memory, spool;
 	const volatile sig_atomic_t *interrupted;
 
 	atomic_size_t next;
@@ -83,6 +84,24 @@ static void prefault(const struct copier *copier, struct piece piece)
 	}
 }
 
+/* Reads from several places at once; those of a piece, or some of them. As process_vm_readv(). */
+static ssize_t read_places(const struct copier *copier, bool absent, const struct iovec *local,
+			   const struct iovec *remote, size_t n)
+{
+	if (!absent)
+		return process_vm_readv(copier->tid, local, n, remote, n, 0);
+
+	ssize_t got = pread(copier->memory, local[0].iov_base, local[0].iov_len,
+			    (off_t)(uintptr_t)remote[0].iov_base);
+
+	// A page that cannot be read is EIO here. Nothing at all is there once the process has ended.
+	if (got < 0 && errno == EIO)
+		errno = EFAULT;
+	if (got == 0)
+		errno = ESRCH;
+	return got ? got : -1;
+}
+
 /* Copies one piece to where `to` says for each part. */
 static void read_piece(struct copier *copier, struct piece piece, uint8_t *const *to)
 {
@@ -95,7 +114,7 @@ static void read_piece(struct copier *copier, struct piece piece, uint8_t *const
 		size_t n = 0;
 		uint64_t wanted = 0;
 
-		for (size_t i = at; i < piece.n; i++, n++) {
+		for (size_t i = at; i < piece.n && (!n || !parts[at].absent); i++, n++) {
 			uint64_t skip = i == at ? done : 0;
 
 			remote[n].iov_base = (void *)(uintptr_t)(parts[i].start + skip);
@@ -104,7 +123,7 @@ static void read_piece(struct copier *copier, struct piece piece, uint8_t *const
 			wanted += remote[n].iov_len;
 		}
 
-		ssize_t got = process_vm_readv(copier->pid, local, n, remote, n, 0);
+		ssize_t got = read_places(copier, parts[at].absent, local, remote, n);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -277,7 +296,8 @@ static void run(struct copier *copier, const copy_part_array *parts)
 		uint64_t size = 0;
 
 		for (n = 0; first + n < parts->n && n < PIECE_PARTS; n++) {
-			if (n && size + parts->v[first + n].size > COPY_PART_MAX)
+			if (n && (size + parts->v[first + n].size > COPY_PART_MAX ||
+				  parts->v[first + n].absent != parts->v[first].absent))
 				break;
 			size += parts->v[first + n].size;
 		}
@@ -325,13 +345,14 @@ static int compare_holes(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
-struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts,
+struct error *copier_copy(struct copier *copier, pid_t tid, int memory, const copy_part_array *parts,
 			  uint32_t page_size, int spool, bool urgent,
 			  const volatile sig_atomic_t *interrupted, copy_hole_array *holes_ret)
 {
 	copier->prefault = false;
 	copier->urgent = urgent;
-	copier->pid = pid;
+	copier->tid = tid;
+	copier->memory = memory;
 	copier->page_size = page_size;
 	copier->spool = spool;
 	copier->interrupted = interrupted;

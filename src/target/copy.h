@@ -3,7 +3,8 @@
  * The copy itself: from the memory of a process into ours, or into a file, by several threads.
  *
  * The threads are started, and our pages faulted in, before the target is stopped; while it waits nothing is left but
- * process_vm_readv(2). Pages that exist and cannot be read (guards inside a mapping, pages of a file that became shorter) are
+ * process_vm_readv(2). That faults in what is not there, and where a userfaultfd serves the memory it waits for whoever does so, who may be
+ * in the process that stands still. So what may not be there is read through /proc/PID/mem, which fails instead. Pages that exist and cannot be read (guards inside a mapping, pages of a file that became shorter) are
  * holes: the copy goes on behind them.
  */
 #ifndef HEAPSNAP_TARGET_COPY_H
@@ -33,6 +34,8 @@ struct copy_part {
 	uint8_t *to;
 	/** Where they go in the spool file, when there is one. */
 	uint64_t spool_offset;
+	/** Whether pages of it may not be in memory. */
+	bool absent;
 };
 
 typedef ARRAY(struct copy_part) copy_part_array;
@@ -55,10 +58,10 @@ void copier_destroy(struct copier *copier);
 /** Faults in where the parts go, so that nothing needs to be while the target waits. */
 void copier_prefault(struct copier *copier, const copy_part_array *parts);
 
-/** Copies the parts from a process. With a spool file (spool >= 0) the bytes go there, not to `to`. `holes_ret` gets the pages that could not be
+/** Copies the parts from a process, a thread of which is `tid` and whose /proc/PID/mem is open as `memory`. With a spool file (spool >= 0) the bytes go there, not to `to`. `holes_ret` gets the pages that could not be
     read, ascending. `urgent`: the process waits for us, so the threads that copy, the calling one included, come first (target/urgency.h)
     and stay so. Stops early, with an error, when *interrupted becomes other than 0. Errors: ERROR_OS (ESRCH: the process ended). */
-struct error *copier_copy(struct copier *copier, pid_t pid, const copy_part_array *parts,
+struct error *copier_copy(struct copier *copier, pid_t tid, int memory, const copy_part_array *parts,
 			  uint32_t page_size, int spool, bool urgent,
 			  const volatile sig_atomic_t *interrupted,
 			  copy_hole_array *holes_ret) _must_check_;

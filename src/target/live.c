@@ -56,23 +56,11 @@ static char *command_read(const struct process *process)
 	return text;
 }
 
-/* Whether its memory may be read at all: what the stop needs, tried before it. Yama and capabilities decide this, not reading /proc. */
-static struct error *check_readable(const struct process *process, const mapping_array *mappings)
+/* Opens its memory, which takes the same right as stopping it. */
+static struct error *memory_open(struct process *process)
 {
-	for (size_t i = 0; i < mappings->n; i++) {
-		const struct mapping *mapping = &mappings->v[i];
-		uint8_t byte;
-		struct iovec local = { &byte, 1 };
-		struct iovec remote = { (void *)(uintptr_t)mapping->start, 1 };
-
-		if (!(mapping->prot & MAPPING_READ) || !mapping_is_private_anonymous(mapping))
-			continue;
-		if (process_vm_readv(process->memory_tid, &local, 1, &remote, 1, 0) < 0 &&
-		    errno != EFAULT)
-			return process_refused(process, errno);
-		return NULL;
-	}
-	return NULL;
+	process->memory = openat(process->proc, "mem", O_RDONLY | O_CLOEXEC);
+	return process->memory < 0 ? process_refused(process, errno) : NULL;
 }
 
 struct error *live_open(pid_t pid, struct target **ret)
@@ -109,7 +97,7 @@ struct error *live_open(pid_t pid, struct target **ret)
 	error = process_explain(process, process_mappings(process, &target->mappings));
 	if (error)
 		return error;
-	error = check_readable(process, &target->mappings);
+	error = memory_open(process);
 	if (error)
 		return error;
 

@@ -23,6 +23,7 @@ enum {
 	SCAN_FILE = 1 << 2,
 	SCAN_PRESENT = 1 << 3,
 	SCAN_SWAPPED = 1 << 4,
+	SCAN_ZERO = 1 << 5,
 	/** Regions in one call; a process has hundreds, a fragmented one more. */
 	SCAN_REGIONS = 16384,
 	/** Entries in one read of pagemap: 256 MiB of address space. */
@@ -66,6 +67,9 @@ static void take_regions(const struct scan_region *regions, size_t n_regions,
 				(region->categories & SCAN_FILE ? PAGE_OF_FILE : 0u);
 		vaddr start = region->start;
 
+		// The kernel's page of zeros, for what was read and never written: nobody's memory, and not in RSS either.
+		if (region->categories & SCAN_ZERO)
+			continue;
 		while (start < region->end) {
 			while (*at < n && mappings->v[*at].end <= start) {
 				// A run that one mapping ends with is not continued in the next one.
@@ -109,7 +113,8 @@ static int scan_fast(int pagemap, const mapping_array *mappings, page_run_array 
 			.vec = (uint64_t)(uintptr_t)regions,
 			.vec_len = SCAN_REGIONS,
 			.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-			.return_mask = SCAN_PRESENT | SCAN_SWAPPED | (file ? SCAN_FILE : 0),
+			.return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_ZERO |
+				       (file ? SCAN_FILE : 0),
 		};
 
 		while (argument.start < argument.end) {

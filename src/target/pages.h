@@ -2,6 +2,9 @@
 /*
  * Which pages of a process exist: present, swapped out, or never touched.
  *
+ * A page that was read and never written counts as never touched (the kernel shows the same page of zeros for all of them) where the kernel
+ * tells; before 6.7 it does not.
+ *
  * Linux since 6.7 answers for the whole address space at once and skips what is empty (PAGEMAP_SCAN), so that terabytes of reserve cost
  * nothing. Before that, /proc/PID/pagemap is read, eight bytes for each page whether it exists or not (0.7 ms for each GiB of reserve), so
  * that the caller says how much of it may be asked about.

@@ -100,8 +100,8 @@ static void run_add(struct plan *plan, size_t first, vaddr start, vaddr end, uns
 	struct page_run *last = plan->runs.n > first ? &plan->runs.v[plan->runs.n - 1] : NULL;
 
 	plan->bytes += end - start;
-	// What kind they were does not matter for the copy, but for swapped ones before it.
-	if (last && last->end == start && !((last->kind ^ kind) & PAGE_SWAPPED))
+	// Of what kind they were, only whether they are surely there matters for the copy.
+	if (last && last->end == start && !((last->kind ^ kind) & (PAGE_PRESENT | PAGE_SWAPPED)))
 		last->end = end;
 	else
 		array_append(&plan->runs, (struct page_run){ start, end, kind });
@@ -141,8 +141,9 @@ static enum plan_kind mapping_plan(struct plan *plan, const struct mapping *mapp
 {
 	size_t first = plan->runs.n;
 
+	// Nothing says which pages of these are there.
 	if (kind == PLAN_ALL || kind == PLAN_FILE_ALL)
-		run_add(plan, first, mapping->start, mapping->end, PAGE_PRESENT);
+		run_add(plan, first, mapping->start, mapping->end, 0);
 	for (; *at < pages->n && pages->v[*at].start < mapping->end; ++*at) {
 		const struct page_run *run = &pages->v[*at];
 
@@ -285,6 +286,7 @@ bool plan_parts(const struct plan *plan, struct store *store, copy_part_array *r
 
 	for (size_t i = 0; i < plan->runs.n; i++) {
 		vaddr start = plan->runs.v[i].start, end = plan->runs.v[i].end;
+		bool absent = !(plan->runs.v[i].kind & PAGE_PRESENT);
 
 		while (start < end) {
 			const struct store_span *span = store_find(store, start);
@@ -305,7 +307,8 @@ bool plan_parts(const struct plan *plan, struct store *store, copy_part_array *r
 			array_append(&parts, (struct copy_part){ .start = start,
 								 .size = size,
 								 .to = span->bytes +
-								       (start - span->start) });
+								       (start - span->start),
+								 .absent = absent });
 			start += size;
 		}
 	}

@@ -323,6 +323,8 @@ void process_destroy(void *pointer)
 		close(process->proc);
 	if (process->pagemap >= 0)
 		close(process->pagemap);
+	if (process->memory >= 0)
+		close(process->memory);
 	if (process->spool >= 0)
 		close(process->spool);
 	store_deinit(&process->store);
@@ -350,7 +352,7 @@ struct error *process_open(pid_t pid, struct process **ret)
 	struct proc_status status;
 
 	process->pid = process->memory_tid = pid;
-	process->pagemap = process->spool = -1;
+	process->pagemap = process->memory = process->spool = -1;
 	process->proc = proc_open(pid);
 	if (process->proc < 0 || !proc_status(process->proc, "status", &status))
 		return no_such_process(pid);

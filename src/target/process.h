@@ -27,6 +27,8 @@ struct process {
 	int proc;
 	/** Open /proc/PID/pagemap; owned. */
 	int pagemap;
+	/** Open /proc/PID/mem; owned. Reading there never waits for a userfaultfd. -1 until live_open() has got that far. */
+	int memory;
 	/** Comm of the process, escaped for messages; owned. */
 	char *name;
 	/** What the target's files are known by; same indices as target.files. */

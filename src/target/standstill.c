@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,12 +145,9 @@ static void swap_in(const struct standstill *window)
 			scratch = xmalloc(SCRATCH);
 		for (vaddr at = run->start; at < run->end; at += SCRATCH) {
 			uint64_t size = run->end - at < SCRATCH ? run->end - at : SCRATCH;
-			struct iovec local = { scratch, size },
-				     remote = { (void *)(uintptr_t)at, size };
 
 			// A guard looks like a swapped page and cannot be read.
-			if (process_vm_readv(window->process->memory_tid, &local, 1, &remote, 1,
-					     0) < 0)
+			if (pread(window->process->memory, scratch, size, (off_t)at) <= 0)
 				break;
 		}
 	}
@@ -252,8 +248,9 @@ static struct error *copy(struct standstill *window)
 
 	uint64_t start = tracees_clock();
 
-	error = copier_copy(window->copier, window->process->memory_tid, &window->parts,
-			    window->target->page_size, window->spool, !window->held, &interrupted,
+	error = copier_copy(window->copier, window->process->memory_tid,
+			    window->process->memory, &window->parts, window->target->page_size,
+			    window->spool, !window->held, &interrupted,
 			    &window->holes);
 	window->capture.copy_ns = tracees_clock() - start;
 	return error;
@@ -262,7 +259,7 @@ static struct error *copy(struct standstill *window)
 static struct error *quiesce(struct standstill *window)
 {
 	struct tracees *tracees = &window->tracees;
-	struct stopped stopped = { window->process->memory_tid, tracees, &window->mappings };
+	struct stopped stopped = { window->process->memory, tracees, &window->mappings };
 	uint64_t start = tracees_clock();
 
 	if (!window->step)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "target/stopped.h"
 
-#include <sys/uio.h>
+#include <unistd.h>
 
 #include "target/stopped_process.h"
 
@@ -22,9 +22,8 @@ const mapping_array *stopped_mappings(const struct stopped *stopped)
 
 bool stopped_get(struct stopped *stopped, vaddr address, void *buffer, size_t size)
 {
-	struct iovec local = { buffer, size }, remote = { (void *)(uintptr_t)address, size };
-
-	return process_vm_readv(stopped->memory_tid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+	return address <= INT64_MAX &&
+	       pread(stopped->memory, buffer, size, (off_t)address) == (ssize_t)size;
 }
 
 bool stopped_run(struct stopped *stopped, size_t index, unsigned microseconds)

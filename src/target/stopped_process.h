@@ -5,14 +5,12 @@
 #ifndef HEAPSNAP_TARGET_STOPPED_PROCESS_H
 #define HEAPSNAP_TARGET_STOPPED_PROCESS_H
 
-#include <sys/types.h>
-
 #include "target/stopped.h"
 #include "target/tracees.h"
 
 struct stopped {
-	/** A thread that has the memory. */
-	pid_t memory_tid;
+	/** Open /proc/PID/mem, where reading never waits. Borrowed. */
+	int memory;
 	struct tracees *tracees;
 	const mapping_array *mappings;
 };

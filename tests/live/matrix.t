@@ -33,6 +33,7 @@ blocked brk: brk_blocked --chunks 60
 blocked brk, mappings apart: brk_blocked --chunks 90 --apart
 mmapped: mmapped --chunks 80
 fork child: fork_child
+tcache in a larger chunk: tcache_padded
 ended threads: thread_exit
 second libc: dlmopen_second recorder.so dlmopen_plugin.so
 mix, gaps, mmapped, ended threads: mix --seed 12 --gaps 3 --mmapped 60 --exit-every 4
@@ -53,7 +54,7 @@ bin=$tmp/bin
 mkdir "$bin"
 if ! build_recorder "$bin" >"$tmp/build.log" 2>&1 ||
 	! build_programs "$bin" one_chunk tcache_full fastbins mix many_arenas several_heaps foreign_sbrk \
-		brk_blocked mmapped fork_child thread_exit dlmopen_second >>"$tmp/build.log" 2>&1; then
+		brk_blocked mmapped fork_child tcache_padded thread_exit dlmopen_second >>"$tmp/build.log" 2>&1; then
 	not_ok "the fixtures are built against $oldest_suite"
 	diag_file "$tmp/build.log"
 	done_testing

@@ -86,7 +86,35 @@ if grep -q '^reserve' "$unreadable_out"; then
 else
 	skip "a reserve of 20 TiB" "the system does not give it"
 fi
+looked=$(sed -n 's/^looked //p' "$unreadable_out")
+if printf '6.7\n%s\n' "$(uname -r)" | sort -VC; then
+	run "$driver" -m "$unreadable"
+	matches "pages that were read and never written are not resident" "$out" "^mapping $looked prot 1 shared 0 rss 0 "
+else
+	skip "pages that were read and never written" "Linux before 6.7 does not tell them from others"
+fi
 stop_target "$unreadable"
+
+# ---- memory that somebody serves, who may be in the process that stands still ----
+
+start_target "$fixtures/served" || done_testing
+served=$target_pid served_out=$target_out
+if refused=$(sed -n 's/^refused //p' "$served_out") && [ -n "$refused" ]; then
+	skip "memory that is served" "$refused"
+elif run timeout -s KILL 60 "$driver" "$served" && [ "$status" != 0 ]; then
+	not_ok "a capture of served memory ends" "status $status"
+else
+	for option in "" -s -o; do
+		# shellcheck disable=SC2086
+		set -- $option
+		capture_checks "served memory${1:+ ($1)}" "$served_out" "$@" "$served"
+	done
+	# The thread came to malloc and waits for its stack: nothing is known of its frames.
+	run timeout -s KILL 60 "$HEAPSNAP" list --min-size 1G "$served"
+	is "served memory: a thread in malloc that waits for it" "$status" 5
+	check "served memory: the process runs on" untouched "$served"
+fi
+stop_target "$served"
 
 # ---- threads and mappings that come and go ----
 

@@ -24,7 +24,7 @@
  *	LIBC            a module: mp_ at LIBC_MP, main_arena at MAIN_ARENA
  *	TLS             one page for each thread
  *
- * Here too: the loader of fixtures/images, whose heaps are written by hand (image_load).
+ * Here too: a process with some of everything (builder_process), and the loader of fixtures/images, whose heaps are written by hand (image_load).
  */
 #ifndef TESTS_UNIT_IMAGE_BUILDER_H
 #define TESTS_UNIT_IMAGE_BUILDER_H
@@ -563,6 +563,62 @@ static inline void builder_tcache(struct image_builder *b, vaddr tcache, unsigne
 	builder_put(b, head, mem);
 	tcache_set_counter(b, tcache, bin,
 			   builder_layout(b)->tcache.counts_down ? counter - 1 : counter + 1);
+}
+
+/* ---- a whole process ---- */
+
+/* A process with two arenas, one of two heaps, fences, each kind of list, two threads and mmapped chunks; and, unless `plain`, a
+   foreign gap, an orphan and an offset header: things that are there or not by what they look like. */
+static inline void builder_process(struct image_builder *b, enum glibc_release release, bool plain)
+{
+	image_builder_init(b, release);
+
+	const struct glibc_layout *layout = builder_layout(b);
+	struct pen pen = pen_main(b, 0x9000);
+	vaddr caches[3] = { 0 }, chunk;
+
+	for (unsigned i = 0; layout->tcache.size && i < (plain ? 2 : 3); i++) {
+		caches[i] = pen_tcache(&pen);
+		for (unsigned k = 0; k < 3; k++)
+			builder_tcache(b, caches[i], tcache_bin(0x40 + k * 0x10),
+				       pen_used(&pen, 0x40 + k * 0x10));
+		if (i < 2)
+			builder_thread(b, caches[i]);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		chunk = pen_free(&pen, 0x90);
+		builder_bin(b, MAIN_ARENA, i % 2 ? 1 : 9, chunk);
+		if (layout->arena.n_fastbins)
+			builder_fastbin(b, MAIN_ARENA, 1, pen_used(&pen, 0x30) - CHUNK_HEADER);
+		pen_used(&pen, 0x100);
+	}
+	chunk = pen_free(&pen, 0x2000);
+	builder_bin(b, MAIN_ARENA, 120, chunk);
+	if (!plain) {
+		pen_fence(&pen);
+		pen.at += 0x800;
+	}
+	pen_used(&pen, 0x1000);
+	pen_top(&pen);
+
+	struct pen older = pen_thread_arena(b, THREAD_HEAP, 0x4000);
+
+	pen_used(&older, 0x100);
+	chunk = pen_free(&older, 0x400);
+	builder_bin(b, older.arena, 64, chunk);
+	pen_used(&older, older.end - 0x20 - older.at);
+	pen_heap_fence(&older);
+	builder_map(b, THREAD_HEAP + HEAP_STRIDE, 0x3000, NULL);
+
+	struct pen newer = pen_heap(b, older.arena, THREAD_HEAP + HEAP_STRIDE, 0x3000, THREAD_HEAP);
+
+	pen_used(&newer, 0x1230);
+	pen_top(&newer);
+	builder_map(b, MMAPPED, 0xa000, NULL);
+	builder_mmapped(b, MMAPPED, 0x2000, 0);
+	builder_mmapped(b, MMAPPED + 0x2000, 0x3000, plain ? 0 : 48);
+	builder_put(b, MMAPPED + 0x2008, (0x3000 - layout->mmapped_tail) | 2);
+	builder_mmapped(b, MMAPPED + 0x6000, 0x4000, 0);
 }
 
 /* ---- heaps written by hand ----

@@ -58,10 +58,15 @@ START_TEST(a_process_that_never_called_malloc)
 		struct heap heap;
 
 		image_builder_init(&b, (enum glibc_release)release);
-		// From 2.42 on top is the arena's own bin header at once, before that NULL until the first call.
+		// From 2.42 on top is the arena's own bin header at once; before that it is NULL until the first call, and the
+		// bins are too.
 		if (release % 2)
 			builder_put(&b, MAIN_ARENA + builder_layout(&b)->arena.top,
 				    bin_head(&b, MAIN_ARENA, 1));
+		else
+			for (vaddr at = bin_head(&b, MAIN_ARENA, 1) + 16;
+			     at <= bin_head(&b, MAIN_ARENA, 126) + 24; at += 8)
+				builder_put(&b, at, 0);
 		walk_image(&b, &heap);
 		expect_exact(&heap);
 		ck_assert_uint_eq(heap.arenas.n, 1);
@@ -293,6 +298,53 @@ START_TEST(a_heap_that_cannot_be)
 }
 END_TEST
 
+START_TEST(a_heap_at_the_end_of_the_address_space)
+{
+	struct image_builder b;
+	struct pen pens[3];
+	struct heap heap;
+	vaddr last = -HEAP_STRIDE;
+
+	image_builder_init(&b, GLIBC_2_36);
+	three_heaps(&b, pens);
+
+	const struct glibc_layout *layout = builder_layout(&b);
+
+	builder_map(&b, last, HEAP_SIZE, NULL);
+	pen_heap(&b, pens[0].arena, last, HEAP_STRIDE, THREAD_HEAP);
+	builder_put(&b, THREAD_HEAP + HEAP_STRIDE + layout->heap_info.prev, last);
+	walk_image(&b, &heap);
+	expect_finding(&heap, 1, FINDING_CORRUPTION, last, "no heap of this arena");
+	expect_failed(&heap, "sizes ends");
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(an_older_heap_without_room_for_a_header)
+{
+	struct image_builder b;
+	struct pen pens[3];
+	struct heap heap;
+
+	image_builder_init(&b, GLIBC_2_36);
+	three_heaps(&b, pens);
+
+	const struct glibc_layout *layout = builder_layout(&b);
+	vaddr second = THREAD_HEAP + 3 * HEAP_STRIDE;
+
+	builder_put(&b, second + layout->heap_info.size_member, layout->heap_info.size);
+	builder_put(&b, pens[0].arena + layout->arena.system_mem,
+		    2 * HEAP_SIZE + layout->heap_info.size);
+	walk_image(&b, &heap);
+	expect_failed(&heap, "ends");
+	expect_failures(&heap, "ends", 1);
+	ck_assert_uint_eq(heap.sources.n, 3);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
 START_TEST(heaps_that_overlap)
 {
 	struct image_builder b;
@@ -314,7 +366,7 @@ START_TEST(heaps_that_overlap)
 	expect_finding(&heap, 1, FINDING_CORRUPTION, inner, "overlap");
 	ck_assert_uint_eq(heap.sources.n, 3);
 	ck_assert_uint_eq(heap.totals.count[CHUNK_IN_USE], 4);
-	ck_assert(!heap_is_exact(&heap));
+	expect_failed(&heap, "ends");
 	heap_deinit(&heap);
 	image_builder_deinit(&b);
 }
@@ -584,6 +636,30 @@ START_TEST(a_segment_that_is_missing)
 }
 END_TEST
 
+START_TEST(searching_for_segments_is_linear)
+{
+	struct image_builder b;
+	struct heap heap;
+
+	// Half a million chunks; from each page a chain leads to the end of the memory and fails there.
+	image_builder_init(&b, GLIBC_2_36);
+	main_with_fence(&b);
+	builder_map(&b, MMAPPED - 0x4000000, 16 << 20, NULL);
+
+	struct pen pen = { .b = &b, .arena = MAIN_ARENA, .at = MMAPPED - 0x4000000 };
+
+	while (pen.at < MMAPPED - 0x4000000 + (16 << 20))
+		pen_used(&pen, 0x20);
+	builder_put(&b, pen.at - 0x20 + 8, 0x4141414141414141);
+	segment_make(&b, MMAPPED, true);
+	walk_image(&b, &heap);
+	ck_assert_uint_ge(heap.totals.count[CHUNK_IN_USE], 2);
+	ck_assert_uint_lt(heap.totals.count[CHUNK_IN_USE], 10);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
 START_TEST(a_second_libc_never_had_brk)
 {
 	struct image_builder b;
@@ -620,12 +696,46 @@ START_TEST(a_second_libc_never_had_brk)
 }
 END_TEST
 
+START_TEST(a_fence_across_the_end_of_a_segment)
+{
+	struct image_builder b;
+	struct heap heap;
+
+	// The last header has the size of a fence, and what would be its second one belongs to the heap behind.
+	image_builder_init(&b, GLIBC_2_36);
+	builder_put_int(&b, MAIN_ARENA + builder_layout(&b)->arena.flags, ARENA_NONCONTIGUOUS);
+
+	struct pen pen = segment_make(&b, THREAD_HEAP - SEGMENT, true);
+
+	builder_put(&b, MAIN_ARENA + builder_layout(&b)->arena.top, 0x10000);
+	pen.at = THREAD_HEAP - SEGMENT + 0x30;
+	pen_used(&pen, SEGMENT - 0x40);
+	pen_used(&pen, 0x10);
+	builder_put(&b, LIBC_MP + builder_layout(&b)->mp.sbrk_base, THREAD_HEAP - SEGMENT);
+
+	struct pen other = arena_make(&b, 0);
+
+	builder_put(&b, THREAD_HEAP + 8, 0x11);
+	walk_image(&b, &heap);
+	ck_assert(!heap_is_exact(&heap));
+	ck_assert_uint_eq(heap.totals.foreign, 0);
+	ck_assert_uint_eq(heap.sources.n, 2);
+	ck_assert_uint_eq(heap.sources.v[0].end, THREAD_HEAP);
+	expect_state(&heap, THREAD_HEAP - SEGMENT + 16, CHUNK_IN_USE);
+	ck_assert_uint_eq(other.arena, THREAD_HEAP + 0x30);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
 UNIT_SUITE("arenas", a_ring_of_arenas, a_process_that_never_called_malloc, a_ring_that_breaks_off,
 	   a_ring_through_an_address_that_is_not_aligned, a_ring_that_bites_itself,
 	   locked_arenas_are_counted, an_arena_of_several_heaps, a_chain_of_heaps_that_is_a_circle,
-	   a_heap_that_is_not_there, a_heap_that_cannot_be, heaps_that_overlap,
+	   a_heap_that_is_not_there, a_heap_that_cannot_be, a_heap_at_the_end_of_the_address_space,
+	   an_older_heap_without_room_for_a_header, heaps_that_overlap,
 	   heaps_of_another_size_with_huge_pages, huge_pages_that_heaps_do_not_use,
 	   books_that_say_another_size, sbrk_base_behind_what_others_took,
 	   a_main_arena_whose_start_is_not_known, a_top_that_cannot_be,
 	   segments_in_anonymous_mappings, what_looks_like_a_segment_only_at_first,
-	   a_segment_that_is_missing, a_second_libc_never_had_brk)
+	   a_segment_that_is_missing, searching_for_segments_is_linear, a_second_libc_never_had_brk,
+	   a_fence_across_the_end_of_a_segment)

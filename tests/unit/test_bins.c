@@ -177,26 +177,41 @@ END_TEST
 
 START_TEST(all_bins_in_one_circle)
 {
-	// Each head leads to the next head, the last through the chunks to the first: consistent in itself, and wrong.
+	// Each head leads to the next head, the last through all chunks to the first: consistent in itself, and wrong. Each
+	// of 126 lists would have them all.
 	struct image_builder b;
 	struct heap heap;
-	vaddr chunks[N];
+	vaddr last;
+	uint64_t n = 0;
 
-	heap_make(&b, GLIBC_2_36, N, chunks);
-	builder_put(&b, bin_head(&b, MAIN_ARENA, 9) + 16, bin_head(&b, MAIN_ARENA, 9));
+	image_builder_init(&b, GLIBC_2_36);
+
+	struct pen pen = pen_main(&b, SIZE);
+
+	last = bin_head(&b, MAIN_ARENA, 126);
 	for (unsigned bin = 1; bin < 126; bin++) {
 		builder_put(&b, bin_head(&b, MAIN_ARENA, bin) + 16,
 			    bin_head(&b, MAIN_ARENA, bin + 1));
 		builder_put(&b, bin_head(&b, MAIN_ARENA, bin + 1) + 24,
 			    bin_head(&b, MAIN_ARENA, bin));
 	}
-	builder_put(&b, bin_head(&b, MAIN_ARENA, 126) + 16, chunks[0]);
-	builder_put(&b, chunks[0] + 24, bin_head(&b, MAIN_ARENA, 126));
-	builder_put(&b, chunks[N - 1] + 16, bin_head(&b, MAIN_ARENA, 1));
-	builder_put(&b, bin_head(&b, MAIN_ARENA, 1) + 24, chunks[N - 1]);
+	for (; pen.end - pen.at > 0x1000; n++) {
+		vaddr chunk = pen_used(&pen, 0x20) - CHUNK_HEADER;
+
+		builder_put(&b, last + 16, chunk);
+		builder_put(&b, chunk + 24, last);
+		last = chunk;
+	}
+	builder_put(&b, last + 16, bin_head(&b, MAIN_ARENA, 1));
+	builder_put(&b, bin_head(&b, MAIN_ARENA, 1) + 24, last);
+	pen_top(&pen);
 	walk_image(&b, &heap);
 	ck_assert(!heap_is_exact(&heap));
-	ck_assert_uint_ge(heap.findings.n, 1);
+	ck_assert_uint_gt(n, 4000);
+	// No more entries than there is room for chunks in the image, and a broken list for each bin.
+	for (size_t i = 0; i < heap.checks.n; i++)
+		if (strcmp(heap.checks.v[i].name, "bins") == 0)
+			ck_assert_uint_le(heap.checks.v[i].failures, 3 * n);
 	done(&b, &heap);
 }
 END_TEST

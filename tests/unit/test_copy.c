@@ -52,7 +52,7 @@ static void part(struct field *field, size_t first, size_t pages)
 {
 	array_append(&field->parts,
 		     (struct copy_part){ (vaddr)(uintptr_t)(field->from + first * PAGE),
-					 pages * PAGE, field->to + first * PAGE, 0 });
+					 pages * PAGE, field->to + first * PAGE, 0, false });
 }
 
 static struct error *copy(struct field *field, unsigned threads, int spool,
@@ -63,7 +63,7 @@ static struct error *copy(struct field *field, unsigned threads, int spool,
 	if (spool < 0)
 		copier_prefault(copier, &field->parts);
 
-	struct error *error = copier_copy(copier, getpid(), &field->parts, PAGE, spool, false,
+	struct error *error = copier_copy(copier, getpid(), -1, &field->parts, PAGE, spool, false,
 					  interrupted, &field->holes);
 
 	copier_destroy(copier);
@@ -138,6 +138,47 @@ START_TEST(copy_steps_over_unreadable_pages)
 }
 END_TEST
 
+START_TEST(copy_reads_what_may_be_absent_another_way)
+{
+	static const size_t holes[] = { 0, 700, 1024, 1025, 2050 };
+	int memory = open("/proc/self/mem", O_RDONLY);
+
+	ck_assert_int_ge(memory, 0);
+	for (unsigned threads = 1; threads <= 4; threads += 3) {
+		struct field field;
+
+		field_init(&field);
+		part(&field, 0, 1024);
+		part(&field, 1024, 900);
+		for (size_t i = 2048; i < 2060; i++)
+			part(&field, i, 1);
+		// All but the last, which stand among others.
+		for (size_t i = 0; i < field.parts.n; i++)
+			field.parts.v[i].absent = i < 6 || i % 2;
+		for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++)
+			munmap(field.from + holes[i] * PAGE, PAGE);
+
+		struct copier *copier = copier_create(threads);
+
+		ck_assert_ptr_null(copier_copy(copier, getpid(), memory, &field.parts, PAGE, -1,
+					       false, NULL, &field.holes));
+		copier_destroy(copier);
+		ck_assert_uint_eq(field.holes.n, sizeof(holes) / sizeof(holes[0]));
+		for (size_t i = 0; i < field.holes.n; i++) {
+			vaddr hole = (vaddr)(uintptr_t)(field.from + holes[i] * PAGE);
+
+			ck_assert_uint_eq(field.holes.v[i].start, hole);
+			ck_assert_ptr_ne(mmap(field.from + holes[i] * PAGE, PAGE, PROT_READ,
+					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+					 MAP_FAILED);
+		}
+		check_pages(&field, field.to);
+		field_deinit(&field);
+	}
+	close(memory);
+}
+END_TEST
+
 START_TEST(copy_spools)
 {
 	struct field field;
@@ -182,7 +223,7 @@ START_TEST(copy_limits_spool_groups)
 
 	// So far apart that each would be a mapping of its own, and more than there may be.
 	for (uint64_t i = 0; i < 100000; i++)
-		array_append(&parts, (struct copy_part){ i << 20, PAGE, memory + (i << 20), 0 });
+		array_append(&parts, (struct copy_part){ i << 20, PAGE, memory + (i << 20), 0, false });
 	spool_place(&parts, &groups);
 	ck_assert_uint_le(groups.n, 20000);
 	for (size_t i = 1; i < parts.n; i++)
@@ -222,7 +263,7 @@ START_TEST(copy_notices_that_the_process_is_gone)
 	part(&field, 0, 1024);
 
 	struct copier *copier = copier_create(1);
-	struct error *error = copier_copy(copier, child, &field.parts, PAGE, -1, false, NULL,
+	struct error *error = copier_copy(copier, child, -1, &field.parts, PAGE, -1, false, NULL,
 					  &field.holes);
 
 	ck_assert_ptr_nonnull(error);
@@ -253,6 +294,7 @@ START_TEST(copy_reports_a_full_spool)
 }
 END_TEST
 
-UNIT_SUITE("copy", copy_copies_large_and_small_parts, copy_steps_over_unreadable_pages, copy_spools,
+UNIT_SUITE("copy", copy_copies_large_and_small_parts, copy_steps_over_unreadable_pages,
+	   copy_reads_what_may_be_absent_another_way, copy_spools,
 	   copy_limits_spool_groups, copy_stops_when_it_is_told_to,
 	   copy_notices_that_the_process_is_gone, copy_reports_a_full_spool)

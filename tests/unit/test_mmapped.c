@@ -229,6 +229,90 @@ START_TEST(headers_that_are_none)
 }
 END_TEST
 
+START_TEST(offset_headers_that_are_none)
+{
+	static const struct {
+		uint64_t offset, size;
+	} headers[] = {
+		{ 0x30, 0x4fd0 },		// ends behind the memory
+		{ 0x2ff0, 0x10 },		// smaller than any chunk
+		{ 0x1ff0, 0xfffffffffffff010 }, // ends before it starts
+		{ 0x40, 0x2fc0 },		// at an offset that no alignment gives
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
+		struct image_builder b;
+		struct heap heap;
+
+		image_builder_init(&b, GLIBC_2_36);
+		builder_map(&b, MMAPPED, 0x3000, NULL);
+
+		vaddr mem = builder_mmapped(&b, MMAPPED, 0x3000, 0);
+
+		builder_put(&b, MMAPPED + headers[i].offset, headers[i].offset);
+		builder_put(&b, MMAPPED + headers[i].offset + 8, headers[i].size | 2);
+		walk_image(&b, &heap);
+		expect_exact(&heap);
+		ck_assert_uint_eq(heap.chunks.n, 1);
+		expect_mmapped(&heap, mem, 0x2ff0);
+		done(&b, &heap);
+	}
+}
+END_TEST
+
+START_TEST(what_a_chunk_holds_is_no_header)
+{
+	struct image_builder b;
+	struct heap heap;
+
+	image_builder_init(&b, GLIBC_2_36);
+	builder_map(&b, MMAPPED, 0x5000, NULL);
+
+	vaddr mem = builder_mmapped(&b, MMAPPED, 0x4000, 0);
+
+	builder_put(&b, MMAPPED + 0x1008, 0x1002);
+	builder_put(&b, MMAPPED + 0x3008, 0x2002);
+	walk_image(&b, &heap);
+	expect_exact(&heap);
+	ck_assert_uint_eq(heap.chunks.n, 1);
+	expect_mmapped(&heap, mem, 0x3ff0);
+	done(&b, &heap);
+}
+END_TEST
+
+START_TEST(an_offset_header_far_behind)
+{
+	// Aligned to 8 GiB, in a mapping of 16: nearly all of it was never touched.
+	for (unsigned untouched = 0; untouched < 2; untouched++) {
+		struct image_builder b;
+		struct heap heap;
+		const uint64_t size = UINT64_C(16) << 30, offset = (UINT64_C(12) << 30) - 16;
+		const vaddr base = UINT64_C(0x200000000000);
+		const vaddr n_mmaps = LIBC_MP + release_layout(GLIBC_2_36).mp.n_mmaps;
+
+		image_builder_init(&b, GLIBC_2_36);
+		builder_map(&b, base, 0x1000, NULL);
+		builder_map(&b, base + offset + 16 - 0x1000, 0x2000, NULL);
+		for (size_t i = 0; i < b.target->mappings.n; i++)
+			if (b.target->mappings.v[i].start == base)
+				b.target->mappings.v[i].end = base + offset + 16 - 0x1000;
+			else if (b.target->mappings.v[i].start == base + offset + 16 - 0x1000)
+				b.target->mappings.v[i].end = base + size;
+		builder_put(&b, base + 8, size | 2);
+		builder_put(&b, base + offset, offset);
+		builder_put(&b, base + offset + 8, (size - offset) | 2);
+		builder_put_int(&b, n_mmaps, 1);
+		builder_put(&b, LIBC_MP + builder_layout(&b)->mp.mmapped_mem, size);
+		if (untouched)
+			image_add_untouched(&b.target->image, base, size, NULL);
+		walk_image(&b, &heap);
+		expect_exact(&heap);
+		expect_mmapped(&heap, base + offset + 16, size - offset - 16);
+		done(&b, &heap);
+	}
+}
+END_TEST
+
 START_TEST(the_tail_and_huge_pages_since_2_43)
 {
 	struct image_builder b;
@@ -380,6 +464,8 @@ UNIT_SUITE("mmapped", a_plain_one, offset_headers_of_every_alignment,
 	   a_moved_one_keeps_its_offset_and_a_stale_base, a_stale_base_without_an_offset_header,
 	   merged_mappings, a_chunk_does_not_reach_over_a_gap,
 	   only_private_anonymous_memory_is_searched, headers_that_are_none,
-	   the_tail_and_huge_pages_since_2_43, a_decoy_shows_in_the_account,
-	   the_account_of_bytes_alone_may_disagree, missing_ones_show_too,
-	   memory_that_nobody_touched_is_not_searched, many_headers_that_claim_everything)
+	   offset_headers_that_are_none, what_a_chunk_holds_is_no_header,
+	   an_offset_header_far_behind, the_tail_and_huge_pages_since_2_43,
+	   a_decoy_shows_in_the_account, the_account_of_bytes_alone_may_disagree,
+	   missing_ones_show_too, memory_that_nobody_touched_is_not_searched,
+	   many_headers_that_claim_everything)

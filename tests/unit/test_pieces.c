@@ -179,6 +179,106 @@ START_TEST(a_gap_that_holds_what_looks_like_chunks)
 }
 END_TEST
 
+/* A heap with a gap of 0x1000 bytes behind its first chunk; what comes behind that is the caller's. */
+static struct pen gap_make(struct image_builder *b, uint64_t size)
+{
+	image_builder_init(b, GLIBC_2_36);
+
+	struct pen pen = pen_main(b, size);
+
+	pen_used(&pen, 0x40);
+	pen_fence(&pen);
+	pen.at += 0x1000;
+	return pen;
+}
+
+START_TEST(a_gap_that_leads_to_what_lies_behind)
+{
+	struct image_builder b;
+	struct heap heap;
+	struct pen pen = gap_make(&b, SIZE);
+	vaddr gap = pen.at - 0x1000, mem;
+
+	// Without PREV_INUSE it is no first chunk.
+	builder_put(&b, gap + 8, 0x1000);
+	mem = pen_used(&pen, 0x40);
+	pen_top(&pen);
+	walk_image(&b, &heap);
+	expect_exact(&heap);
+	expect_no_chunk(&heap, gap + 16);
+	expect_state(&heap, mem, CHUNK_IN_USE);
+	ck_assert_uint_eq(heap.totals.foreign, 0x1000);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(a_gap_full_of_what_looks_like_chunks)
+{
+	struct image_builder b;
+	struct heap heap;
+	struct pen pen = gap_make(&b, SIZE), other = pen;
+
+	// A chain of 60 that leads nowhere.
+	other.at = pen.at - 0x1000 + 0x10;
+	for (unsigned i = 0; i < 60; i++)
+		pen_used(&other, 0x40);
+
+	vaddr mem = pen_used(&pen, 0x40);
+
+	pen_top(&pen);
+	walk_image(&b, &heap);
+	expect_exact(&heap);
+	ck_assert_uint_eq(heap.chunks.n, 3);
+	expect_state(&heap, mem, CHUNK_IN_USE);
+	ck_assert_uint_eq(heap.totals.foreign, 0x1000);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(a_gap_and_damage_behind_it)
+{
+	struct image_builder b;
+	struct heap heap;
+	struct pen pen = gap_make(&b, SIZE);
+	vaddr mems[1500];
+
+	for (unsigned i = 0; i < 1500; i++)
+		mems[i] = pen_used(&pen, 0x20);
+	pen_top(&pen);
+	builder_put(&b, mems[1200] - 8, 0x4141414141414141);
+	walk_image(&b, &heap);
+	expect_finding(&heap, 1, FINDING_CORRUPTION, mems[1200], "damaged header");
+	for (unsigned i = 0; i < 1500; i++)
+		if (i != 1199 && i != 1200)
+			expect_chunk(&heap, mems[i], 0x18, CHUNK_IN_USE);
+	ck_assert_uint_eq(heap.totals.foreign, 0x1000);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(a_gap_and_a_bin_that_names_what_is_no_chunk)
+{
+	struct image_builder b;
+	struct heap heap;
+	struct pen pen = gap_make(&b, SIZE);
+	// Top is so small that nothing but the first chunk behind the gap can be what is looked for.
+	vaddr first = pen_used(&pen, 0x50), second = pen_used(&pen, pen.end - pen.at - 0x20);
+
+	pen_top(&pen);
+	builder_bin(&b, MAIN_ARENA, 1, second + 0x40);
+	walk_image(&b, &heap);
+	expect_finding(&heap, 1, FINDING_CORRUPTION, second + 0x50, "no chunk starts here");
+	expect_state(&heap, first, CHUNK_IN_USE);
+	expect_state(&heap, second, CHUNK_IN_USE);
+	ck_assert_uint_eq(heap.totals.foreign, 0x1000);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
 START_TEST(a_fence_with_nothing_behind_it)
 {
 	struct image_builder b;
@@ -274,17 +374,63 @@ START_TEST(what_resembles_the_phantom_and_is_none)
 	heap_deinit(&heap);
 	image_builder_deinit(&b);
 
-	// In the main arena a header of 0x21 is always a chunk.
+	// In the main arena a header of 0x21 is always a chunk, and a 1 behind it is damage.
 	image_builder_init(&b, GLIBC_2_36);
 	pen = pen_main(&b, SIZE);
 	mem = pen_used(&pen, 0x20);
+
+	vaddr next = pen_used(&pen, 0x20);
+
 	pen_used(&pen, 0x20);
 	pen_top(&pen);
+	builder_put(&b, next - 8, 1);
 	walk_image(&b, &heap);
 	expect_chunk(&heap, mem, 0x18, CHUNK_IN_USE);
-	ck_assert_uint_eq(heap.chunks.n, 3);
+	expect_finding(&heap, 1, FINDING_CORRUPTION, next, "damaged header");
+	ck_assert_uint_eq(heap.chunks.n, 4);
 	heap_deinit(&heap);
 	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(a_fence_long_before_the_end_of_a_heap)
+{
+	struct image_builder b;
+	struct pen pen, newer;
+	struct heap heap;
+
+	heap_with_end(&b, &pen, &newer);
+	pen_used(&pen, 0x100);
+	pen_heap_fence(&pen);
+	walk_image(&b, &heap);
+	expect_finding(&heap, 1, FINDING_CORRUPTION, pen.at, "before its end");
+	expect_failed(&heap, "ends");
+	ck_assert_uint_eq(heap.totals.unwalked, pen.end - pen.at);
+	ck_assert_uint_eq(heap.totals.count[CHUNK_IN_USE], 3);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(a_top_of_no_size_in_a_heap)
+{
+	for (uint64_t size = 0; size < 16; size += 5) {
+		struct image_builder b;
+		struct heap heap;
+
+		image_builder_init(&b, GLIBC_2_36);
+
+		struct pen pen = pen_thread_arena(&b, THREAD_HEAP, SIZE);
+		vaddr mem = pen_used(&pen, 0x40), top = pen_top(&pen);
+
+		builder_put(&b, top + 8, size);
+		walk_image(&b, &heap);
+		expect_failures(&heap, "ends", 2);
+		ck_assert_uint_eq(findings_about(&heap, FINDING_CORRUPTION, top + 16), 1);
+		expect_state(&heap, mem, CHUNK_IN_USE);
+		heap_deinit(&heap);
+		image_builder_deinit(&b);
+	}
 }
 END_TEST
 
@@ -413,6 +559,69 @@ START_TEST(the_very_first_header_is_damaged)
 		expect_chunk(&heap, mems[k], 0x38, CHUNK_IN_USE);
 	heap_deinit(&heap);
 	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(damage_that_resembles_something_sound)
+{
+	struct image_builder b;
+	struct heap heap;
+	vaddr mems[10];
+
+	// A size of 0, and behind it the second half of a fence.
+	ten_chunks(&b, mems);
+	builder_put(&b, mems[3] - 8, 1);
+	builder_put(&b, mems[3] + 8, 0x11);
+	walk_image(&b, &heap);
+	expect_finding(&heap, 1, FINDING_CORRUPTION, mems[3], "damaged header");
+	expect_chunk(&heap, mems[3], 0x38, CHUNK_IN_USE);
+	ck_assert_uint_eq(heap.totals.foreign, 0);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+
+	// A size that is no multiple of 16, and where it leads a second one that leads back to the real chain.
+	ten_chunks(&b, mems);
+	builder_put(&b, mems[3] - 8, 0x49);
+	builder_put(&b, mems[4], 0x39);
+	walk_image(&b, &heap);
+	ck_assert_uint_eq(findings_about(&heap, FINDING_CORRUPTION, mems[3]), 1);
+	expect_chunk(&heap, mems[5], 0x38, CHUNK_IN_USE);
+	heap_deinit(&heap);
+	image_builder_deinit(&b);
+}
+END_TEST
+
+START_TEST(the_chunk_before_damage_keeps_its_state)
+{
+	// Whether it is in use stands in the header that is damaged: the bins say it instead.
+	for (unsigned what = 0; what < 3; what++)
+		for (uint64_t bit = 0; bit < 2; bit++) {
+			static const enum chunk_state states[] = { CHUNK_SMALL, CHUNK_FAST,
+								   CHUNK_IN_USE };
+			struct image_builder b;
+			struct heap heap;
+
+			image_builder_init(&b, GLIBC_2_36);
+
+			struct pen pen = pen_main(&b, SIZE);
+
+			pen_used(&pen, 0x40);
+
+			vaddr chunk = pen_used(&pen, 0x40) - 16, next = pen_used(&pen, 0x40);
+
+			pen_used(&pen, 0x40);
+			pen_top(&pen);
+			if (what == 0)
+				builder_bin(&b, MAIN_ARENA, 4, chunk);
+			else if (what == 1)
+				builder_fastbin(&b, MAIN_ARENA, 2, chunk);
+			builder_put(&b, next - 8, 0x4141414141414140 | bit);
+			walk_image(&b, &heap);
+			expect_finding(&heap, 1, FINDING_CORRUPTION, next, "damaged header");
+			expect_chunk(&heap, chunk + 16, 0x38, states[what]);
+			heap_deinit(&heap);
+			image_builder_deinit(&b);
+		}
 }
 END_TEST
 
@@ -672,15 +881,56 @@ START_TEST(a_heap_of_terabytes_that_nobody_touched)
 }
 END_TEST
 
+START_TEST(much_that_is_absent_behind_damage)
+{
+	// 1 GiB: what is sound lies behind it, and is found.
+	for (unsigned untouched = 0; untouched < 2; untouched++) {
+		struct image_builder b;
+		struct heap heap;
+		uint64_t size = UINT64_C(1) << 30;
+		vaddr start = size * 1000, end = start + size;
+
+		image_builder_init(&b, GLIBC_2_36);
+		builder_put(&b, LIBC_MP + builder_layout(&b)->mp.hp_pagesize, size / 4);
+
+		struct pen pen = pen_thread_arena(&b, start, SIZE);
+
+		pen_used(&pen, 0x40);
+		builder_put(&b, start + 16, size);
+		builder_map(&b, end - 0x2000, 0x2000, NULL);
+		builder_put(&b, pen.at + 8, 0x4141414141414141);
+		pen.at = end - 0x1000;
+		pen.end = end;
+
+		vaddr mem = pen_used(&pen, 0x60);
+
+		pen_top(&pen);
+		if (untouched)
+			image_add_untouched(&b.target->image, start + SIZE, size - SIZE, NULL);
+		walk_image(&b, &heap);
+		expect_chunk(&heap, mem, 0x58, CHUNK_IN_USE);
+		ck_assert_uint_eq(heap.totals.count[CHUNK_TOP], 1);
+		ck_assert_uint_eq(heap.findings.n, 1);
+		heap_deinit(&heap);
+		image_builder_deinit(&b);
+	}
+}
+END_TEST
+
 UNIT_SUITE("pieces", used_free_and_top, a_top_of_nothing_but_its_header,
 	   a_free_chunk_that_no_bin_holds, fences_and_what_others_took_with_sbrk,
-	   a_gap_that_holds_what_looks_like_chunks, a_fence_with_nothing_behind_it,
+	   a_gap_that_holds_what_looks_like_chunks, a_gap_that_leads_to_what_lies_behind,
+	   a_gap_full_of_what_looks_like_chunks, a_gap_and_damage_behind_it,
+	   a_gap_and_a_bin_that_names_what_is_no_chunk, a_fence_with_nothing_behind_it,
 	   heaps_end_in_fences_of_several_forms, what_resembles_the_phantom_and_is_none,
+	   a_fence_long_before_the_end_of_a_heap, a_top_of_no_size_in_a_heap,
 	   used_chunks_without_the_mark_of_their_arena,
 	   an_overwritten_size_is_found_and_the_walk_goes_on,
 	   the_finding_names_address_neighbours_and_effect, the_very_first_header_is_damaged,
+	   damage_that_resembles_something_sound, the_chunk_before_damage_keeps_its_state,
 	   several_damaged_headers, a_size_that_leads_into_the_middle_of_a_chunk,
 	   a_size_that_swallows_others_shows_in_the_bins, damage_that_no_sound_chunk_follows,
 	   damage_anywhere_in_a_heap, a_first_header_with_no_room_behind_it,
 	   a_stretch_that_ends_in_nothing, a_page_that_is_missing_in_the_middle,
-	   a_chunk_whose_inside_is_missing_is_whole, a_heap_of_terabytes_that_nobody_touched)
+	   a_chunk_whose_inside_is_missing_is_whole, a_heap_of_terabytes_that_nobody_touched,
+	   much_that_is_absent_behind_damage)

@@ -90,7 +90,10 @@ START_TEST(threads_without_a_cache)
 	walk_image(&c.b, &heap);
 	expect_exact(&heap);
 	expect_cached(&heap, 0);
-	ck_assert_uint_eq(heap.tcaches.n, 0);
+	// The two empty ones that lie there belong to threads that are gone.
+	ck_assert_uint_eq(heap.tcaches.n, 2);
+	ck_assert_int_eq(heap.tcaches.v[0].tid, 0);
+	expect_state(&heap, c.caches[0], CHUNK_INTERNAL);
 	done(&c, &heap);
 
 	// A libc that has no such thing.
@@ -295,12 +298,12 @@ START_TEST(orphans_of_a_fork)
 }
 END_TEST
 
-START_TEST(an_orphan_in_a_chunk_one_unit_larger)
+START_TEST(an_orphan_in_a_chunk_some_units_larger)
 {
 	struct image_builder b;
 	struct heap heap;
 
-	for (unsigned more = 0; more < 2; more++) {
+	for (unsigned more = 0; more < 3; more++) {
 		image_builder_init(&b, GLIBC_2_43);
 
 		struct pen pen = pen_main(&b, SIZE);
@@ -313,9 +316,9 @@ START_TEST(an_orphan_in_a_chunk_one_unit_larger)
 		builder_tcache(&b, cache, tcache_bin(0x40), mem);
 		walk_image(&b, &heap);
 		expect_exact(&heap);
-		// One unit is the rest that was too small to be a chunk; two are not.
-		expect_state(&heap, cache, more ? CHUNK_IN_USE : CHUNK_INTERNAL);
-		expect_state(&heap, mem, more ? CHUNK_IN_USE : CHUNK_TCACHE);
+		// One unit is the rest that was too small to be a chunk, another one a size that was padded twice; three are neither.
+		expect_state(&heap, cache, more == 2 ? CHUNK_IN_USE : CHUNK_INTERNAL);
+		expect_state(&heap, mem, more == 2 ? CHUNK_IN_USE : CHUNK_TCACHE);
 		heap_deinit(&heap);
 		image_builder_deinit(&b);
 	}
@@ -368,9 +371,12 @@ START_TEST(what_only_resembles_an_orphan)
 			}
 			walk_image(&c.b, &heap);
 			expect_exact(&heap);
-			expect_state(&heap, c.caches[1], CHUNK_IN_USE);
 			expect_cached(&heap, 0);
-			ck_assert_uint_eq(heap.tcaches.n, 1);
+			// Counters that are all at their maximum, and count down, are no chance: a cache without entries.
+			bool empty = what == 5 && builder_layout(&c.b)->tcache.counts_down;
+
+			expect_state(&heap, c.caches[1], empty ? CHUNK_INTERNAL : CHUNK_IN_USE);
+			ck_assert_uint_eq(heap.tcaches.n, empty ? 2 : 1);
 			done(&c, &heap);
 		}
 }
@@ -449,6 +455,16 @@ START_TEST(an_offset_that_nothing_names_is_searched)
 	walk_image(&c.b, &heap);
 	expect_exact(&heap);
 	expect_cached(&heap, 1);
+	ck_assert_uint_eq(c.b.glibc->instances.v[0].tcache_offset, TLS_TCACHE);
+	done(&c, &heap);
+
+	// A thread that has none yet does not speak against it.
+	cached_make(&c, GLIBC_2_36);
+	builder_thread(&c.b, 0);
+	builder_thread(&c.b, c.caches[1]);
+	c.b.glibc->instances.v[0].tcache_offset = VADDR_NONE;
+	walk_image(&c.b, &heap);
+	expect_exact(&heap);
 	ck_assert_uint_eq(c.b.glibc->instances.v[0].tcache_offset, TLS_TCACHE);
 	done(&c, &heap);
 
@@ -541,8 +557,9 @@ END_TEST
 
 UNIT_SUITE("tcache", lists_of_two_threads, threads_without_a_cache, caches_that_cannot_be_read,
 	   two_threads_that_claim_the_same_cache, broken_lists, a_chunk_that_is_free_elsewhere,
-	   large_bins_hold_ranges_of_sizes, orphans_of_a_fork, an_orphan_in_a_chunk_one_unit_larger,
-	   what_only_resembles_an_orphan, hostile_orphans_cost_no_more_than_they_are_worth,
+	   large_bins_hold_ranges_of_sizes, orphans_of_a_fork,
+	   an_orphan_in_a_chunk_some_units_larger, what_only_resembles_an_orphan,
+	   hostile_orphans_cost_no_more_than_they_are_worth,
 	   small_counters_are_told_by_the_size_of_the_chunk,
 	   an_offset_that_nothing_names_is_searched, threads_that_a_core_does_not_name,
 	   thread_vectors_and_their_blocks, thread_vectors_that_are_none)
