@@ -11,8 +11,17 @@
 #include "snapshot/file.h"
 
 const struct command *const commands[] = {
-	&command_report, &command_list,	  &command_arenas, &command_save,    &command_diff,
-	&command_sql,	 &command_doctor, &command_help,   &command_version, NULL,
+	&command_report,
+	&command_list,
+	&command_arenas,
+	&command_save,
+	&command_diff,
+	&command_watch,
+	&command_sql,
+	&command_doctor,
+	&command_help,
+	&command_version,
+	NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -36,7 +36,7 @@ struct command {
 extern const struct command *const commands[];
 
 extern const struct command command_report, command_list, command_arenas, command_save,
-	command_diff, command_sql, command_doctor, command_help, command_version;
+	command_diff, command_watch, command_sql, command_doctor, command_help, command_version;
 
 /** Prints a report to stdout: opens the target that the options name (the only operand), makes the writer, calls print, finishes. Gives the exit
     status: that of the snapshot, or of what failed. */

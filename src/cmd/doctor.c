@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/cost.h"
 #include "cmd/diagnosis.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
@@ -24,8 +25,6 @@
 #include "target/proc.h"
 
 enum {
-	/** A prefaulted copy, as measured: 0.12–0.17 s per GB. Units: ns for 1000 bytes. */
-	COPY_COST = 150,
 	/** Modules without debug information that are named unless -v. */
 	MODULES_SHOWN = 5,
 };
@@ -213,32 +212,9 @@ static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
 
 /* ---- what the stop costs ---- */
 
-/* A line of smaps_rollup, in bytes. */
-static uint64_t rollup(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-	unsigned long long kilobytes;
-
-	return line && sscanf(line + strlen(name), " %llu", &kilobytes) == 1
-		       ? (uint64_t)kilobytes * 1024
-		       : 0;
-}
-
-/* Private memory that exists, in memory or in swap: what the copy will take. UINT64_MAX when the kernel does not say. */
-static uint64_t bytes_to_copy(const struct target *target)
-{
-	_cleanup_close_ int proc = proc_open(target->pid);
-	_cleanup_free_ char *text = NULL;
-	size_t length;
-
-	if (proc < 0 || !proc_read(proc, "smaps_rollup", &text, &length))
-		return UINT64_MAX;
-	return rollup(text, "\nAnonymous:") + rollup(text, "\nSwap:");
-}
-
 static void diagnose_cost(struct doctor *doctor)
 {
-	uint64_t bytes = bytes_to_copy(doctor->target), available = available_memory();
+	uint64_t bytes = cost_bytes(doctor->target->pid), available = available_memory();
 	char needed[TEXT_NUMBER_MAX], there[TEXT_NUMBER_MAX];
 
 	if (bytes == UINT64_MAX)
@@ -276,7 +252,7 @@ static void diagnose_cost(struct doctor *doctor)
 					 text_bytes(free_room, room, doctor->options->bytes));
 	}
 
-	double pause = (double)bytes / 1000 * COPY_COST / 1e6 + 1;
+	double pause = (double)cost_pause(bytes) / 1e6;
 
 	diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "pause",
 		      "about %.*f ms (1 ms, and 0.15 s per GB)", pause < 10 ? 1 : 0, pause);

@@ -36,6 +36,11 @@ enum option_id {
 	OPTION_ARENA,
 	OPTION_OUTPUT,
 	OPTION_FAIL_IF,
+	OPTION_INTERVAL,
+	OPTION_COUNT,
+	OPTION_FOR,
+	OPTION_KEEP,
+	OPTION_MAX_PAUSE,
 	OPTION_FORMAT,
 	OPTION_BYTES,
 	OPTION_COLOR,
@@ -116,6 +121,10 @@ struct options {
 	/** --fail-if: each condition, as it was written. Borrowed from the command line. */
 	const char *fail_if[FAIL_IF_MAX];
 	size_t n_fail_if;
+	/** --interval, --for and --max-pause; 0 when not given. Units: ns. */
+	uint64_t interval, duration, max_pause;
+	/** --count and --keep; 0 when not given. */
+	uint64_t count, keep;
 
 	enum format format;
 	bool bytes, quiet, verbose, help;

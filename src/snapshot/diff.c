@@ -13,7 +13,7 @@ void diff_init(struct diff *diff)
 	series_init(&diff->sizes);
 }
 
-static void side_deinit(struct diff_side *side)
+void diff_side_deinit(struct diff_side *side)
 {
 	free(side->label);
 	free(side->name);
@@ -30,7 +30,7 @@ static void side_deinit(struct diff_side *side)
 void diff_deinit(struct diff *diff)
 {
 	for (size_t i = 0; i < diff->sides.n; i++)
-		side_deinit(&diff->sides.v[i]);
+		diff_side_deinit(&diff->sides.v[i]);
 	array_deinit(&diff->sides);
 	free(diff->reason);
 	series_deinit(&diff->sizes);
@@ -131,8 +131,8 @@ static bool same_addresses(const struct diff_side *a, const struct diff_side *b)
 	return same > other;
 }
 
-static enum diff_relation compare_sides(const struct diff_side *a, const struct diff_side *b,
-					const char **reason)
+enum diff_relation diff_compare(const struct diff_side *a, const struct diff_side *b,
+				const char **reason)
 {
 	enum diff_relation relation = compare_programs(a, b, reason);
 
@@ -172,9 +172,9 @@ static char *copy_or_null(const char *string)
 	return string ? xstrdup(string) : NULL;
 }
 
-static struct diff_side side_make(const char *label, const struct snapshot *snapshot)
+void diff_side_init(struct diff_side *side, const char *label, const struct snapshot *snapshot)
 {
-	struct diff_side side = {
+	*side = (struct diff_side){
 		.label = xstrdup(label),
 		.name = copy_or_null(snapshot->name),
 		.exe = copy_or_null(snapshot->exe),
@@ -193,23 +193,22 @@ static struct diff_side side_make(const char *label, const struct snapshot *snap
 	for (size_t i = 0; i < snapshot->modules.n; i++) {
 		const struct snapshot_module *module = &snapshot->modules.v[i];
 
-		array_append(&side.modules,
+		array_append(&side->modules,
 			     (struct diff_module){ copy_or_null(module->path),
 						   copy_or_null(module->build_id), module->start });
 	}
-	return side;
 }
 
 void diff_add(struct diff *diff, const char *label, const struct snapshot *snapshot)
 {
-	array_append(&diff->sides, side_make(label, snapshot));
+	diff_side_init(array_push(&diff->sides), label, snapshot);
 	series_add_sizes(&diff->sizes, &snapshot->heap.chunks);
 	if (diff->sides.n == 1)
 		return;
 
 	const char *reason;
-	enum diff_relation relation = compare_sides(&diff->sides.v[0],
-						    &diff->sides.v[diff->sides.n - 1], &reason);
+	enum diff_relation relation = diff_compare(&diff->sides.v[0],
+						   &diff->sides.v[diff->sides.n - 1], &reason);
 
 	if (diff->reason && relation <= diff->relation)
 		return;

@@ -60,6 +60,16 @@ struct diff_side {
 	uint64_t resident;
 };
 
+/** Keeps what a diff needs of a snapshot. The label is copied. Owner: the caller, diff_side_deinit(). */
+void diff_side_init(struct diff_side *side, const char *label, const struct snapshot *snapshot);
+
+/** Frees it. */
+void diff_side_deinit(struct diff_side *side);
+
+/** How two belong together; `reason_ret` says how that is known. Borrowed: for ever. */
+enum diff_relation diff_compare(const struct diff_side *a, const struct diff_side *b,
+				const char **reason_ret);
+
 struct diff {
 	ARRAY(struct diff_side) sides;
 	/** The worst between the first and any other. */

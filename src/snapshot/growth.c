@@ -94,6 +94,8 @@ static void row_add(struct growth_row *row, const struct growth_row *more, size_
 	row->from.bytes += more->from.bytes;
 	row->to.count += more->to.count;
 	row->to.bytes += more->to.bytes;
+	row->first.count += more->first.count;
+	row->first.bytes += more->first.bytes;
 	row->surviving += more->surviving;
 	if (!row->bytes)
 		row->bytes = xcalloc(steps, sizeof(*row->bytes));
@@ -126,6 +128,7 @@ static struct growth_row row_make(const struct series *series, size_t at,
 		.sizes = 1,
 		.from = series_get(series, at, options->from),
 		.to = series_get(series, at, options->to),
+		.first = series_get(series, at, 0),
 		.surviving = surviving_of(options->surviving, key),
 	};
 

@@ -56,6 +56,8 @@ struct growth_row {
 	/** How many sizes. */
 	uint64_t sizes;
 	struct series_value from, to;
+	/** At the first step of the series, which may lie before those that are compared. */
+	struct series_value first;
 	/** Chunks that are in both, at the same address and of the same size. */
 	uint64_t surviving;
 	/** Bytes at each of the steps from `from` to `to`; steps of struct growth says how many. Owned. */

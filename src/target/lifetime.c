@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "target/proc.h"
 
 enum {
@@ -40,7 +41,15 @@ bool lifetime_is_over(const struct lifetime *lifetime)
 {
 	struct proc_status status;
 
-	return !proc_status(lifetime->proc, "status", &status) || status.state == 'Z' || status.state == 'X';
+	return !proc_status(lifetime->proc, "status", &status) || status.state == 'Z' ||
+	       status.state == 'X';
+}
+
+char *lifetime_name(const struct lifetime *lifetime)
+{
+	struct proc_status status;
+
+	return proc_status(lifetime->proc, "status", &status) ? xstrdup(status.name) : NULL;
 }
 
 static struct timespec left_until(const struct timespec *until)
@@ -58,15 +67,18 @@ static struct timespec left_until(const struct timespec *until)
 	return left.tv_sec < 0 ? (struct timespec){ 0 } : left;
 }
 
-void lifetime_wait(const struct lifetime *lifetime, const struct timespec *until, const sigset_t *mask)
+void lifetime_wait(const struct lifetime *lifetime, const struct timespec *until,
+		   const sigset_t *mask)
 {
 	for (;;) {
 		struct pollfd end = { .fd = lifetime->end, .events = POLLIN };
-		struct timespec left = left_until(until), look = { .tv_nsec = LOOK_EVERY * 1000000 };
+		struct timespec left = left_until(until),
+				look = { .tv_nsec = LOOK_EVERY * 1000000 };
 		bool is_last = lifetime->end >= 0 || left.tv_sec == 0;
 
 		// A negative descriptor is passed over.
-		if (ppoll(&end, 1, is_last ? &left : &look, mask) || is_last || lifetime_is_over(lifetime))
+		if (ppoll(&end, 1, is_last ? &left : &look, mask) || is_last ||
+		    lifetime_is_over(lifetime))
 			return;
 	}
 }

@@ -26,7 +26,11 @@ void lifetime_deinit(struct lifetime *lifetime);
 /** True when the process has ended, be it that its parent has not heard of it yet. */
 bool lifetime_is_over(const struct lifetime *lifetime);
 
+/** The name of the process as the kernel shows it; NULL when it has ended. Owner: the caller. */
+char *lifetime_name(const struct lifetime *lifetime);
+
 /** Sleeps until the process ends, until a signal comes that the mask lets through, or until a time of CLOCK_MONOTONIC. */
-void lifetime_wait(const struct lifetime *lifetime, const struct timespec *until, const sigset_t *mask);
+void lifetime_wait(const struct lifetime *lifetime, const struct timespec *until,
+		   const sigset_t *mask);
 
 #endif
