@@ -20,6 +20,12 @@ void *column_grow(void *old, size_t old_size, size_t new_size)
 	return column;
 }
 
+void column_forget(void *column, size_t size)
+{
+	if (column)
+		(void)!madvise(column, size / HUGE_PAGE * HUGE_PAGE, MADV_DONTNEED);
+}
+
 void column_free(void *column, size_t size)
 {
 	if (column)

@@ -14,6 +14,10 @@
     column_free(). */
 void *column_grow(void *old, size_t old_size, size_t new_size);
 
+/** Gives the memory of the first size bytes back while the column stays; what is less
+    than 2 MiB may be kept. They are not to be read any more. */
+void column_forget(void *column, size_t size);
+
 /** Frees a column of that size; NULL is accepted. */
 void column_free(void *column, size_t size);
 

@@ -10,8 +10,8 @@ enum {
 	LINES_VERBOSE = 1000,
 };
 
-static struct error *print(struct writer *writer, const struct snapshot *snapshot,
-			   const struct options *options, const char *target)
+static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
+			   const char *target, char *const *operands, enum status *status)
 {
 	static const enum arenas_order by[] = { ARENAS_BY_BYTES, ARENAS_BY_FREE, ARENAS_BY_INDEX };
 	struct arenas_options arenas = {
@@ -22,13 +22,14 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		.quiet = options->quiet,
 	};
 
+	(void)operands, (void)status;
 	print_arenas(writer, snapshot, &arenas);
 	return NULL;
 }
 
 static enum status run(const struct options *options)
 {
-	return command_print(options, print);
+	return command_print(options, 0, print);
 }
 
 const struct command command_arenas = {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
 #include "cmd/phase.h"
@@ -11,17 +12,9 @@
 #include "snapshot/file.h"
 
 const struct command *const commands[] = {
-	&command_report,
-	&command_list,
-	&command_arenas,
-	&command_save,
-	&command_diff,
-	&command_watch,
-	&command_sql,
-	&command_doctor,
-	&command_help,
-	&command_version,
-	NULL,
+	&command_report, &command_leaks,  &command_top,	 &command_why,	   &command_show,
+	&command_list,	 &command_arenas, &command_save, &command_diff,	   &command_watch,
+	&command_sql,	 &command_doctor, &command_help, &command_version, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -32,65 +25,83 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-enum status command_print_chosen(const struct options *options, const struct target_choice *choice,
-				 struct error *(*print)(struct writer *writer,
-							const struct snapshot *snapshot,
-							const struct options *options,
-							const char *target))
+/* Keeps the snapshot where -o says. What was seen is shown all the same where that fails, unless keeping it was all. */
+static bool keep(const struct options *options, const struct snapshot *snapshot,
+		 enum status *status)
+{
+	if (!options->output)
+		return true;
+	progress_phase("writing the snapshot");
+
+	struct error *error = snapshot_write(snapshot, options->output);
+
+	if (!error)
+		return true;
+	*status = message_error(error);
+	return options->command != &command_save;
+}
+
+enum status command_print(const struct options *options, size_t n_operands, command_printer *print)
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
+	struct target_choice choice;
+	enum status status = STATUS_DONE, trouble;
+	struct error *error = target_choose_with(options, n_operands, &choice);
 
-	progress_begin(!options->quiet && !options->verbose);
-
-	struct error *error = open_snapshot(options, choice, &snapshot);
-
+	if (!error && choice.n_operands < n_operands)
+		error = error_create(ERROR_USAGE, "%s needs more than a target: heapsnap %s %s",
+				     options->command->name, options->command->name,
+				     options->command->usage);
+	if (!error) {
+		progress_begin(!options->quiet && !options->verbose);
+		error = open_snapshot(options, &choice, &snapshot);
+	}
 	if (error) {
 		progress_end();
 		return message_error(error);
 	}
 
 	struct phase phase = phase_start(options->verbose && !options->quiet);
-	enum status status = snapshot_status(&snapshot);
 
-	if (options->output) {
-		progress_phase("writing the snapshot");
-		error = snapshot_write(&snapshot, options->output);
-		phase_next(&phase, "save");
-		// What was seen is shown all the same, unless keeping it was all.
-		if (error)
-			status = message_error(error);
-		if (error && options->command == &command_save) {
-			progress_end();
-			return status;
-		}
-	}
+	trouble = snapshot_status(&snapshot);
+
+	bool goes_on = keep(options, &snapshot, &trouble);
 
 	progress_end();
+	if (options->output)
+		phase_next(&phase, "save");
+	if (!goes_on)
+		return trouble;
 
 	struct writer_options settings = options_writer(options);
 	_cleanup_writer_ struct writer *writer = writer_create(&settings);
-	_cleanup_free_ char *target = target_retype(options, choice);
+	_cleanup_free_ char *target = target_retype(options, &choice);
 
 	writer_begin(writer, options->command->name);
-	error = print(writer, &snapshot, options, target);
+	error = print(writer, &snapshot, options, target, choice.operands, &status);
 	if (!error)
 		error = writer_finish(writer);
 	if (error)
 		return message_error(error);
 	phase_next(&phase, "print");
 	phase_tell_peak(&phase);
-	return status;
+	return trouble != STATUS_DONE ? trouble : status;
 }
 
-enum status command_print(const struct options *options,
-			  struct error *(*print)(struct writer *writer,
-						 const struct snapshot *snapshot,
-						 const struct options *options, const char *target))
+struct error *operand_chunk(const struct snapshot *snapshot, const char *operand,
+			    vaddr *address_ret, chunk_id *ret)
 {
-	struct target_choice choice;
-	struct error *error = target_choose_only(options, &choice);
+	uint64_t address;
+	chunk_id chunk;
 
-	return error ? message_error(error) : command_print_chosen(options, &choice, print);
+	if (!text_parse_u64(operand, &address))
+		return error_create(ERROR_USAGE, "\"%s\" is no address", operand);
+	chunk = chunks_find(&snapshot->heap.chunks, address);
+	if (chunk == CHUNK_NONE)
+		return error_create(ERROR_USAGE, "there is no chunk at 0x%" PRIxVADDR, address);
+	*address_ret = address;
+	*ret = chunk;
+	return NULL;
 }
 
 enum { WORD_MAX = 24 };

@@ -16,6 +16,13 @@
 #include "cmd/status.h"
 #include "snapshot/snapshot.h"
 
+/* What a command wants to know of the graph, besides the chunks. */
+enum command_needs {
+	NEEDS_GRAPH = 1,
+	NEEDS_EDGES = 2,
+	NEEDS_DOMINATORS = 4,
+};
+
 struct command {
 	const char *name;
 	/** What follows the name: «TARGET [OPTION...]». */
@@ -28,6 +35,8 @@ struct command {
 	uint64_t options;
 	/** What -s takes, the default first; ends in NULL. NULL where there is no -s. */
 	const char *const *orders;
+	/** Bits of enum command_needs. */
+	unsigned needs;
 	/** Runs it; gives the exit status. Errors are printed by message_error(). */
 	enum status (*run)(const struct options *options);
 };
@@ -35,25 +44,23 @@ struct command {
 /** All commands, in the order of the help; ends in NULL. */
 extern const struct command *const commands[];
 
-extern const struct command command_report, command_list, command_arenas, command_save,
-	command_diff, command_watch, command_sql, command_doctor, command_help, command_version;
+extern const struct command command_report, command_leaks, command_top, command_why, command_show,
+	command_list, command_arenas, command_save, command_diff, command_watch, command_sql,
+	command_doctor, command_help, command_version;
 
-/** Prints a report to stdout: opens the target that the options name (the only operand), makes the writer, calls print, finishes. Gives the exit
-    status: that of the snapshot, or of what failed. */
-enum status command_print(const struct options *options,
-			  struct error *(*print)(struct writer *writer,
-						 const struct snapshot *snapshot,
-						 const struct options *options,
-						 const char *target));
+/** Prints what a command has to say about a snapshot. `target` is the target as the user would type it again, `operands` those behind it (as many as the
+    command takes). One that found something sets *status to STATUS_FOUND. */
+typedef struct error *command_printer(struct writer *writer, const struct snapshot *snapshot,
+				      const struct options *options, const char *target,
+				      char *const *operands, enum status *status);
 
-struct target_choice;
+/** Prints a report to stdout: opens the target that the options name, with `n_operands` more operands behind it, makes the writer, calls print,
+    finishes. Gives the exit status: that of the snapshot, or of what was found, or of what failed. */
+enum status command_print(const struct options *options, size_t n_operands, command_printer *print);
 
-/** The same for a target that was chosen already. */
-enum status command_print_chosen(const struct options *options, const struct target_choice *choice,
-				 struct error *(*print)(struct writer *writer,
-							const struct snapshot *snapshot,
-							const struct options *options,
-							const char *target));
+/** The chunk at an address that was given as an operand: ERROR_USAGE when there is none. */
+struct error *operand_chunk(const struct snapshot *snapshot, const char *operand,
+			    vaddr *address_ret, chunk_id *ret) _must_check_;
 
 /** The command of that name, or NULL. */
 const struct command *command_find(const char *name);

@@ -481,7 +481,7 @@ static void print_fields(struct writer *writer, const struct diagnoses *diagnose
 static enum status run(const struct options *options)
 {
 	struct target_choice choice;
-	struct error *error = target_choose_only(options, &choice);
+	struct error *error = target_choose_with(options, 0, &choice);
 	struct diagnoses diagnoses = { 0 };
 
 	if (error)

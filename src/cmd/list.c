@@ -62,8 +62,8 @@ static void tell(const struct snapshot *snapshot, const struct options *options)
 	error_destroy(writer_finish(writer));
 }
 
-static struct error *print(struct writer *writer, const struct snapshot *snapshot,
-			   const struct options *options, const char *target)
+static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
+			   const char *target, char *const *operands, enum status *status)
 {
 	enum { EVERYTHING = ~0u };
 	static const enum list_order by[] = { LIST_BY_ADDRESS, LIST_BY_SIZE };
@@ -78,6 +78,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		.kinds = options->kinds ? options->kinds : (unsigned)EVERYTHING,
 	};
 
+	(void)operands, (void)status;
 	(void)target;
 	if (options->arena) {
 		struct error *error = choose_arenas(&snapshot->heap, options->arena, &list);
@@ -95,7 +96,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 
 static enum status run(const struct options *options)
 {
-	return command_print(options, print);
+	return command_print(options, 0, print);
 }
 
 const struct command command_list = {
@@ -106,10 +107,11 @@ const struct command command_list = {
 		       "the pointer that the program holds, size its usable bytes, arena "
 		       "the index that heapsnap arenas shows. The columns of CSV and the "
 		       "fields of JSON are stable: later versions only append to them.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) |
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_SORT) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_MAX_SIZE) | OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_STATE) |
 		   OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA),
 	.orders = orders,
+	.needs = NEEDS_GRAPH | NEEDS_DOMINATORS,
 	.run = run,
 };

@@ -45,9 +45,7 @@ struct error *target_choose_operand(const char *operand, struct target_choice *r
 	}
 	if (stat(operand, &status)) {
 		if (errno == ENOENT && command_find(operand))
-			return error_create(
-				ERROR_USAGE,
-				"the command comes first: heapsnap %s TARGET [OPTION...]", operand);
+			return command_is_first(operand);
 		return error_os(errno, "cannot open %s", operand);
 	}
 	if (S_ISDIR(status.st_mode))
@@ -97,18 +95,19 @@ struct error *target_choose(const struct options *options, struct target_choice 
 	return NULL;
 }
 
-struct error *target_choose_only(const struct options *options, struct target_choice *ret)
+struct error *target_choose_with(const struct options *options, size_t n_operands,
+				 struct target_choice *ret)
 {
 	struct target_choice choice;
 	struct error *error = target_choose(options, &choice);
 
 	if (error)
 		return error;
-	if (choice.n_operands && command_find(choice.operands[0]))
-		return command_is_first(choice.operands[0]);
-	if (choice.n_operands)
-		return error_create(ERROR_USAGE, "one target at a time: what is \"%s\"?",
-				    choice.operands[0]);
+	if (choice.n_operands > n_operands && command_find(choice.operands[n_operands]))
+		return command_is_first(choice.operands[n_operands]);
+	if (choice.n_operands > n_operands)
+		return error_create(ERROR_USAGE, "%s at a time: what is \"%s\"?",
+				    n_operands ? "one" : "one target", choice.operands[n_operands]);
 	*ret = choice;
 	return NULL;
 }
@@ -350,6 +349,66 @@ static void fill_threads(struct snapshot *snapshot, const struct target *target,
 	}
 }
 
+/* Keeps the first bytes of a chunk. */
+static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk, uint64_t limit)
+{
+	uint64_t length = snapshot->heap.chunks.usable[chunk] < limit ? snapshot->heap.chunks.usable[chunk] : limit;
+	size_t at = snapshot->content_bytes.n;
+
+	array_reserve(&snapshot->content_bytes, length);
+	if (!image_get(&target->image, snapshot->heap.chunks.mem[chunk], snapshot->content_bytes.v + at, length))
+		return;
+	snapshot->content_bytes.n += length;
+	array_append(&snapshot->contents, (struct snapshot_content){ chunk, length, at });
+}
+
+/* The bytes that a report will want to print: of the chunk that was named, or of leaks. */
+static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named)
+{
+	enum {
+		/** Of a chunk that was named. */
+		NAMED_MAX = 1 << 20,
+		/** Of each leak, and of how many. */
+		LEAK_MAX = 64,
+		LEAKS_MAX = 1 << 16,
+	};
+
+	if (named != CHUNK_NONE) {
+		content_add(snapshot, target, named, NAMED_MAX);
+		return;
+	}
+	for (size_t i = 0; i < snapshot->graph.reach.leaks.n && i < LEAKS_MAX; i++)
+		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
+}
+
+/* What the command needs of the graph. */
+static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
+				const struct target_choice *choice)
+{
+	unsigned needs = options->command->needs;
+	struct graph_options graph = {
+		.pointers = { .tagged_top_byte = options->tagged_top_byte, .unaligned = options->unaligned },
+		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+		.with_dominators = needs & NEEDS_DOMINATORS,
+		.with_edges = needs & NEEDS_EDGES,
+	};
+	chunk_id named = CHUNK_NONE;
+	vaddr address;
+
+	if (!needs)
+		return NULL;
+	if (options->contents && choice->n_operands) {
+		struct error *error = operand_chunk(snapshot, choice->operands[0], &address, &named);
+
+		if (error)
+			return error;
+	}
+	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
+	if (options->contents)
+		fill_contents(snapshot, target, named);
+	return NULL;
+}
+
 struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
 			    struct snapshot *ret)
 {
@@ -398,6 +457,14 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	heap_deinit(&snapshot.heap);
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
+	error = fill_graph(&snapshot, target, &found.modules, options, choice);
+	if (error) {
+		snapshot_deinit(&snapshot);
+		found_deinit(&found);
+		return error;
+	}
+	if (options->command->needs)
+		phase_next(&phase, "graph");
 	fill_target(&snapshot, target, choice);
 	fill_modules(&snapshot, target, &found.modules);
 	fill_threads(&snapshot, target, in_malloc);

@@ -35,8 +35,8 @@ struct error *target_choose_operand(const char *operand, struct target_choice *r
     Errors: ERROR_USAGE when there is none or more than one; ERROR_FORMAT and ERROR_OS for an operand that is neither. */
 struct error *target_choose(const struct options *options, struct target_choice *ret) _must_check_;
 
-/** As target_choose(), and an error when operands are left over. */
-struct error *target_choose_only(const struct options *options,
+/** As target_choose(), and an error when more than n_operands are left over. */
+struct error *target_choose_with(const struct options *options, size_t n_operands,
 				 struct target_choice *ret) _must_check_;
 
 /** The target as the user would type it again: «-p 4711», «--core 'a file'» with -e and --sysroot where they were given. Owner: the caller. */

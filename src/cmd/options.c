@@ -30,7 +30,7 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_SPOOL, 0, "spool", "DIR",
 	  "where a copy that memory is too small for is put (an unlinked file); $TMPDIR or /tmp "
 	  "by default" },
-	{ OPTION_JOBS, 'j', "jobs", "N", "threads to copy with; by default as many as help" },
+	{ OPTION_JOBS, 'j', "jobs", "N", "threads to copy and to scan with; by default as many as help" },
 	{ OPTION_SIZES, 0, "sizes", "exact|class",
 	  "exact: one row for each size; class: ranges of sizes alone; by default sizes that hold "
 	  "much, and ranges for the rest" },
@@ -47,6 +47,13 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	  "only chunks of these kinds: heap, mmapped, pymalloc" },
 	{ OPTION_ARENA, 0, "arena", "ARENA",
 	  "only chunks of one arena: its index, its address, or main" },
+	{ OPTION_CHAINS, 'k', "chains", "N", "look for N ways from roots, not just one" },
+	{ OPTION_DEPTH, 0, "depth", "N", "N levels of the tree" },
+	{ OPTION_CONTENTS, 0, "contents", NULL, "print the words of chunks, too" },
+	{ OPTION_TAGGED_TOP_BYTE, 0, "tagged-top-byte", NULL,
+	  "pointers may have a tag in their highest byte" },
+	{ OPTION_UNALIGNED, 0, "unaligned", NULL,
+	  "pointers may lie at any address, as in packed structs; slower" },
 	{ OPTION_OUTPUT, 'o', "output", "FILE", "keep the snapshot in FILE" },
 	{ OPTION_FAIL_IF, 0, "fail-if", "CONDITION",
 	  "exit with status 1 if the change is such: bytes>10M, count>=1000, resident>5%" },
@@ -258,6 +265,21 @@ static struct error *option_set(struct options *options, const struct option_ent
 			error = parse_number(entry, value, 0, UINT64_MAX,
 					     "an index, an address or main", &number);
 		options->arena = value;
+		break;
+	case OPTION_CHAINS:
+		error = parse_number(entry, value, 1, 1000, "a number from 1 to 1000", &options->chains);
+		break;
+	case OPTION_DEPTH:
+		error = parse_number(entry, value, 0, 100, "a number up to 100", &options->depth);
+		break;
+	case OPTION_CONTENTS:
+		options->contents = true;
+		break;
+	case OPTION_TAGGED_TOP_BYTE:
+		options->tagged_top_byte = true;
+		break;
+	case OPTION_UNALIGNED:
+		options->unaligned = true;
 		break;
 	case OPTION_OUTPUT:
 		if (!*value)

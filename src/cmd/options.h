@@ -34,6 +34,11 @@ enum option_id {
 	OPTION_STATE,
 	OPTION_KIND,
 	OPTION_ARENA,
+	OPTION_CHAINS,
+	OPTION_DEPTH,
+	OPTION_CONTENTS,
+	OPTION_TAGGED_TOP_BYTE,
+	OPTION_UNALIGNED,
 	OPTION_OUTPUT,
 	OPTION_FAIL_IF,
 	OPTION_INTERVAL,
@@ -62,6 +67,9 @@ enum option_id {
 #define OPTIONS_OUTPUT                                                                             \
 	(OPTION_BIT(OPTION_FORMAT) | OPTION_BIT(OPTION_BYTES) | OPTION_BIT(OPTION_COLOR) |         \
 	 OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_VERBOSE) | OPTION_BIT(OPTION_HELP))
+
+/* What every command that follows pointers takes: what it takes for one. */
+#define OPTIONS_GRAPH (OPTION_BIT(OPTION_TAGGED_TOP_BYTE) | OPTION_BIT(OPTION_UNALIGNED))
 
 struct option_entry {
 	enum option_id id;
@@ -125,6 +133,10 @@ struct options {
 	uint64_t interval, duration, max_pause;
 	/** --count and --keep; 0 when not given. */
 	uint64_t count, keep;
+
+	/** -k and --depth; only with their bits in given. */
+	uint64_t chains, depth;
+	bool contents, tagged_top_byte, unaligned;
 
 	enum format format;
 	bool bytes, quiet, verbose, help;

@@ -12,8 +12,8 @@ enum {
 	LINES_VERBOSE = 1000,
 };
 
-static struct error *print(struct writer *writer, const struct snapshot *snapshot,
-			   const struct options *options, const char *target)
+static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
+			   const char *target, char *const *operands, enum status *status)
 {
 	static const enum histogram_mode modes[] = {
 		[SIZES_DEFAULT] = HISTOGRAM_FOLDED,
@@ -36,13 +36,14 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		.quiet = options->quiet,
 	};
 
+	(void)operands, (void)status;
 	print_report(writer, snapshot, &report);
 	return NULL;
 }
 
 static enum status run(const struct options *options)
 {
-	return command_print(options, print);
+	return command_print(options, 0, print);
 }
 
 const struct command command_report = {

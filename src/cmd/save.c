@@ -11,13 +11,14 @@
 
 /* What was kept, and where: a line, or the fields of JSON. */
 static struct error *print(struct writer *writer, const struct snapshot *snapshot,
-			   const struct options *options, const char *target)
+			   const struct options *options, const char *target, char *const *operands,
+			   enum status *status)
 {
 	const struct heap_totals *totals = &snapshot->heap.totals;
-	struct stat status;
+	struct stat file_status;
 
-	(void)target;
-	if (stat(options->output, &status))
+	(void)target, (void)operands, (void)status;
+	if (stat(options->output, &file_status))
 		return error_os(errno, "cannot find %s", options->output);
 
 	_cleanup_free_ char *file = text_escape(options->output, strlen(options->output));
@@ -25,13 +26,13 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 					    ? text_escape(snapshot->name, strlen(snapshot->name))
 					    : xstrdup("?");
 	_cleanup_free_ char *size = writer_format_value(writer,
-							value_bytes((uint64_t)status.st_size));
+							value_bytes((uint64_t)file_status.st_size));
 	_cleanup_free_ char *in_use = writer_format_value(writer,
 							  value_bytes(totals->bytes[CHUNK_IN_USE]));
 	char count[TEXT_NUMBER_MAX];
 
 	writer_field(writer, "file", value_text(options->output));
-	writer_field(writer, "file_bytes", value_bytes((uint64_t)status.st_size));
+	writer_field(writer, "file_bytes", value_bytes((uint64_t)file_status.st_size));
 	writer_field(writer, "name", value_text(snapshot->name));
 	writer_field(writer, "pid",
 		     snapshot->pid ? value_number((uint64_t)snapshot->pid) : value_none());
@@ -52,7 +53,7 @@ static enum status run(const struct options *options)
 	if (!options->output)
 		return message_error(error_create(ERROR_USAGE, "save needs -o FILE, where the "
 							       "snapshot goes"));
-	return command_print(options, print);
+	return command_print(options, 0, print);
 }
 
 const struct command command_save = {

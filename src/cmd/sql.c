@@ -5,14 +5,10 @@
 #include "cmd/open.h"
 #include "report/print_query.h"
 
-/* The query of the command line: all that stands behind the target. */
-static struct error *query_choose(const struct target_choice *choice, const char **ret)
+/* Whether something stands behind the target. */
+static bool options_has_query(const struct options *options)
 {
-	if (choice->n_operands > 1)
-		return error_create(ERROR_USAGE, "one query at a time, in quotes: what is \"%s\"?",
-				    choice->operands[1]);
-	*ret = choice->n_operands ? choice->operands[0] : NULL;
-	return NULL;
+	return options->n_operands > (options->pid || options->core ? 0 : 1);
 }
 
 static void print_help(struct writer *writer, const char *target)
@@ -42,20 +38,18 @@ static struct error *query_check(const char *sql)
 }
 
 static struct error *print(struct writer *writer, const struct snapshot *snapshot,
-			   const struct options *options, const char *target)
+			   const struct options *options, const char *target, char *const *operands,
+			   enum status *status)
 {
-	struct target_choice choice;
 	_cleanup_query_ struct query *query = NULL;
-	const char *sql = NULL;
-	struct error *error = target_choose(options, &choice);
+	bool has_query = options_has_query(options);
+	struct error *error = has_query ? query_create(snapshot, operands[0], &query)
+					: query_schema(snapshot, &query);
 
-	if (!error)
-		error = query_choose(&choice, &sql);
-	if (!error)
-		error = sql ? query_create(snapshot, sql, &query) : query_schema(snapshot, &query);
+	(void)status;
 	if (error)
 		return error;
-	if (sql)
+	if (has_query)
 		return print_query(writer, query, options->limit);
 	error = print_schema(writer, query);
 	if (!error && !options->quiet)
@@ -65,15 +59,16 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 
 static enum status run(const struct options *options)
 {
+	bool has_query = options_has_query(options);
 	struct target_choice choice;
-	const char *sql = NULL;
 	struct error *error = target_choose(options, &choice);
 
-	if (!error)
-		error = query_choose(&choice, &sql);
-	if (!error && sql)
-		error = query_check(sql);
-	return error ? message_error(error) : command_print_chosen(options, &choice, print);
+	if (!error && choice.n_operands > 1)
+		error = error_create(ERROR_USAGE, "one query at a time, in quotes: what is \"%s\"?",
+				     choice.operands[1]);
+	if (!error && has_query)
+		error = query_check(choice.operands[0]);
+	return error ? message_error(error) : command_print(options, has_query, print);
 }
 
 const struct command command_sql = {

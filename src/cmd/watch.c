@@ -282,7 +282,7 @@ static enum watch_end watch_on(struct looking *looking, struct error **error_ret
 static struct error *prepare(struct looking *looking)
 {
 	const struct options *options = looking->options;
-	struct error *error = target_choose_only(options, &looking->choice);
+	struct error *error = target_choose_with(options, 0, &looking->choice);
 
 	if (error)
 		return error;

@@ -23,6 +23,15 @@ enum {
 
 #define STRINGS_SIZE_MAX (UINT64_C(1) << 30)
 
+/* Symbols of one kind by address. */
+struct symbol_order {
+	bool is_sorted;
+	/** Indices in the table, and the furthest end up to each. */
+	uint32_t *sorted;
+	uint64_t *furthest;
+	size_t n;
+};
+
 struct symbol_table {
 	bool loaded;
 	Elf64_Sym *symbols;
@@ -33,11 +42,8 @@ struct symbol_table {
 	/** Chains by hash of the base name: heads and next hold index + 1, 0 ends. n_heads is a power of two. */
 	uint32_t *heads, *next;
 	size_t n_heads;
-	/** Indices of functions and objects by address, and the furthest end up to each. */
-	uint32_t *sorted;
-	uint64_t *furthest;
-	size_t n_sorted;
-	bool is_sorted;
+	/** Functions and objects; thread-local variables. */
+	struct symbol_order places, thread_locals;
 };
 
 struct symbol_tables {
@@ -55,8 +61,10 @@ static void table_deinit(struct symbol_table *table)
 	free(table->strings);
 	free(table->heads);
 	free(table->next);
-	free(table->sorted);
-	free(table->furthest);
+	free(table->places.sorted);
+	free(table->places.furthest);
+	free(table->thread_locals.sorted);
+	free(table->thread_locals.furthest);
 }
 
 void symbol_tables_destroy(struct symbol_tables *tables)
@@ -321,51 +329,58 @@ static bool symbol_has_place(const Elf64_Sym *symbol)
 	return type == STT_FUNC || type == STT_OBJECT || type == STT_GNU_IFUNC;
 }
 
-static void table_sort(struct symbol_table *table)
+static bool symbol_is_thread_local(const Elf64_Sym *symbol)
 {
-	if (table->is_sorted)
+	return ELF64_ST_TYPE(symbol->st_info) == STT_TLS;
+}
+
+static void table_sort(struct symbol_table *table, struct symbol_order *order, bool is_wanted(const Elf64_Sym *symbol))
+{
+	if (order->is_sorted)
 		return;
-	table->is_sorted = true;
-	table->sorted = xcalloc(table->count + 1, sizeof(*table->sorted));
-	table->furthest = xcalloc(table->count + 1, sizeof(*table->furthest));
+	order->is_sorted = true;
+	order->sorted = xcalloc(table->count + 1, sizeof(*order->sorted));
+	order->furthest = xcalloc(table->count + 1, sizeof(*order->furthest));
 	for (size_t i = 0; i < table->count; i++) {
-		if (table_name(table, i) && symbol_has_place(&table->symbols[i]))
-			table->sorted[table->n_sorted++] = (uint32_t)i;
+		if (table_name(table, i) && is_wanted(&table->symbols[i]))
+			order->sorted[order->n++] = (uint32_t)i;
 	}
-	qsort_r(table->sorted, table->n_sorted, sizeof(*table->sorted), symbol_compare, table);
+	qsort_r(order->sorted, order->n, sizeof(*order->sorted), symbol_compare, table);
 
 	uint64_t furthest = 0;
-	for (size_t i = 0; i < table->n_sorted; i++) {
-		Elf64_Sym *symbol = &table->symbols[table->sorted[i]];
+	for (size_t i = 0; i < order->n; i++) {
+		Elf64_Sym *symbol = &table->symbols[order->sorted[i]];
 		uint64_t end;
 
 		// Hand-written assembly often gives no size: it reaches to the next symbol.
-		if (symbol->st_size == 0 && i + 1 < table->n_sorted)
-			symbol->st_size = table->symbols[table->sorted[i + 1]].st_value - symbol->st_value;
+		if (symbol->st_size == 0 && i + 1 < order->n)
+			symbol->st_size = table->symbols[order->sorted[i + 1]].st_value - symbol->st_value;
 		if (__builtin_add_overflow(symbol->st_value, symbol->st_size, &end))
 			end = symbol->st_value;
 		furthest = end > furthest ? end : furthest;
-		table->furthest[i] = furthest;
+		order->furthest[i] = furthest;
 	}
 }
 
-static bool table_at(struct symbol_table *table, vaddr address, struct symbol *ret)
+static bool table_at(struct symbol_table *table, bool is_thread_local, vaddr address, struct symbol *ret)
 {
-	table_sort(table);
+	struct symbol_order *order = is_thread_local ? &table->thread_locals : &table->places;
 
-	size_t low = 0, high = table->n_sorted;
+	table_sort(table, order, is_thread_local ? symbol_is_thread_local : symbol_has_place);
+
+	size_t low = 0, high = order->n;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (table->symbols[table->sorted[middle]].st_value <= address)
+		if (table->symbols[order->sorted[middle]].st_value <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 
 	bool found = false;
-	for (size_t i = low, steps = 0; i-- > 0 && steps < NESTING_MAX && table->furthest[i] > address; steps++) {
-		struct symbol symbol = table_symbol(table, table->sorted[i]);
+	for (size_t i = low, steps = 0; i-- > 0 && steps < NESTING_MAX && order->furthest[i] > address; steps++) {
+		struct symbol symbol = table_symbol(table, order->sorted[i]);
 
 		if (found && symbol.value != ret->value)
 			break;
@@ -382,6 +397,13 @@ bool symbol_at(struct modules *modules, struct module *module, vaddr file_addres
 {
 	full_load(modules, module);
 	exported_load(module);
-	return table_at(&module->symbols->full, file_address, ret) ||
-	       table_at(&module->symbols->exported, file_address, ret);
+	return table_at(&module->symbols->full, false, file_address, ret) ||
+	       table_at(&module->symbols->exported, false, file_address, ret);
+}
+
+bool symbol_thread_local(struct modules *modules, struct module *module, uint64_t offset, struct symbol *ret)
+{
+	full_load(modules, module);
+	exported_load(module);
+	return table_at(&module->symbols->full, true, offset, ret) || table_at(&module->symbols->exported, true, offset, ret);
 }

@@ -37,6 +37,9 @@ bool symbol_named(struct modules *modules, struct module *module, const char *na
     the table. */
 bool symbol_at(struct modules *modules, struct module *module, vaddr file_address, struct symbol *ret);
 
+/** The thread-local variable that holds an offset of the module's TLS segment; false if none is known. Cost: as symbol_at(). */
+bool symbol_thread_local(struct modules *modules, struct module *module, uint64_t offset, struct symbol *ret);
+
 /** Calls visit for each exported symbol whose name begins with prefix, until it returns false. */
 void symbols_exported(const struct module *module, const char *prefix, bool (*visit)(const struct symbol *symbol, void *context), void *context);
 

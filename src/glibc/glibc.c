@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "glibc/inside.h"
+#include "glibc/tls.h"
 #include "glibc/walk.h"
 
 static bool read_image(void *context, vaddr address, void *buffer, size_t size)
@@ -59,6 +60,28 @@ void glibc_describe(const struct glibc *glibc, size_t index, const char **module
 	*offsets_ret = instance->offsets;
 }
 
+static void books_add(struct heap *heap, vaddr start, uint64_t size)
+{
+	array_append(&heap->books, (struct heap_books){ start, start + size });
+}
+
+/* Where the variables of malloc lie: they point to what is free, and to headers of chunks. */
+static void books_collect(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->glibc->instances.n; i++) {
+		const struct instance *instance = &walk->glibc->instances.v[i];
+		int64_t distance;
+
+		books_add(walk->heap, instance->main_arena, instance->layout.arena.size);
+		books_add(walk->heap, instance->mp, instance->layout.mp.size);
+		if (instance->tcache_offset == VADDR_NONE || !tls_distance(instance, walk->target, &distance))
+			continue;
+		for (size_t k = 0; k < walk->target->threads.n; k++)
+			if (walk->target->threads.v[k].tp)
+				books_add(walk->heap, walk->target->threads.v[k].tp + (vaddr)distance + instance->tcache_offset, 8);
+	}
+}
+
 /* A file without a banner is known by its structure alone, in full only after the walk (size of the tcache). */
 static void versions_name(struct walk *walk)
 {
@@ -105,6 +128,7 @@ void glibc_walk(struct glibc *glibc, const struct target *target, struct heap *r
 			heap_finding(ret, FINDING_CORRUPTION, 0, UINT32_MAX, "%zu chunks overlap others and were left out", dropped);
 		bins_mark(&walk);
 		tcaches_mark(&walk);
+		books_collect(&walk);
 		checks_run(&walk, threads_inside(glibc, target, flags));
 		versions_name(&walk);
 		heap_sum(ret);

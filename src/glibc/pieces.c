@@ -25,6 +25,7 @@ enum {
 	CHUNKS_IN_GAP = 1024,
 	/** How far ahead memory is asked for: some tens of small chunks. Units: bytes. */
 	AHEAD = 2048,
+	LINE = 64,
 };
 
 static int compare_pieces(const void *left, const void *right)
@@ -322,6 +323,7 @@ static void emit_stretches(struct emit *e)
 {
 	struct walk *walk = e->walk;
 	vaddr chunk = e->piece->first, limit = e->piece->end, before = 0, end;
+	vaddr asked = chunk;
 	uint64_t header, before_header = 0;
 
 	// No room for anything that it could end in.
@@ -330,7 +332,9 @@ static void emit_stretches(struct emit *e)
 	while (chunk < limit && limit - chunk >= CHUNK_HEADER) {
 		enum header_kind kind = HEADER_BROKEN;
 
-		window_prefetch(&walk->window, chunk + AHEAD);
+		// All lines of as many bytes as the last step went, since any of them may hold a header; but none that it stepped over.
+		for (asked = asked > chunk ? asked : chunk; asked < chunk + AHEAD; asked += LINE)
+			window_prefetch(&walk->window, asked);
 		if (window_word(&walk->window, chunk + 8, &header))
 			kind = header_kind(walk, e->arena, e->is_heap, chunk, header, limit, &end);
 		if (kind == HEADER_BROKEN) {

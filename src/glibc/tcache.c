@@ -291,19 +291,38 @@ static void internal_at(struct walk *walk, vaddr mem)
 		walk->heap->chunks.state[id] = CHUNK_INTERNAL;
 }
 
+/* The vector has an entry before its first and one for each module there is room for. The main thread's is ld.so's own, in no chunk. */
+static void vector_mark(struct walk *walk, vaddr dtv, uint64_t n)
+{
+	chunk_id id = chunks_at(&walk->heap->chunks, dtv - DTV_ENTRY);
+
+	if (id != CHUNK_NONE && (n + 2) * DTV_ENTRY <= walk->heap->chunks.usable[id])
+		internal_at(walk, dtv - DTV_ENTRY);
+}
+
+/* A TLS block lies in the chunk it will be freed with. An entry where it does not is damaged, and the chunk may be the program's. */
+static void block_mark(struct walk *walk, vaddr block, vaddr to_free)
+{
+	chunk_id id = chunks_at(&walk->heap->chunks, to_free);
+
+	if (id != CHUNK_NONE && block - to_free < walk->heap->chunks.usable[id])
+		internal_at(walk, to_free);
+}
+
 /* The dynamic thread vectors, and the TLS blocks that ld.so allocated for modules that were loaded later. */
 static void vectors_mark(struct walk *walk)
 {
 	for (size_t i = 0; i < walk->target->threads.n; i++) {
-		vaddr dtv, to_free;
+		vaddr dtv, block, to_free;
 		uint64_t n;
 
 		if (!tls_dtv(walk->target, &walk->target->threads.v[i], &dtv, &n))
 			continue;
-		internal_at(walk, dtv - DTV_ENTRY);
+		vector_mark(walk, dtv, n);
 		for (uint64_t k = 1; k <= n; k++)
-			if (window_word(&walk->window, dtv + k * DTV_ENTRY + 8, &to_free) && to_free)
-				internal_at(walk, to_free);
+			if (window_word(&walk->window, dtv + k * DTV_ENTRY + 8, &to_free) && to_free &&
+			    window_word(&walk->window, dtv + k * DTV_ENTRY, &block))
+				block_mark(walk, block, to_free);
 	}
 }
 

@@ -2,10 +2,9 @@
 /*
  * Models append rows in address order wherever they can, since then sealing is one linear pass; the sort is for those that cannot.
  *
- * The index covers clusters of rows: a gap of more than GAP between two rows starts a new range, so that a sparse address space costs
- * nothing. Within a range, word w has a bit for each row whose mem lies in its 1 KiB, and rank[w] rows come before them. A lookup
- * inside a chunk is «the last row at or before the address»: rank plus the bits up to it, less one, which may well be a row of
- * an earlier word.
+ * A lookup inside a chunk is «the last row at or before the address»: rank plus the bits up to it, less one, which may well be a row of an
+ * earlier word or page. So a page into which rows merely reach needs no words. How much memory the upper levels take is bounded by how many
+ * stretches hold a row (16 KiB each), that of the words by how many pages do (768 bytes each).
  */
 #include "heap/chunks.h"
 
@@ -16,12 +15,7 @@
 #include "base/alloc.h"
 #include "base/column.h"
 
-enum {
-	GAP = 16 * 1024,
-	WORD_SPAN = 64 * CHUNK_ALIGN,
-};
-
-static const size_t ROWS_MAX = UINT32_MAX; // CHUNK_NONE is no id
+static const size_t ROWS_MAX = INT32_MAX; // an entry of the index has one bit for something else
 
 const char *chunk_state_name(enum chunk_state state)
 {
@@ -52,14 +46,17 @@ void chunks_init(struct chunks *chunks)
 	*chunks = (struct chunks){ 0 };
 }
 
+enum { STRETCH_PAGES_SIZE = CHUNK_STRETCH_PAGES * 4, PAGE_WORDS_SIZE = CHUNK_PAGE_WORDS * sizeof(struct chunk_word) };
+
 static void index_deinit(struct chunks *chunks)
 {
-	array_deinit(&chunks->ranges);
-	free(chunks->bits);
-	free(chunks->rank);
-	chunks->bits = NULL;
-	chunks->rank = NULL;
-	chunks->n_words = 0;
+	free(chunks->stretches);
+	column_free(chunks->pages, chunks->stretches_capacity * STRETCH_PAGES_SIZE);
+	column_free(chunks->words, chunks->pages_capacity * PAGE_WORDS_SIZE);
+	chunks->stretches = chunks->pages = NULL;
+	chunks->words = NULL;
+	chunks->n_stretches = chunks->stretches_capacity = 0;
+	chunks->n_pages = chunks->pages_capacity = 0;
 }
 
 void chunks_deinit(struct chunks *chunks)
@@ -126,8 +123,7 @@ static bool row_fits(const struct chunks *chunks, size_t i, vaddr previous_end)
 {
 	vaddr mem = chunks->mem[i];
 
-	// The last word of the index would end at no address; no process has memory there, though a core may say so.
-	return mem % CHUNK_ALIGN == 0 && mem >= previous_end && mem < UINT64_MAX - WORD_SPAN && chunks->usable[i] < UINT64_MAX - mem;
+	return mem % CHUNK_ALIGN == 0 && mem >= previous_end && mem < CHUNK_MEM_END && chunks->usable[i] < CHUNK_MEM_END - mem;
 }
 
 /* Removes rows that overlap an earlier one; returns how many. */
@@ -153,130 +149,142 @@ static size_t drop_misfits(struct chunks *chunks)
 	return dropped;
 }
 
-/* Checks the rows and divides them into ranges, in the one pass that all models need that append in order. False at the first row that does not fit. */
-static bool build_ranges(struct chunks *chunks)
+/* The page entry of an address, made where there is none. */
+static uint32_t *page_entry(struct chunks *chunks, vaddr address)
 {
-	struct chunk_range *range = NULL;
-	vaddr last = 0, previous_end = 0;
+	uint32_t *stretch = &chunks->stretches[address >> CHUNK_STRETCH_SHIFT];
 
-	chunks->ranges.n = 0;
-	chunks->n_words = 0;
-	for (size_t i = 0; i < chunks->n; i++) {
-		vaddr mem = chunks->mem[i];
+	if (!*stretch) {
+		if (chunks->n_stretches == chunks->stretches_capacity) {
+			size_t capacity = chunks->stretches_capacity * 2 + 16;
 
-		if (!row_fits(chunks, i, previous_end))
-			return false;
-		previous_end = row_end(chunks, i);
-		if (!range || mem - last > GAP) {
-			vaddr start = mem - mem % WORD_SPAN;
-
-			if (range) {
-				range->end = last - last % WORD_SPAN + WORD_SPAN;
-				chunks->n_words += (range->end - range->start) / WORD_SPAN;
-				// Two ranges never share a word, since GAP is larger than one.
-			}
-			range = array_push(&chunks->ranges);
-			*range = (struct chunk_range){ .start = start, .word = chunks->n_words };
+			chunks->pages = column_grow(chunks->pages, chunks->stretches_capacity * STRETCH_PAGES_SIZE, capacity * STRETCH_PAGES_SIZE);
+			chunks->stretches_capacity = capacity;
 		}
-		last = mem;
+		*stretch = (uint32_t)++chunks->n_stretches;
 	}
-	if (range) {
-		range->end = last - last % WORD_SPAN + WORD_SPAN;
-		chunks->n_words += (range->end - range->start) / WORD_SPAN;
-	}
-	return true;
+	return &chunks->pages[(size_t)(*stretch - 1) * CHUNK_STRETCH_PAGES + (address >> CHUNK_PAGE_SHIFT) % CHUNK_STRETCH_PAGES];
 }
 
-static void build_index(struct chunks *chunks)
+/* The words of the page of an address, made where there are none: every one with the rank of the first. */
+static struct chunk_word *page_words(struct chunks *chunks, vaddr address, uint32_t rank)
 {
-	free(chunks->bits);
-	free(chunks->rank);
-	chunks->bits = xcalloc(chunks->n_words, sizeof(*chunks->bits));
-	chunks->rank = xcalloc(chunks->n_words, sizeof(*chunks->rank));
+	uint32_t *page = page_entry(chunks, address);
 
-	size_t row = 0;
+	if (!*page || *page & CHUNK_COVERED) {
+		if (chunks->n_pages == chunks->pages_capacity) {
+			size_t capacity = chunks->pages_capacity * 2 + 256;
 
-	for (size_t r = 0; r < chunks->ranges.n; r++) {
-		const struct chunk_range *range = &chunks->ranges.v[r];
-		size_t words = (range->end - range->start) / WORD_SPAN;
+			chunks->words = column_grow(chunks->words, chunks->pages_capacity * PAGE_WORDS_SIZE, capacity * PAGE_WORDS_SIZE);
+			chunks->pages_capacity = capacity;
+		}
+		*page = (uint32_t)++chunks->n_pages;
+		for (size_t i = 0; i < CHUNK_PAGE_WORDS; i++)
+			chunks->words[(size_t)(*page - 1) * CHUNK_PAGE_WORDS + i].rank = rank;
+	}
+	return &chunks->words[(size_t)(*page - 1) * CHUNK_PAGE_WORDS];
+}
 
-		for (size_t w = 0; w < words; w++) {
-			vaddr end = range->start + (w + 1) * WORD_SPAN;
-			uint64_t bits = 0;
+/* Enters a row into the pages behind that of its start. */
+static void cover(struct chunks *chunks, chunk_id row)
+{
+	const vaddr page_size = UINT64_C(1) << CHUNK_PAGE_SHIFT, stretch_size = UINT64_C(1) << CHUNK_STRETCH_SHIFT;
+	vaddr end = chunks->mem[row] + chunks->usable[row];
+	vaddr at = (chunks->mem[row] | (page_size - 1)) + 1;
 
-			chunks->rank[range->word + w] = (uint32_t)row;
-			for (; row < chunks->n && chunks->mem[row] < end; row++)
-				bits |= UINT64_C(1) << (chunks->mem[row] / CHUNK_ALIGN % 64);
-			chunks->bits[range->word + w] = bits;
+	while (at < end) {
+		if (at % stretch_size == 0 && end - at >= stretch_size) {
+			chunks->stretches[at >> CHUNK_STRETCH_SHIFT] = CHUNK_COVERED | row;
+			at += stretch_size;
+		} else {
+			*page_entry(chunks, at) = CHUNK_COVERED | row;
+			at += page_size;
 		}
 	}
-	assert(row == chunks->n);
+}
+
+/* Checks the rows and builds the index, in the one pass that all models need that append in order. False at the first row that does not fit. */
+static bool build_index(struct chunks *chunks)
+{
+	vaddr previous_end = 0;
+
+	index_deinit(chunks);
+	// Hardly any of it is ever written: it must not lie on huge pages.
+	chunks->stretches = xcalloc(CHUNK_STRETCHES, sizeof(*chunks->stretches));
+
+	for (size_t row = 0; row < chunks->n;) {
+		if (!row_fits(chunks, row, previous_end))
+			return false;
+
+		vaddr page = chunks->mem[row] >> CHUNK_PAGE_SHIFT;
+		struct chunk_word *words = page_words(chunks, chunks->mem[row], (uint32_t)row);
+		size_t done = 0;
+
+		for (; row < chunks->n && chunks->mem[row] >> CHUNK_PAGE_SHIFT == page; row++) {
+			size_t word = chunks->mem[row] >> CHUNK_WORD_SHIFT & (CHUNK_PAGE_WORDS - 1);
+
+			if (!row_fits(chunks, row, previous_end))
+				return false;
+			previous_end = row_end(chunks, row);
+			for (; done < word; done++)
+				words[done + 1].rank = (uint32_t)row;
+			words[word].bits |= UINT64_C(1) << (chunks->mem[row] / CHUNK_ALIGN % 64);
+		}
+		for (; done + 1 < CHUNK_PAGE_WORDS; done++)
+			words[done + 1].rank = (uint32_t)row;
+		// Only the last of them can reach out of the page.
+		cover(chunks, (chunk_id)row - 1);
+	}
+	return true;
 }
 
 size_t chunks_seal(struct chunks *chunks)
 {
 	size_t dropped = chunks->refused;
 
-	if (!build_ranges(chunks)) {
+	if (!build_index(chunks)) {
 		sort_rows(chunks);
 		dropped += drop_misfits(chunks);
-		if (!build_ranges(chunks))
+		if (!build_index(chunks))
 			assert(!"sorted rows without misfits do not fit");
 	}
-	build_index(chunks);
 	return dropped;
-}
-
-/* The last range that starts at or before an address, or NULL. */
-static const struct chunk_range *range_before(const struct chunks *chunks, vaddr address)
-{
-	size_t low = 0, high = chunks->ranges.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (chunks->ranges.v[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? &chunks->ranges.v[low - 1] : NULL;
 }
 
 chunk_id chunks_at(const struct chunks *chunks, vaddr mem)
 {
-	const struct chunk_range *range = range_before(chunks, mem);
-
-	if (!range || mem >= range->end || mem % CHUNK_ALIGN)
+	if (!chunks->stretches || !chunks_may_hold(chunks, mem) || mem % CHUNK_ALIGN)
 		return CHUNK_NONE;
 
-	size_t word = range->word + (mem - range->start) / WORD_SPAN;
-	unsigned bit = mem / CHUNK_ALIGN % 64;
+	uint32_t page = chunks_page(chunks, mem);
+	bool begins;
 
-	if (!(chunks->bits[word] >> bit & 1))
+	// In a page without words no row begins.
+	if (!page || page & CHUNK_COVERED)
 		return CHUNK_NONE;
-	return chunks->rank[word] + (uint32_t)__builtin_popcountll(chunks->bits[word] & ((UINT64_C(1) << bit) - 1));
+
+	chunk_id id = chunk_word_row(chunk_word_at(chunks, page, mem), mem, &begins);
+
+	return begins ? id : CHUNK_NONE;
 }
 
 chunk_id chunks_find(const struct chunks *chunks, vaddr address)
 {
-	const struct chunk_range *range = range_before(chunks, address);
-
-	if (!range)
+	if (!chunks->stretches || !chunks_may_hold(chunks, address))
 		return CHUNK_NONE;
 
-	// Behind the last word of a range only its last row can reach.
-	vaddr within = address < range->end ? address : range->end - 1;
-	size_t word = range->word + (within - range->start) / WORD_SPAN;
-	unsigned bit = within / CHUNK_ALIGN % 64;
-	uint64_t upto = chunks->bits[word] & (UINT64_MAX >> (63 - bit));
-	uint32_t after = chunks->rank[word] + (uint32_t)__builtin_popcountll(upto);
+	uint32_t page = chunks_page(chunks, address);
+	bool begins;
+	chunk_id id;
 
-	// after == 0, or the row lies in an earlier range and ends before this one: both fail the test below.
-	if (!after)
+	if (!page)
 		return CHUNK_NONE;
-	chunk_id id = after - 1;
-	return address - chunks->mem[id] < chunks->usable[id] ? id : CHUNK_NONE;
+	if (page & CHUNK_COVERED)
+		id = page & ~CHUNK_COVERED;
+	else
+		id = chunk_word_row(chunk_word_at(chunks, page, address), address, &begins);
+	// CHUNK_NONE, before the first row; or behind the end of the last one.
+	return id < chunks->n && address - chunks->mem[id] < chunks->usable[id] ? id : CHUNK_NONE;
 }
 
 char *chunks_verify(const struct chunks *chunks)

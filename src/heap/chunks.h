@@ -8,8 +8,15 @@
  * Invariants, checked by chunks_verify(): strictly ascending; no overlap (mem + usable <= the next mem); mem is a multiple of
  * CHUNK_ALIGN. A free chunk has a row too: mem is where its user pointer would be.
  *
- * Finding a chunk by address costs one load of a bitmap word and a population count: a bit for each CHUNK_ALIGN bytes of the
- * address ranges that hold chunks, with the rank (number of earlier rows) of each 64-bit word. That is 12 bytes per KiB of heap.
+ * Finding a chunk by address costs three dependent loads and a population count, whatever the number of chunks:
+ *
+ *   address   | above bit 48: none | bits 28..47: stretch | 16..27: page | 10..15: word | 4..9: bit |
+ *   stretches   256 MiB each: nothing, or where its pages begin, or the one row that covers all of it
+ *   pages       64 KiB each: nothing, or where its words begin, or the one row that reaches into it (no row begins there)
+ *   words       1 KiB each: a bit for each CHUNK_ALIGN bytes at which a row begins, and how many rows begin before
+ *
+ * A number that is no pointer is nearly always refused by the first of them, which stays in the nearest cache. The words, the only part that
+ * grows with the heap, take 12 bytes per KiB of it.
  */
 #ifndef HEAPSNAP_HEAP_CHUNKS_H
 #define HEAPSNAP_HEAP_CHUNKS_H
@@ -25,6 +32,10 @@ typedef uint32_t chunk_id;
 #define CHUNK_NONE UINT32_MAX
 
 enum { CHUNK_ALIGN = 16 };
+
+/** No process of a supported architecture has user memory from here on without asking for it by address, which no allocator does: rows
+    must end below. Units: bytes. */
+#define CHUNK_MEM_END (UINT64_C(1) << 48)
 
 enum chunk_state {
 	/** The program holds it, as far as the allocator knows. */
@@ -58,12 +69,24 @@ const char *chunk_state_name(enum chunk_state state);
 /** «heap», «mmapped», «pymalloc». Borrowed: for ever. */
 const char *chunk_kind_name(enum chunk_kind kind);
 
-struct chunk_range {
-	/** Half-open range of addresses covered by the index, start a multiple of 64 * CHUNK_ALIGN. Units: bytes. */
-	vaddr start, end;
-	/** Position of its first word in the index. */
-	size_t word;
+enum {
+	CHUNK_STRETCH_SHIFT = 28,
+	CHUNK_PAGE_SHIFT = 16,
+	CHUNK_WORD_SHIFT = 10,
+	CHUNK_STRETCHES = 1 << (48 - CHUNK_STRETCH_SHIFT),
+	CHUNK_STRETCH_PAGES = 1 << (CHUNK_STRETCH_SHIFT - CHUNK_PAGE_SHIFT),
+	CHUNK_PAGE_WORDS = 1 << (CHUNK_PAGE_SHIFT - CHUNK_WORD_SHIFT),
 };
+
+/** In an entry of stretches or pages: the rest is the row that covers it. */
+#define CHUNK_COVERED (UINT32_C(1) << 31)
+
+struct chunk_word {
+	/** Bit n: a row begins at the word's start + n * CHUNK_ALIGN. */
+	uint64_t bits;
+	/** Rows that begin before the word. */
+	uint32_t rank;
+} __attribute__((packed, aligned(4)));
 
 struct chunks {
 	/** Number of rows, how many there is room for, and how many were refused because no chunk_id is left. */
@@ -77,11 +100,12 @@ struct chunks {
 	/** enum chunk_kind. */
 	uint8_t *kind;
 
-	/** The index, built by chunks_seal(). */
-	ARRAY(struct chunk_range) ranges;
-	uint64_t *bits;
-	uint32_t *rank;
-	size_t n_words;
+	/** The index, built by chunks_seal(); see above. Entries are 0 for nothing, CHUNK_COVERED and a row, or 1 + which group of the next
+	    level. NULL before. */
+	uint32_t *stretches, *pages;
+	struct chunk_word *words;
+	/** Groups there are, and there is room for. */
+	size_t n_stretches, stretches_capacity, n_pages, pages_capacity;
 };
 
 /** Starts an empty table. */
@@ -93,7 +117,7 @@ void chunks_deinit(struct chunks *chunks);
 /** Makes room for that many rows in all. Room that is not used takes no memory. */
 void chunks_reserve(struct chunks *chunks, size_t capacity);
 
-/** Appends a row in any order; ids are final after chunks_seal(). At most 2^32 - 1 rows are kept. Cost: amortised constant. */
+/** Appends a row in any order; ids are final after chunks_seal(). At most 2^31 - 1 rows are kept. Cost: amortised constant. */
 static inline void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable, enum chunk_state state, enum chunk_kind kind)
 {
 	if (__builtin_expect(chunks->n == chunks->capacity, 0)) {
@@ -110,14 +134,55 @@ static inline void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable,
 	chunks->n++;
 }
 
-/** Sorts the rows (at no cost where they are sorted already), drops rows that overlap an earlier one or are not aligned, and builds the index.
+/** Sorts the rows (at no cost where they are sorted already), drops rows that overlap an earlier one, are not aligned or lie beyond CHUNK_MEM_END, and builds the index.
     Returns how many were dropped or refused. */
 size_t chunks_seal(struct chunks *chunks);
 
-/** The row whose mem is exactly this address, or CHUNK_NONE. Cost: constant within a range, logarithmic in the number of ranges. */
+/** How many bits are set. Without a compiler flag for it, the compiler calls a function that is four times as slow. */
+static inline unsigned chunk_bits_count(uint64_t bits)
+{
+	bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+	bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+	bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(bits * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/** False when no chunk can be at an address; in a sealed table. Cost: a load; this is what refuses most words that are no pointers. */
+static inline bool chunks_may_hold(const struct chunks *chunks, vaddr address)
+{
+	return address < CHUNK_MEM_END && chunks->stretches[address >> CHUNK_STRETCH_SHIFT];
+}
+
+/** The page entry of an address that chunks_may_hold() does not refuse: 0, CHUNK_COVERED and a row, or for chunk_word_at(). */
+static inline uint32_t chunks_page(const struct chunks *chunks, vaddr address)
+{
+	uint32_t stretch = chunks->stretches[address >> CHUNK_STRETCH_SHIFT];
+
+	if (__builtin_expect(!stretch || stretch & CHUNK_COVERED, 0))
+		return stretch;
+	return chunks->pages[(size_t)(stretch - 1) * CHUNK_STRETCH_PAGES + (address >> CHUNK_PAGE_SHIFT) % CHUNK_STRETCH_PAGES];
+}
+
+/** The word of an address in a page whose entry is neither 0 nor covered. */
+static inline const struct chunk_word *chunk_word_at(const struct chunks *chunks, uint32_t page, vaddr address)
+{
+	return &chunks->words[(size_t)(page - 1) * CHUNK_PAGE_WORDS + (address >> CHUNK_WORD_SHIFT) % CHUNK_PAGE_WORDS];
+}
+
+/** The last row of a word's page or before that begins at or before an address in the word, CHUNK_NONE when there is none; the address may lie
+    behind its end. *begins_ret says whether it begins in the very CHUNK_ALIGN bytes that hold the address. */
+static inline chunk_id chunk_word_row(const struct chunk_word *word, vaddr address, bool *begins_ret)
+{
+	unsigned bit = address / CHUNK_ALIGN % 64;
+
+	*begins_ret = word->bits >> bit & 1;
+	return word->rank + chunk_bits_count(word->bits & UINT64_MAX >> (63 - bit)) - 1;
+}
+
+/** The row whose mem is exactly this address, or CHUNK_NONE. Cost: constant. */
 chunk_id chunks_at(const struct chunks *chunks, vaddr mem);
 
-/** The row with mem <= address < mem + usable, or CHUNK_NONE. Cost: as chunks_at(). */
+/** The row with mem <= address < mem + usable, or CHUNK_NONE. Cost: constant. */
 chunk_id chunks_find(const struct chunks *chunks, vaddr address);
 
 /** Checks the invariants; NULL if they hold, else a sentence about the first that does not. Owner: the caller. Cost: linear. */

@@ -27,6 +27,7 @@ void heap_deinit(struct heap *heap)
 	array_deinit(&heap->arenas);
 	array_deinit(&heap->sources);
 	array_deinit(&heap->tcaches);
+	array_deinit(&heap->books);
 	for (size_t i = 0; i < heap->checks.n; i++) {
 		free(heap->checks.v[i].name);
 		free(heap->checks.v[i].detail);

@@ -6,6 +6,7 @@
  *         ├─ arenas     one per malloc_state: what the allocator says it got, what the walk found
  *         ├─ sources    the address ranges an arena is made of (main arena segments, heaps)
  *         ├─ tcaches    one per thread that has one, and orphans
+ *         ├─ books      where the allocator's own variables lie
  *         ├─ checks     the closure checks: all pass = the walk may call itself exact
  *         └─ findings   damage and ambiguity, each with an address and its effect
  *
@@ -99,6 +100,12 @@ struct heap_allocator {
 	uint64_t found_mmaps, found_mmapped_bytes;
 };
 
+/** Memory that holds the allocator's own books outside of its sources: pointers in it keep nothing alive. */
+struct heap_books {
+	/** Half-open. Units: bytes. */
+	vaddr start, end;
+};
+
 enum check_result {
 	CHECK_PASSED,
 	CHECK_FAILED,
@@ -140,6 +147,7 @@ struct heap {
 	ARRAY(struct heap_arena) arenas;
 	ARRAY(struct heap_source) sources;
 	ARRAY(struct heap_tcache) tcaches;
+	ARRAY(struct heap_books) books;
 	ARRAY(struct heap_check) checks;
 	ARRAY(struct heap_finding) findings;
 	/** Findings beyond the first HEAP_FINDINGS_MAX are counted only. */

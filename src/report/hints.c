@@ -55,6 +55,73 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 		if (kept <= heap->system_bytes / 8)
 			add(ret, "arenas", xstrdup(target), "memory by arena and by thread");
 	}
+	if (heap->chunks.n) {
+		add(ret, "top", xstrdup(target), "who keeps how much");
+		add(ret, "leaks", xstrdup(target), "what nothing points to any more");
+	}
+	if (wants_doctor(snapshot))
+		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
+}
+
+void hints_leaks(const struct snapshot *snapshot, chunk_id example, const char *target, hint_array *ret)
+{
+	*ret = (hint_array){ 0 };
+	if (example != CHUNK_NONE)
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR " --contents", target, snapshot->heap.chunks.mem[example]),
+		    "what the first of them holds");
+	else
+		add(ret, "top", xstrdup(target), "who keeps how much");
+	if (snapshot->graph.reach.count[REACH_POSSIBLE])
+		add(ret, "list", xasprintf("%s --format csv | grep ,possible,", target), "the chunks that are possibly leaked");
+	if (wants_doctor(snapshot))
+		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
+}
+
+void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, const char *target, hint_array *ret)
+{
+	const struct chunks *chunks = &snapshot->heap.chunks;
+
+	*ret = (hint_array){ 0 };
+	add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, chunks->mem[chunk]), "all that it holds, and what it keeps");
+	add(ret, "why", xasprintf("%s %" PRIu64, target, chunks->usable[chunk]), "who holds all chunks of its size");
+	if (has_more)
+		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR " -k 10", target, chunks->mem[chunk]), "more chains");
+}
+
+void hints_show(const struct snapshot *snapshot, chunk_id chunk, const char *target, hint_array *ret)
+{
+	vaddr mem = snapshot->heap.chunks.mem[chunk];
+
+	*ret = (hint_array){ 0 };
+	if (snapshot->graph.reach.kind[chunk] != REACH_NONE)
+		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR, target, mem), "further ways from roots to it");
+	if (!snapshot->contents.n)
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR " --contents", target, mem), "its words, too");
+}
+
+/* The chunk that a suspect leads to, CHUNK_NONE when there is none. */
+static chunk_id suspect_chunk(const struct snapshot *snapshot)
+{
+	const suspect_array *suspects = &snapshot->graph.suspects;
+
+	for (size_t i = 0; i < suspects->n; i++)
+		if (suspects->v[i].point != VERTEX_NONE)
+			return (chunk_id)suspects->v[i].point;
+	return CHUNK_NONE;
+}
+
+void hints_top(const struct snapshot *snapshot, const char *target, hint_array *ret)
+{
+	const suspect_array *suspects = &snapshot->graph.suspects;
+	chunk_id chunk = suspect_chunk(snapshot);
+
+	*ret = (hint_array){ 0 };
+	if (chunk != CHUNK_NONE)
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[chunk]), "the chunk where the first suspect's memory fans out");
+	if (suspects->n && suspects->v[0].child_count > 1)
+		add(ret, "why", xasprintf("%s %" PRIu64, target, suspects->v[0].child_usable), "who holds the chunks it consists of");
+	if (snapshot->graph.reach.leaks.n)
+		add(ret, "leaks", xstrdup(target), "what nothing points to any more");
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
 }

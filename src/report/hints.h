@@ -26,6 +26,18 @@ typedef ARRAY(struct hint) hint_array;
 void hints_report(const struct snapshot *snapshot, const struct histogram *histogram,
 		  const char *target, hint_array *ret);
 
+/** What to run after `leaks`; `example` is the first leak that was shown, or CHUNK_NONE. */
+void hints_leaks(const struct snapshot *snapshot, chunk_id example, const char *target, hint_array *ret);
+
+/** What to run after `why` on one chunk. */
+void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, const char *target, hint_array *ret);
+
+/** What to run after `show`. */
+void hints_show(const struct snapshot *snapshot, chunk_id chunk, const char *target, hint_array *ret);
+
+/** What to run after `top`. */
+void hints_top(const struct snapshot *snapshot, const char *target, hint_array *ret);
+
 /** What to run after `arenas`. */
 void hints_arenas(const struct snapshot *snapshot, const char *target, hint_array *ret);
 

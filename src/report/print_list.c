@@ -4,21 +4,59 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/column.h"
+#include "report/place_label.h"
 #include "report/summary.h"
 
-/* The arena of a row as a column: its index; none for a chunk that is a mapping of its own. */
-struct arena_cursor {
-	const struct heap *heap;
+/* What is looked up for the columns of each row. */
+struct cursor {
+	const struct snapshot *snapshot;
 	/** Source that held the last row that was asked for. */
 	const struct heap_source *last;
+	/** For each chunk the place that keeps it; NULL where the graph was not built. */
+	place_id *owners;
+	/** Names of places, made when first needed. */
+	char **labels;
 };
 
-static uint32_t arena_of(struct arena_cursor *cursor, vaddr mem)
+static void cursor_init(struct cursor *cursor, const struct snapshot *snapshot)
+{
+	*cursor = (struct cursor){ .snapshot = snapshot };
+	if (!snapshot->graph.is_built || !snapshot->graph.options.with_dominators)
+		return;
+	cursor->owners = dominators_owners(&snapshot->graph.dominators);
+	cursor->labels = xcalloc(snapshot->graph.roots.places.n + 1, sizeof(*cursor->labels));
+}
+
+static void cursor_deinit(struct cursor *cursor)
+{
+	if (!cursor->owners)
+		return;
+	column_free(cursor->owners, cursor->snapshot->heap.chunks.n ? cursor->snapshot->heap.chunks.n * sizeof(*cursor->owners) : sizeof(*cursor->owners));
+	for (size_t i = 0; i < cursor->snapshot->graph.roots.places.n; i++)
+		free(cursor->labels[i]);
+	free(cursor->labels);
+}
+
+/* The arena of a row as a column: its index; none for a chunk that is a mapping of its own. */
+static uint32_t arena_of(struct cursor *cursor, vaddr mem)
 {
 	// Neighbouring rows nearly always share a source.
 	if (!cursor->last || mem < cursor->last->start || mem >= cursor->last->end)
-		cursor->last = heap_source_at(cursor->heap, mem);
+		cursor->last = heap_source_at(&cursor->snapshot->heap, mem);
 	return cursor->last ? cursor->last->arena : UINT32_MAX;
+}
+
+/* What keeps a chunk alone; none where several places share it, and for what is free or leaked. */
+static struct value owner_of(struct cursor *cursor, size_t row)
+{
+	place_id owner = cursor->owners ? cursor->owners[row] : PLACE_NONE;
+
+	if (owner == PLACE_NONE || owner == cursor->snapshot->graph.leaked)
+		return value_none();
+	if (!cursor->labels[owner])
+		cursor->labels[owner] = place_label(&cursor->snapshot->graph.roots, owner);
+	return value_text(cursor->labels[owner]);
 }
 
 static bool wants_arena(const struct list_options *options, uint32_t arena)
@@ -36,8 +74,12 @@ static bool wants(const struct list_options *options, const struct chunks *chunk
 	       chunks->usable[row] >= options->min_size && chunks->usable[row] <= options->max_size;
 }
 
-static void list_row(struct writer *writer, const struct chunks *chunks, size_t row, uint32_t arena)
+static void list_row(struct writer *writer, struct cursor *cursor, size_t row, uint32_t arena)
 {
+	const struct chunks *chunks = &cursor->snapshot->heap.chunks;
+	const struct graph *graph = &cursor->snapshot->graph;
+	const char *reach = graph->is_built ? reach_kind_name(graph->reach.kind[row]) : NULL;
+
 	writer_row(writer, (struct value[]){
 				   value_address(chunks->mem[row]),
 				   value_number(chunks->usable[row]),
@@ -47,9 +89,9 @@ static void list_row(struct writer *writer, const struct chunks *chunks, size_t 
 				   value_none(),
 				   value_none(),
 				   value_none(),
-				   value_none(),
-				   value_none(),
-				   value_none(),
+				   value_word(reach),
+				   reach && cursor->owners ? value_number(graph->dominators.retained[row]) : value_none(),
+				   owner_of(cursor, row),
 				   value_none(),
 			   });
 }
@@ -70,7 +112,7 @@ static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list
 			      size_t *n_ret)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
-	struct arena_cursor cursor = { .heap = &snapshot->heap };
+	struct cursor cursor = { .snapshot = snapshot };
 	ARRAY(chunk_id) rows = { 0 };
 
 	for (size_t i = 0; i < chunks->n; i++)
@@ -85,9 +127,8 @@ static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list
 }
 
 static uint64_t list_by_size(struct writer *writer, const struct snapshot *snapshot,
-			     const struct list_options *options)
+			     const struct list_options *options, struct cursor *cursor)
 {
-	struct arena_cursor cursor = { .heap = &snapshot->heap };
 	size_t n;
 	_cleanup_free_ chunk_id *rows = rows_by_size(snapshot, options, &n);
 	uint64_t printed = 0;
@@ -95,29 +136,28 @@ static uint64_t list_by_size(struct writer *writer, const struct snapshot *snaps
 	for (; printed < n && (!options->limit || printed < options->limit) &&
 	       !writer_is_dead(writer);
 	     printed++)
-		list_row(writer, &snapshot->heap.chunks, rows[printed],
-			 arena_of(&cursor, snapshot->heap.chunks.mem[rows[printed]]));
+		list_row(writer, cursor, rows[printed],
+			 arena_of(cursor, snapshot->heap.chunks.mem[rows[printed]]));
 	return printed;
 }
 
 static uint64_t list_by_address(struct writer *writer, const struct snapshot *snapshot,
-				const struct list_options *options)
+				const struct list_options *options, struct cursor *cursor)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
-	struct arena_cursor cursor = { .heap = &snapshot->heap };
 	uint64_t printed = 0;
 
 	for (size_t i = 0; i < chunks->n && (!options->limit || printed < options->limit); i++) {
 		if (!wants(options, chunks, i))
 			continue;
 
-		uint32_t arena = arena_of(&cursor, chunks->mem[i]);
+		uint32_t arena = arena_of(cursor, chunks->mem[i]);
 
 		if (options->has_arenas && !wants_arena(options, arena))
 			continue;
 		if (writer_is_dead(writer))
 			break;
-		list_row(writer, chunks, i, arena);
+		list_row(writer, cursor, i, arena);
 		printed++;
 	}
 	return printed;
@@ -145,13 +185,16 @@ uint64_t print_list(struct writer *writer, const struct snapshot *snapshot,
 					    .n_columns = sizeof(columns) / sizeof(columns[0]),
 					    .is_main = true,
 					    .is_streamed = true };
+	struct cursor cursor;
 	uint64_t printed;
 
+	cursor_init(&cursor, snapshot);
 	writer_field(writer, "exact", value_flag(heap_is_exact(&snapshot->heap)));
 	writer_table_begin(writer, &table);
-	printed = options->order == LIST_BY_SIZE ? list_by_size(writer, snapshot, options)
-						 : list_by_address(writer, snapshot, options);
+	printed = options->order == LIST_BY_SIZE ? list_by_size(writer, snapshot, options, &cursor)
+						 : list_by_address(writer, snapshot, options, &cursor);
 	writer_table_end(writer);
+	cursor_deinit(&cursor);
 	writer_field(writer, "rows", value_count(printed));
 	return printed;
 }

@@ -34,6 +34,9 @@ void snapshot_deinit(struct snapshot *snapshot)
 		free(snapshot->notices.v[i]);
 	array_deinit(&snapshot->notices);
 	heap_deinit(&snapshot->heap);
+	graph_deinit(&snapshot->graph);
+	array_deinit(&snapshot->contents);
+	array_deinit(&snapshot->content_bytes);
 	*snapshot = (struct snapshot){ 0 };
 }
 
@@ -64,6 +67,24 @@ struct snapshot_memory snapshot_memory_total(const struct snapshot *snapshot)
 			total.rss += memory->rss;
 	}
 	return total;
+}
+
+const uint8_t *snapshot_contents(const struct snapshot *snapshot, chunk_id chunk, size_t *length_ret)
+{
+	size_t low = 0, high = snapshot->contents.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (snapshot->contents.v[middle].chunk < chunk)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == snapshot->contents.n || snapshot->contents.v[low].chunk != chunk)
+		return NULL;
+	*length_ret = snapshot->contents.v[low].length;
+	return snapshot->content_bytes.v + snapshot->contents.v[low].at;
 }
 
 const char *snapshot_thread_name(const struct snapshot *snapshot, pid_t tid)

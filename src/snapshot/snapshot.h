@@ -16,6 +16,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/vaddr.h"
+#include "graph/graph.h"
 #include "heap/heap.h"
 
 enum snapshot_kind {
@@ -68,6 +69,13 @@ struct snapshot_memory {
 	uint64_t n_mappings;
 };
 
+/** Bytes of a chunk that were asked for. */
+struct snapshot_content {
+	chunk_id chunk;
+	/** How many, from the start of the chunk; and where in content_bytes they are. */
+	size_t length, at;
+};
+
 struct snapshot {
 	enum snapshot_kind kind;
 	pid_t pid;
@@ -104,6 +112,11 @@ struct snapshot {
 	/** What is missing or was not possible, one line each. Owned. */
 	ARRAY(char *) notices;
 	struct heap heap;
+	/** Roots, edges and what follows from them; not built unless a report needs it. */
+	struct graph graph;
+	/** Ascending by chunk; empty unless the contents were asked for. */
+	ARRAY(struct snapshot_content) contents;
+	ARRAY(uint8_t) content_bytes;
 };
 
 /** Starts an empty snapshot. */
@@ -123,6 +136,9 @@ const char *memory_kind_name(enum memory_kind kind);
 
 /** All kinds together; rss is UINT64_MAX when any of them is unknown. */
 struct snapshot_memory snapshot_memory_total(const struct snapshot *snapshot);
+
+/** The first bytes of a chunk and how many they are; NULL when the snapshot has none. Borrowed: as long as the snapshot. */
+const uint8_t *snapshot_contents(const struct snapshot *snapshot, chunk_id chunk, size_t *length_ret);
 
 /** The name of a thread, or NULL when there is none of that tid or it has no name. Borrowed: as long as the snapshot. */
 const char *snapshot_thread_name(const struct snapshot *snapshot, pid_t tid);

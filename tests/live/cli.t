@@ -90,7 +90,7 @@ is "status of --version" "$status" 0
 matches "--version is one line" "$out" '^heapsnap [0-9]+\.[0-9]+\.[0-9]+$'
 
 commands=$("$HEAPSNAP" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-check "the help lists the commands" test "$(echo $commands)" = "report list arenas save diff watch sql doctor help version"
+check "the help lists the commands" test "$(echo $commands)" = "report leaks top why show list arenas save diff watch sql doctor help version"
 
 for command in $commands; do
 	run "$HEAPSNAP" "$command" --help

@@ -27,10 +27,14 @@ damaged() {
 	stop_target
 }
 
-# Not stopped, not traced, waiting in pause.
+# Not stopped, not traced, waiting in pause: at last, since on a busy machine it may have to wait for a processor to get there.
 still_waiting() {
-	[ "$(sed -n 's/^TracerPid:[[:space:]]*//p' "/proc/$target_pid/status")" = 0 ] &&
-		sed -n 's/^State:[[:space:]]*//p' "/proc/$target_pid/status" | grep -q '^S'
+	for still_try in $(seq 100); do
+		[ "$(sed -n 's/^TracerPid:[[:space:]]*//p' "/proc/$target_pid/status")" = 0 ] &&
+			sed -n 's/^State:[[:space:]]*//p' "/proc/$target_pid/status" | grep -q '^S' && return 0
+		sleep 0.1
+	done
+	return 1
 }
 
 # A size concerns its chunk and the one before, whose end it is; a link, what hangs behind it.

@@ -132,11 +132,10 @@ START_TEST(a_row_larger_than_any_gap_reaches_across_it)
 	struct chunks chunks;
 
 	chunks_init(&chunks);
-	add(&chunks, 0x100000, 0x10000000); // 256 MiB, then another range
+	add(&chunks, 0x100000, 0x10000000); // as large as a stretch of the index
 	add(&chunks, 0x10100000, 0x20);
 	add(&chunks, 0x7fff00000000, 0x20);
 	ck_assert_uint_eq(chunks_seal(&chunks), 0);
-	ck_assert_uint_eq(chunks.ranges.n, 3);
 	ck_assert_uint_eq(chunks_find(&chunks, 0x100000), 0);
 	ck_assert_uint_eq(chunks_find(&chunks, 0x5000000), 0);
 	ck_assert_uint_eq(chunks_find(&chunks, 0x100fffff), 0);
@@ -148,11 +147,11 @@ START_TEST(a_row_larger_than_any_gap_reaches_across_it)
 }
 END_TEST
 
-/* Two rows whose distance is that far are in one range or in two, and found either way. */
-START_TEST(gaps_around_the_one_that_starts_a_new_range)
+/* Two rows that far apart are in one page of the index or in two, and found either way. */
+START_TEST(gaps_around_the_size_of_a_page)
 {
 	for (vaddr start = 0x1000; start < 0x1400; start += 112)
-		for (uint64_t gap = 16 * 1024 - 1100; gap < 16 * 1024 + 1100; gap += 16) {
+		for (uint64_t gap = 64 * 1024 - 0x1500; gap < 64 * 1024 + 1100; gap += 16) {
 			struct chunks chunks;
 			vaddr second = start + (gap & ~UINT64_C(15));
 
@@ -160,7 +159,6 @@ START_TEST(gaps_around_the_one_that_starts_a_new_range)
 			add(&chunks, start, 0x18);
 			add(&chunks, second, 0x18);
 			if (chunks_seal(&chunks) != 0 ||
-			    chunks.ranges.n != (second - start > 16 * 1024 ? 2 : 1) ||
 			    chunks_find(&chunks, start + 0x17) != 0 ||
 			    chunks_find(&chunks, second - 1) != CHUNK_NONE ||
 			    chunks_find(&chunks, second) != 1 ||
@@ -269,6 +267,51 @@ START_TEST(random_tables_agree_with_a_linear_search)
 }
 END_TEST
 
+/* Chunks as large as several stretches of the index, and as far apart. */
+START_TEST(large_and_far_rows_agree_with_a_linear_search)
+{
+	srand(8);
+	for (unsigned table = 0; table < 1000; table++) {
+		struct chunks chunks;
+		vaddr at = 0x10000;
+		unsigned n = 1 + (unsigned)rand() % 40;
+
+		chunks_init(&chunks);
+		for (unsigned i = 0; i < n; i++) {
+			uint64_t usable = any(rand() % 4 ? 9 : 32);
+
+			at = (at + (rand() % 4 ? 16 : any(38))) & ~UINT64_C(15);
+			add(&chunks, at, usable);
+			at = (at + usable + 23) & ~UINT64_C(15);
+		}
+		ck_assert_uint_eq(chunks_seal(&chunks), 0);
+		check_verified(&chunks);
+		for (unsigned i = 0; i < 200; i++) {
+			size_t row = (size_t)rand() % chunks.n;
+			vaddr probe = chunks.mem[row] + (i % 2 ? any(33) : chunks.usable[row] + any(12) - any(12));
+
+			if (chunks_find(&chunks, probe) != naive_find(&chunks, probe) ||
+			    chunks_at(&chunks, probe) != naive_at(&chunks, probe))
+				ck_abort_msg("table %u, address 0x%" PRIx64, table, probe);
+			if (naive_find(&chunks, probe) != CHUNK_NONE)
+				ck_assert(chunks_may_hold(&chunks, probe));
+		}
+		chunks_deinit(&chunks);
+	}
+}
+END_TEST
+
+START_TEST(bits_are_counted)
+{
+	for (unsigned i = 0; i < 10000; i++) {
+		uint64_t bits = any(63) << rand() % 2 ^ any(60);
+
+		ck_assert_uint_eq(chunk_bits_count(bits), (unsigned)__builtin_popcountll(bits));
+	}
+	ck_assert_uint_eq(chunk_bits_count(UINT64_MAX), 64);
+}
+END_TEST
+
 START_TEST(the_table_grows)
 {
 	struct chunks chunks;
@@ -297,7 +340,7 @@ START_TEST(rows_without_an_id_are_refused_and_counted)
 	chunks_init(&chunks);
 	// Room for no more than there are ids; it is not used, so it takes no memory.
 	chunks_reserve(&chunks, SIZE_MAX);
-	ck_assert_uint_eq(chunks.capacity, UINT32_MAX);
+	ck_assert_uint_eq(chunks.capacity, INT32_MAX);
 	add(&chunks, 0x1000, 0x18);
 	// As if all ids were given away: the rows between are zero, and dropped.
 	size_t n = chunks.n;
@@ -305,7 +348,7 @@ START_TEST(rows_without_an_id_are_refused_and_counted)
 	chunks.n = chunks.capacity;
 	add(&chunks, 0x2000, 0x18);
 	add(&chunks, 0x3000, 0x18);
-	ck_assert_uint_eq(chunks.n, UINT32_MAX);
+	ck_assert_uint_eq(chunks.n, INT32_MAX);
 	ck_assert_uint_eq(chunks.refused, 2);
 	chunks.n = n;
 	ck_assert_uint_eq(chunks_seal(&chunks), 2);
@@ -326,10 +369,10 @@ START_TEST(verify_catches_each_broken_invariant)
 		check_verified(&chunks);
 		switch (what) {
 		case 0: // the index says another row
-			chunks.rank[2]++;
+			chunks.words[5].rank++;
 			break;
 		case 1: // or none
-			chunks.bits[3] = 0;
+			chunks.words[5].bits = 0;
 			break;
 		case 2: // out of order
 			chunks.mem[50] = 0x1000;
@@ -376,7 +419,8 @@ END_TEST
 UNIT_SUITE("chunks", an_empty_table_finds_nothing, rows_are_sorted_with_all_their_columns,
 	   rows_that_overlap_or_are_not_aligned_are_dropped, unsorted_rows_that_overlap_are_dropped,
 	   addresses_inside_and_around_a_row, a_row_larger_than_any_gap_reaches_across_it,
-	   gaps_around_the_one_that_starts_a_new_range, rows_at_the_end_of_the_address_space,
-	   random_tables_agree_with_a_linear_search, the_table_grows,
+	   gaps_around_the_size_of_a_page, rows_at_the_end_of_the_address_space,
+	   random_tables_agree_with_a_linear_search, large_and_far_rows_agree_with_a_linear_search,
+	   bits_are_counted, the_table_grows,
 	   rows_without_an_id_are_refused_and_counted, verify_catches_each_broken_invariant,
 	   states_and_kinds_have_the_names_of_the_csv_contract)

@@ -527,6 +527,29 @@ START_TEST(thread_vectors_and_their_blocks)
 }
 END_TEST
 
+START_TEST(damaged_thread_vectors)
+{
+	struct cached c;
+	struct heap heap;
+
+	cached_make(&c, GLIBC_2_36);
+
+	struct thread *thread = builder_thread(&c.b, c.caches[0]);
+	vaddr dtv = c.large[0] + 16;
+
+	// More modules than its chunk has room for, and a block that lies in another chunk than is freed with it.
+	builder_put(&c.b, thread->tp + 8, dtv);
+	builder_put(&c.b, dtv - 16, 1000);
+	builder_put(&c.b, dtv + 16, c.large[2]);
+	builder_put(&c.b, dtv + 24, c.large[1]);
+	walk_image(&c.b, &heap);
+	expect_exact(&heap);
+	expect_state(&heap, c.large[0], CHUNK_IN_USE);
+	expect_state(&heap, c.large[1], CHUNK_IN_USE);
+	done(&c, &heap);
+}
+END_TEST
+
 START_TEST(thread_vectors_that_are_none)
 {
 	static const struct {
@@ -545,6 +568,7 @@ START_TEST(thread_vectors_that_are_none)
 
 		builder_put(&c.b, thread->tp + 8, dtv);
 		builder_put(&c.b, dtv - 16, vectors[i].n);
+		builder_put(&c.b, dtv + 16, c.large[1]);
 		builder_put(&c.b, dtv + 24, c.large[1]);
 		walk_image(&c.b, &heap);
 		expect_exact(&heap);
@@ -562,4 +586,4 @@ UNIT_SUITE("tcache", lists_of_two_threads, threads_without_a_cache, caches_that_
 	   hostile_orphans_cost_no_more_than_they_are_worth,
 	   small_counters_are_told_by_the_size_of_the_chunk,
 	   an_offset_that_nothing_names_is_searched, threads_that_a_core_does_not_name,
-	   thread_vectors_and_their_blocks, thread_vectors_that_are_none)
+	   thread_vectors_and_their_blocks, damaged_thread_vectors, thread_vectors_that_are_none)

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+#include "graph/outline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/column.h"
+
+enum {
+	/** A chunk that holds more than these is an array of them. */
+	ARRAY_MIN = 24,
+	/** Kinds that are told apart below one node, and in all, and how deep: past that the size does not count any more. */
+	CHILDREN_MAX = 16,
+	NODES_MAX = 1 << 14,
+	DEPTH_MAX = 8,
+	/** Out-edges that tell leaks of one size apart. */
+	PATTERN_MAX = 16,
+	/** How far ahead of the queue memory is asked for. */
+	AHEAD = 16,
+	/** Steps up from one chunk before the rest of its way is left out, all but its end. */
+	STEPS_MAX = 64,
+};
+
+struct item {
+	chunk_id chunk;
+	uint32_t node;
+};
+
+/* Nodes by what makes them: open addressing, entries are index + 1. */
+struct builder {
+	const struct chunks *chunks;
+	const struct edges *edges;
+	const struct reach *reach;
+	struct outline *outline;
+	uint32_t *table;
+	size_t table_size;
+	/** For each node how many children it has, and for those at the top what tells them apart. */
+	ARRAY(uint32_t) n_children;
+	ARRAY(uint64_t) patterns;
+	/** Of referrers: the chunk that was counted last, plus one. */
+	ARRAY(uint64_t) counted;
+	/** A bit for each indirect chunk that some leak has. */
+	uint8_t *taken;
+	ARRAY(struct item) queue;
+};
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
+	return hash ^ hash >> 29;
+}
+
+static uint64_t node_hash(uint32_t parent, uint64_t offset, uint64_t usable, uint64_t pattern)
+{
+	return mix(mix(mix(mix(0, parent), offset), usable), pattern);
+}
+
+static void table_grow(struct builder *builder)
+{
+	size_t size = builder->table_size ? builder->table_size * 2 : 1024;
+
+	free(builder->table);
+	builder->table = xcalloc(size, sizeof(*builder->table));
+	builder->table_size = size;
+	for (size_t i = 0; i < builder->outline->nodes.n; i++) {
+		const struct outline_node *node = &builder->outline->nodes.v[i];
+		size_t at = node_hash(node->parent, node->offset, node->usable, builder->patterns.v[i]) & (size - 1);
+
+		while (builder->table[at])
+			at = (at + 1) & (size - 1);
+		builder->table[at] = (uint32_t)i + 1;
+	}
+}
+
+/* The node of that description, made where there is none. */
+static uint32_t node_get(struct builder *builder, uint32_t parent, uint64_t offset, uint64_t usable, uint64_t pattern, chunk_id example)
+{
+	struct outline *outline = builder->outline;
+	uint32_t depth = parent == OUTLINE_NONE ? 0 : outline->nodes.v[parent].depth + 1;
+	size_t at;
+
+	if (builder->table_size < 2 * (outline->nodes.n + 1))
+		table_grow(builder);
+	at = node_hash(parent, offset, usable, pattern) & (builder->table_size - 1);
+	for (; builder->table[at]; at = (at + 1) & (builder->table_size - 1)) {
+		uint32_t index = builder->table[at] - 1;
+		const struct outline_node *node = &outline->nodes.v[index];
+
+		if (node->parent == parent && node->offset == offset && node->usable == usable && builder->patterns.v[index] == pattern)
+			return index;
+	}
+	// Too many kinds: one node for the rest of them. (Its own description is another one, so this ends.)
+	if (usable && (outline->nodes.n >= NODES_MAX ||
+		       (parent != OUTLINE_NONE && (builder->n_children.v[parent] >= CHILDREN_MAX || depth >= DEPTH_MAX))))
+		return node_get(builder, parent, OUTLINE_ANY_OFFSET, 0, 0, example);
+	builder->table[at] = (uint32_t)outline->nodes.n + 1;
+	if (parent != OUTLINE_NONE)
+		builder->n_children.v[parent]++;
+	array_append(&builder->n_children, 0);
+	array_append(&builder->patterns, pattern);
+	array_append(&builder->counted, 0);
+	array_append(&outline->nodes, (struct outline_node){
+					      .parent = parent, .depth = depth, .offset = offset, .usable = usable, .place = PLACE_NONE, .example = example });
+	return (uint32_t)outline->nodes.n - 1;
+}
+
+static void builder_deinit(struct builder *builder)
+{
+	free(builder->table);
+	free(builder->taken);
+	array_deinit(&builder->n_children);
+	array_deinit(&builder->patterns);
+	array_deinit(&builder->counted);
+	array_deinit(&builder->queue);
+}
+
+/* Whether a chunk holds so many leaked ones that it must be an array of them. */
+static bool is_array_of_leaked(const struct builder *builder, chunk_id chunk)
+{
+	size_t n = 0, edge = builder->edges->first[chunk], end = builder->edges->first[chunk + 1];
+
+	// Nearly all have too few edges to begin with.
+	for (; n + (end - edge) > ARRAY_MIN && n <= ARRAY_MIN; edge++)
+		n += edge_to(builder->edges, edge) != chunk && reach_is_leaked(builder->reach, edge_to(builder->edges, edge));
+	return n > ARRAY_MIN;
+}
+
+/* What tells leaks of one size apart: where they hold others. */
+static uint64_t leak_pattern(const struct builder *builder, chunk_id chunk)
+{
+	uint64_t pattern = 1;
+	size_t n = 0;
+
+	if (is_array_of_leaked(builder, chunk))
+		return 2;
+	for (size_t edge = builder->edges->first[chunk]; edge < builder->edges->first[chunk + 1] && n < PATTERN_MAX; edge++)
+		if (edge_to(builder->edges, edge) != chunk && reach_is_leaked(builder->reach, edge_to(builder->edges, edge))) {
+			pattern = mix(pattern, edge_offset(builder->edges, edge));
+			n++;
+		}
+	return pattern;
+}
+
+/* The node at or above one that a size joins again; OUTLINE_NONE. Where sizes do not count any more, every one does. */
+static uint32_t again(struct builder *builder, uint32_t node, uint64_t usable)
+{
+	struct outline_node *nodes = builder->outline->nodes.v;
+
+	if (!nodes[node].usable)
+		return node;
+	for (; node != OUTLINE_NONE; node = nodes[node].parent)
+		if (nodes[node].usable == usable && nodes[node].place == PLACE_NONE) {
+			nodes[node].is_again = true;
+			return node;
+		}
+	return OUTLINE_NONE;
+}
+
+/* The node for a chunk that is held at an offset by one of a node. */
+static uint32_t child_node(struct builder *builder, uint32_t parent, uint64_t offset, chunk_id chunk)
+{
+	uint64_t usable = builder->chunks->usable[chunk];
+	uint32_t above = again(builder, parent, usable);
+
+	return above != OUTLINE_NONE ? above : node_get(builder, parent, offset, usable, 0, chunk);
+}
+
+static void node_count(struct builder *builder, uint32_t node, chunk_id chunk)
+{
+	builder->outline->nodes.v[node].count++;
+	builder->outline->nodes.v[node].bytes += builder->chunks->usable[chunk];
+}
+
+/* Asks for what the next items will need: they lie anywhere. */
+static void ask_ahead(const struct builder *builder, size_t head)
+{
+	const struct edges *edges = builder->edges;
+
+	if (head + AHEAD < builder->queue.n) {
+		chunk_id near = builder->queue.v[head + AHEAD / 4].chunk, middle = builder->queue.v[head + AHEAD / 2].chunk;
+		chunk_id to = edges->first[near] < edges->n ? edge_to(edges, edges->first[near]) : 0;
+
+		__builtin_prefetch(&edges->first[builder->queue.v[head + AHEAD].chunk]);
+		__builtin_prefetch(&edges->to[edges->first[middle]]);
+		__builtin_prefetch(&edges->place[edges->first[middle]]);
+		__builtin_prefetch(&builder->reach->kind[to]);
+		__builtin_prefetch(&builder->chunks->usable[to]);
+	}
+}
+
+/* One leak, with everything below that no earlier one has. */
+static void leak_add(struct builder *builder, const struct leak *leak)
+{
+	uint32_t top = node_get(builder, OUTLINE_NONE, 0, builder->chunks->usable[leak->chunk],
+				mix(leak_pattern(builder, leak->chunk), leak->cycle > 1), leak->chunk);
+
+	builder->outline->nodes.v[top].trees++;
+	builder->outline->nodes.v[top].is_cycle |= leak->cycle > 1;
+	node_count(builder, top, leak->chunk);
+	builder->queue.n = 0;
+	array_append(&builder->queue, (struct item){ leak->chunk, top });
+	for (size_t head = 0; head < builder->queue.n; head++) {
+		struct item item = builder->queue.v[head];
+
+		ask_ahead(builder, head);
+
+		bool is_array = is_array_of_leaked(builder, item.chunk);
+
+		for (size_t edge = builder->edges->first[item.chunk]; edge < builder->edges->first[item.chunk + 1]; edge++) {
+			chunk_id to = edge_to(builder->edges, edge);
+
+			if (builder->reach->kind[to] != REACH_INDIRECT || builder->taken[to / 8] >> to % 8 & 1)
+				continue;
+			builder->taken[to / 8] |= (uint8_t)(1 << to % 8);
+
+			uint32_t node = child_node(builder, item.node, is_array ? OUTLINE_ANY_OFFSET : edge_offset(builder->edges, edge), to);
+
+			node_count(builder, node, to);
+			array_append(&builder->queue, (struct item){ to, node });
+		}
+	}
+}
+
+void outline_leaks(const struct chunks *chunks, const struct edges *edges, const struct reach *reach, struct outline *ret)
+{
+	struct outline outline = { 0 };
+	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline };
+
+	builder.taken = xcalloc(chunks->n / 8 + 1, 1);
+	for (size_t i = 0; i < reach->leaks.n; i++)
+		leak_add(&builder, &reach->leaks.v[i]);
+	for (size_t i = outline.nodes.n; i-- > 0;) {
+		struct outline_node *node = &outline.nodes.v[i];
+
+		node->below_count += node->count;
+		node->below_bytes += node->bytes;
+		if (node->parent != OUTLINE_NONE) {
+			outline.nodes.v[node->parent].below_count += node->below_count;
+			outline.nodes.v[node->parent].below_bytes += node->below_bytes;
+		}
+	}
+	builder_deinit(&builder);
+	*ret = outline;
+}
+
+/* ---- referrers ---- */
+
+/* The shortest ways from the roots to all chunks, as a forest. */
+struct ways {
+	/** The edge that leads to each chunk; where `held` says so, the root that does. */
+	uint32_t *by;
+	uint8_t *held;
+	/** The furthest chunk up the way that this one comes to by chunks of its size alone. And the last chunk of the way, which a root holds. */
+	chunk_id *same, *last;
+	chunk_id *queue;
+	size_t n;
+};
+
+static bool is_held(const struct ways *ways, chunk_id chunk)
+{
+	return ways->held[chunk / 8] >> chunk % 8 & 1;
+}
+
+static void ways_meet(struct ways *ways, size_t *tail, chunk_id chunk, size_t by)
+{
+	ways->by[chunk] = (uint32_t)by;
+	ways->queue[(*tail)++] = chunk;
+}
+
+static void ways_init(struct ways *ways, const struct builder *builder, const struct roots *roots)
+{
+	size_t head = 0, tail = 0, n = builder->chunks->n, size = (n + 1) * sizeof(uint32_t);
+
+	*ways = (struct ways){ .n = n };
+	ways->by = column_grow(NULL, 0, size);
+	ways->same = column_grow(NULL, 0, size);
+	ways->last = column_grow(NULL, 0, size);
+	ways->queue = column_grow(NULL, 0, size);
+	ways->held = xcalloc(n / 8 + 1, 1);
+	for (size_t i = 0; i < n; i++)
+		ways->by[i] = UINT32_MAX;
+	for (size_t i = 0; i < roots->v.n; i++) {
+		chunk_id chunk = roots->v.v[i].chunk;
+
+		if (ways->by[chunk] != UINT32_MAX)
+			continue;
+		ways_meet(ways, &tail, chunk, i);
+		ways->held[chunk / 8] |= (uint8_t)(1 << chunk % 8);
+		ways->same[chunk] = ways->last[chunk] = chunk;
+	}
+	while (head < tail) {
+		chunk_id chunk = ways->queue[head++];
+
+		for (size_t edge = builder->edges->first[chunk]; edge < builder->edges->first[chunk + 1]; edge++) {
+			chunk_id to = edge_to(builder->edges, edge);
+
+			if (ways->by[to] != UINT32_MAX)
+				continue;
+			ways_meet(ways, &tail, to, edge);
+			ways->last[to] = ways->last[chunk];
+			ways->same[to] = builder->chunks->usable[to] == builder->chunks->usable[chunk] ? ways->same[chunk] : to;
+		}
+	}
+}
+
+static void ways_deinit(struct ways *ways)
+{
+	size_t size = (ways->n + 1) * sizeof(uint32_t);
+
+	column_free(ways->by, size);
+	column_free(ways->same, size);
+	column_free(ways->last, size);
+	column_free(ways->queue, size);
+	free(ways->held);
+}
+
+/* Counts a chunk once at a node. */
+static void referrer_count(struct builder *builder, uint32_t node, chunk_id chunk)
+{
+	if (builder->counted.v[node] == (uint64_t)chunk + 1)
+		return;
+	builder->counted.v[node] = (uint64_t)chunk + 1;
+	node_count(builder, node, chunk);
+}
+
+/* The node of what holds the chunks of another one; of many pointers in one chunk the offset does not count. */
+static uint32_t referrer_node(struct builder *builder, uint32_t below, chunk_id holder, size_t edge)
+{
+	uint64_t usable = builder->chunks->usable[holder];
+	uint32_t above = again(builder, below, usable);
+
+	if (above != OUTLINE_NONE)
+		return above;
+
+	bool is_array = builder->edges->first[holder + 1] - builder->edges->first[holder] > ARRAY_MIN;
+
+	return node_get(builder, below, is_array ? OUTLINE_ANY_OFFSET : edge_offset(builder->edges, edge), usable, 0, holder);
+}
+
+/* The whole way of one chunk. */
+static void referrers_add(struct builder *builder, const struct ways *ways, const struct roots *roots, uint32_t top, chunk_id chunk)
+{
+	uint32_t node = top;
+	chunk_id at = chunk;
+
+	referrer_count(builder, node, chunk);
+	for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
+		// A row of chunks of one size is one step.
+		if (ways->same[at] != at) {
+			builder->outline->nodes.v[node].is_again = true;
+			at = ways->same[at];
+		}
+		if (is_held(ways, at))
+			break;
+
+		chunk_id holder = edge_source(builder->edges, ways->by[at]);
+
+		node = referrer_node(builder, node, holder, ways->by[at]);
+		referrer_count(builder, node, chunk);
+		at = holder;
+	}
+
+	place_id place = roots->v.v[ways->by[ways->last[at]]].place;
+
+	node = node_get(builder, node, OUTLINE_ANY_OFFSET, UINT64_MAX - place, 0, chunk);
+	// Unless there are too many places already.
+	if (builder->outline->nodes.v[node].usable == UINT64_MAX - place)
+		builder->outline->nodes.v[node].place = place;
+	referrer_count(builder, node, chunk);
+}
+
+void outline_referrers(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, const struct reach *reach,
+		       uint64_t usable, struct outline *ret)
+{
+	struct outline outline = { 0 };
+	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline };
+	struct ways ways;
+	uint32_t top = OUTLINE_NONE;
+
+	ways_init(&ways, &builder, roots);
+	for (chunk_id chunk = 0; chunk < chunks->n; chunk++) {
+		if (chunks->usable[chunk] != usable || (reach->kind[chunk] != REACH_REACHABLE && reach->kind[chunk] != REACH_POSSIBLE))
+			continue;
+		if (top == OUTLINE_NONE)
+			top = node_get(&builder, OUTLINE_NONE, 0, usable, 0, chunk);
+		referrers_add(&builder, &ways, roots, top, chunk);
+	}
+	for (size_t i = 0; i < outline.nodes.n; i++) {
+		struct outline_node *node = &outline.nodes.v[i];
+
+		// The size stood for the place.
+		if (node->place != PLACE_NONE)
+			node->usable = 0;
+		node->below_count = node->count;
+		node->below_bytes = node->bytes;
+	}
+	ways_deinit(&ways);
+	builder_deinit(&builder);
+	*ret = outline;
+}
+
+void outline_deinit(struct outline *outline)
+{
+	array_deinit(&outline->nodes);
+}

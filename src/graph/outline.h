@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Outlines: thousands of trees of chunks that look alike, as one small tree.
+ *
+ *   500 × 48 B ─┬ +0x8  → 500 × 200 B                      500 leaks of one kind: a chunk of 48 bytes that holds one of 200
+ *               └ +0x10 → 9,000 × 48 B (again) …           and a list of further chunks like itself
+ *
+ * Chunks join a node when they have the same size, and are held at the same offset by chunks of the same node. A size that stands above in the same branch is a list
+ * or tree of one kind, which joins the node above. From a chunk that holds many, the offset does not tell them apart: an array.
+ *
+ * The same the other way up tells who holds all chunks of one size: each is counted once, along its shortest way to a root.
+ *
+ *   9,000 × 96 B ─── held at +0x8 by 4,096 B chunks ─── held by g_cache
+ *
+ * This goes by sizes; a size is a poor man's type.
+ */
+#ifndef HEAPSNAP_GRAPH_OUTLINE_H
+#define HEAPSNAP_GRAPH_OUTLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "graph/edges.h"
+#include "graph/reach.h"
+#include "graph/roots.h"
+
+#define OUTLINE_NONE UINT32_MAX
+/** An offset that does not matter: the element of an array. */
+#define OUTLINE_ANY_OFFSET UINT64_MAX
+
+struct outline_node {
+	/** OUTLINE_NONE at the top. A parent comes before its children. */
+	uint32_t parent;
+	/** 0 at the top. */
+	uint32_t depth;
+	/** Chunks further below look like these, and are among them. */
+	bool is_again;
+	/** Some of these are in cycles; at the top only. */
+	bool is_cycle;
+	/** Where those above hold these; 0 at the top. Units: bytes. */
+	uint64_t offset;
+	/** Usable size of each; 0 stands for any size, where there were too many kinds to tell apart, and for a place. Units: bytes. */
+	uint64_t usable;
+	/** Of referrers: the place that a way ends in; PLACE_NONE for chunks. */
+	place_id place;
+	/** At the top: how many trees. Else 0. */
+	uint64_t trees;
+	/** Chunks of this node, and their usable bytes. */
+	uint64_t count, bytes;
+	/** The same with everything below. */
+	uint64_t below_count, below_bytes;
+	/** The first of them: at the top the root of a tree. */
+	chunk_id example;
+};
+
+struct outline {
+	ARRAY(struct outline_node) nodes;
+};
+
+/** The outline of all leaks; edges must have places. Owner: the caller, outline_deinit(). Memory: a bit per chunk, 8 bytes per chunk of the largest leak. Cost: linear in leaked
+    chunks and their edges. */
+void outline_leaks(const struct chunks *chunks, const struct edges *edges, const struct reach *reach, struct outline *ret);
+
+/** Who holds the chunks of one usable size that are not leaked: at the top these chunks themselves, below each node what holds those of the node above. Counts
+    and bytes are of the chunks that were asked for. Edges must have places. Owner: the caller, outline_deinit(). Memory: 16 bytes per chunk. Cost: linear, and some
+    dozen steps for each chunk of the size. */
+void outline_referrers(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, const struct reach *reach,
+		       uint64_t usable, struct outline *ret);
+
+/** Frees it; an initialiser of zeroes is accepted. */
+void outline_deinit(struct outline *outline);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/graph_text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+
+/* Sizes are exact names up to here; beyond it units read better. */
+static const uint64_t UNITS_FROM = 64 * 1024;
+
+char *size_text(const struct writer *writer, uint64_t bytes)
+{
+	char buffer[TEXT_NUMBER_MAX];
+
+	if (writer_options(writer)->plain_bytes)
+		return xasprintf("%" PRIu64, bytes);
+	if (bytes >= UNITS_FROM)
+		return xstrdup(text_bytes(buffer, bytes, false));
+	return xasprintf("%s B", text_count(buffer, bytes));
+}
+
+const char *arrow(const struct writer *writer)
+{
+	return writer_options(writer)->has_utf8 ? "→" : "->";
+}
+
+char *offset_text(uint64_t offset)
+{
+	return offset == OUTLINE_ANY_OFFSET ? xstrdup("[]") : xasprintf("+0x%" PRIx64, offset);
+}
+
+/* By parent, then by bytes. */
+static int compare_nodes(const void *left, const void *right, void *context)
+{
+	const struct outline *outline = context;
+	uint32_t i = *(const uint32_t *)left, j = *(const uint32_t *)right;
+	const struct outline_node *a = &outline->nodes.v[i], *b = &outline->nodes.v[j];
+
+	if (a->parent != b->parent)
+		return a->parent < b->parent ? -1 : 1;
+	if (a->below_bytes != b->below_bytes)
+		return a->below_bytes > b->below_bytes ? -1 : 1;
+	return i < j ? -1 : i > j;
+}
+
+uint32_t *outline_order(const struct outline *outline)
+{
+	size_t n = outline->nodes.n, n_done = 0, depth = 0;
+	uint32_t *order = xcalloc(n + 1, sizeof(*order));
+	_cleanup_free_ uint32_t *sorted = xcalloc(n + 1, sizeof(*sorted));
+	// For each node where its children begin among the sorted, one more for the top; and the branch being walked.
+	_cleanup_free_ size_t *first = xcalloc(n + 2, sizeof(*first));
+	_cleanup_free_ size_t *branch = xcalloc(n + 2, sizeof(*branch));
+
+	for (uint32_t i = 0; i < n; i++)
+		sorted[i] = i;
+	if (n)
+		qsort_r(sorted, n, sizeof(*sorted), compare_nodes, (void *)(uintptr_t)outline);
+	for (size_t i = n; i-- > 0;) {
+		uint32_t parent = outline->nodes.v[sorted[i]].parent;
+
+		// One more than the index; 0 is «no children».
+		first[parent == OUTLINE_NONE ? n : parent] = i + 1;
+	}
+	if (n)
+		branch[depth++] = first[n] - 1;
+	while (depth) {
+		size_t at = branch[depth - 1];
+		uint32_t node = sorted[at];
+
+		order[n_done++] = node;
+		// Next its sibling, but first its children.
+		if (at + 1 < n && outline->nodes.v[sorted[at + 1]].parent == outline->nodes.v[node].parent)
+			branch[depth - 1]++;
+		else
+			depth--;
+		if (first[node])
+			branch[depth++] = first[node] - 1;
+	}
+	return order;
+}
+
+void print_unread(struct writer *writer, const struct snapshot *snapshot)
+{
+	const struct graph *graph = &snapshot->graph;
+	uint64_t unread = graph->unread_chunks + graph->unread_roots;
+
+	writer_field(writer, "unread_bytes", value_bytes(unread));
+	if (unread) {
+		_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes(unread));
+
+		writer_print(writer, STYLE_BAD, "%s that could hold pointers are not in the image: what only they point to looks leaked.\n", bytes);
+	}
+	if (graph->refused)
+		writer_print(writer, STYLE_BAD, "There are more pointers than can be counted: the rest is left out, and what only they point to looks leaked.\n");
+}
+
+/* The text form of eight bytes. */
+static void word_text(const uint8_t *bytes, char ret[9])
+{
+	for (size_t i = 0; i < 8; i++)
+		ret[i] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? (char)bytes[i] : '.';
+	ret[8] = '\0';
+}
+
+static char *word_target(const struct writer *writer, const struct snapshot *snapshot, uint64_t word)
+{
+	const struct chunks *chunks = &snapshot->heap.chunks;
+	chunk_id to = chunks_find(chunks, word);
+
+	if (to == CHUNK_NONE)
+		return NULL;
+
+	_cleanup_free_ char *size = size_text(writer, chunks->usable[to]);
+
+	if (word == chunks->mem[to])
+		return xasprintf("chunk of %s%s%s", size, chunks->state[to] > CHUNK_INTERNAL ? ", free: " : "",
+				 chunks->state[to] > CHUNK_INTERNAL ? chunk_state_name(chunks->state[to]) : "");
+	return xasprintf("0x%" PRIx64 " into a chunk of %s", word - chunks->mem[to], size);
+}
+
+void print_words(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk, size_t limit)
+{
+	static const struct column columns[] = {
+		{ .key = "offset", .title = "offset", .flags = COLUMN_RIGHT },
+		{ .key = "word", .title = "word", .flags = COLUMN_RIGHT },
+		{ .key = "text", .title = "text" },
+		{ .key = "points_to", .title = "points to" },
+	};
+	static const struct table table = { .key = "words", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
+	size_t length;
+	const uint8_t *bytes = snapshot_contents(snapshot, chunk, &length);
+
+	if (!bytes)
+		return;
+	if (writer_options(writer)->format == FORMAT_TEXT && length > limit)
+		length = limit;
+	writer_table_begin(writer, &table);
+	for (size_t at = 0; at + 8 <= length; at += 8) {
+		uint64_t word;
+		char text[9];
+
+		memcpy(&word, bytes + at, sizeof(word));
+		word_text(bytes + at, text);
+
+		_cleanup_free_ char *target = word_target(writer, snapshot, word), *offset = xasprintf("+0x%zx", at);
+
+		writer_row(writer, (struct value[]){ value_word(offset), value_address(word), value_text(text), value_word(target ? target : "") });
+	}
+	writer_table_end(writer);
+}

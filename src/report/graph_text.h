@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Words that the reports on the graph share: sizes of chunks, outlines as trees, and what was not there to be looked at.
+ */
+#ifndef HEAPSNAP_REPORT_GRAPH_TEXT_H
+#define HEAPSNAP_REPORT_GRAPH_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "graph/outline.h"
+#include "report/writer.h"
+#include "snapshot/snapshot.h"
+
+/** The size of one chunk as a name: «1,032 B», «2.5 MiB». Owner: the caller. */
+char *size_text(const struct writer *writer, uint64_t bytes);
+
+/** «→», or «->» where there is no UTF-8. Borrowed: for ever. */
+const char *arrow(const struct writer *writer);
+
+/** «+0x18», «[]» for an array, nothing for what needs no offset. Owner: the caller. */
+char *offset_text(uint64_t offset);
+
+/** The nodes of an outline in the order of a tree, each parent's children by bytes with all below, most first; those at the top too. Owner: the caller. */
+uint32_t *outline_order(const struct outline *outline);
+
+/** Says what could not be looked at, where something could not: then a chunk may be called leaked that is not. */
+void print_unread(struct writer *writer, const struct snapshot *snapshot);
+
+/** The words of a chunk as far as the snapshot has its bytes: offset, number, text, and the chunk a pointer leads to. At most `limit` bytes in text. */
+void print_words(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk, size_t limit);
+
+#endif

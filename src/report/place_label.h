@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What places and roots are called in reports: «server.db[0] (server.c:72, redis-server)», «session in worker_main (io.c:88), thread 4712 (io)».
+ */
+#ifndef HEAPSNAP_REPORT_PLACE_LABEL_H
+#define HEAPSNAP_REPORT_PLACE_LABEL_H
+
+#include "graph/roots.h"
+
+/** The name of a place. PLACE_NONE is the process. Owner: the caller; unescaped. */
+char *place_label(const struct roots *roots, place_id place);
+
+/** The name of a root: its place, and what lies there by path or offset. Owner: the caller; unescaped. */
+char *root_label(const struct roots *roots, const struct root *root);
+
+#endif

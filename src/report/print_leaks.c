@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/print_leaks.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "graph/outline.h"
+#include "report/graph_text.h"
+#include "report/hints.h"
+#include "report/summary.h"
+
+/* Words of an example that text shows. Units: bytes. */
+enum { WORDS_SHOWN = 64 };
+
+static void print_kinds(struct writer *writer, const struct reach *reach)
+{
+	static const struct column columns[] = {
+		{ .key = "reach", .title = "" },
+		{ .key = "count", .title = "chunks", .flags = COLUMN_RIGHT },
+		{ .key = "bytes", .title = "bytes", .flags = COLUMN_RIGHT },
+		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
+		{ .title = "" },
+	};
+	static const struct table table = { .key = "reach", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
+	static const char *const meanings[REACH_KINDS] = {
+		[REACH_REACHABLE] = "the program can get at them",
+		[REACH_POSSIBLE] = "only by pointers into their middle",
+		[REACH_DIRECT] = "leaked: nothing points to them",
+		[REACH_INDIRECT] = "leaked: only leaked chunks point to them",
+	};
+	uint64_t total = 0;
+
+	for (size_t kind = REACH_REACHABLE; kind < REACH_KINDS; kind++)
+		total += reach->bytes[kind];
+	writer_table_begin(writer, &table);
+	for (size_t kind = REACH_REACHABLE; kind < REACH_KINDS; kind++)
+		writer_row(writer, (struct value[]){
+					   value_word(reach_kind_name(kind)),
+					   value_count(reach->count[kind]),
+					   value_bytes(reach->bytes[kind]),
+					   value_share(reach->bytes[kind], total),
+					   value_word(meanings[kind]),
+				   });
+	writer_table_end(writer);
+}
+
+/* What a row is, for eyes: «48 B», below it «+0x8 → 200 B». */
+static char *node_label(const struct writer *writer, const struct outline_node *node, size_t depth)
+{
+	_cleanup_free_ char *size = node->usable ? size_text(writer, node->usable) : xstrdup("other sizes"), *offset = NULL;
+	const char *more = node->is_cycle ? ", in cycles" : node->is_again ? ", and on to more like it" : "";
+
+	if (!depth)
+		return xasprintf("%s%s", size, more);
+	offset = offset_text(node->offset);
+	return xasprintf("%*s%s %s %s%s", (int)depth * 2, "", offset, arrow(writer), size, more);
+}
+
+static void node_row(struct writer *writer, const struct snapshot *snapshot, const struct outline_node *node, size_t depth, uint64_t group)
+{
+	bool text = writer_options(writer)->format == FORMAT_TEXT;
+	_cleanup_free_ char *label = text ? node_label(writer, node, depth) : NULL;
+	uint64_t leaked = snapshot->graph.reach.bytes[REACH_DIRECT] + snapshot->graph.reach.bytes[REACH_INDIRECT];
+
+	writer_row(writer, (struct value[]){
+				   value_number(group),
+				   value_number(depth),
+				   depth ? value_none() : value_count(node->trees),
+				   value_count(node->count),
+				   value_bytes(node->bytes),
+				   value_count(node->below_count),
+				   value_bytes(node->below_bytes),
+				   value_share(node->below_bytes, leaked),
+				   node->usable ? value_number(node->usable) : value_none(),
+				   depth && node->offset != OUTLINE_ANY_OFFSET ? value_number(node->offset) : value_none(),
+				   value_flag(node->is_again),
+				   value_flag(node->is_cycle),
+				   value_address(snapshot->heap.chunks.mem[node->example]),
+				   value_word(label),
+			   });
+}
+
+struct left_out {
+	uint64_t kinds, leaks, bytes;
+	/** Leaks of kinds that are too small. */
+	uint64_t small;
+};
+
+/* Gives how many rows at the top were printed; their examples go to `examples`. */
+static size_t print_outline(struct writer *writer, const struct snapshot *snapshot, const struct leaks_options *options,
+			    const struct outline *outline, chunk_id *examples, struct left_out *left_out)
+{
+	static const struct column columns[] = {
+		{ .key = "group" },
+		{ .key = "depth" },
+		{ .key = "leaks", .title = "leaks", .flags = COLUMN_RIGHT },
+		{ .key = "count", .title = "chunks", .flags = COLUMN_RIGHT },
+		{ .key = "bytes", .title = "own bytes", .flags = COLUMN_RIGHT },
+		{ .key = "below_count" },
+		{ .key = "below_bytes", .title = "with all below", .flags = COLUMN_RIGHT },
+		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
+		{ .key = "size" },
+		{ .key = "offset" },
+		{ .key = "again" },
+		{ .key = "cycle" },
+		{ .key = "example", .title = "example" },
+		{ .title = "each" },
+	};
+	static const struct table table = { .key = "leaks", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]), .is_main = true };
+	_cleanup_free_ uint32_t *order = outline_order(outline);
+	const struct outline_node *top = NULL;
+	size_t group = 0;
+	bool is_wanted = false;
+
+	// No headings over nothing.
+	if (!outline->nodes.n && writer_options(writer)->format == FORMAT_TEXT)
+		return 0;
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < outline->nodes.n; i++) {
+		const struct outline_node *node = &outline->nodes.v[order[i]];
+		size_t depth = node->depth;
+
+		if (!depth) {
+			is_wanted = node->below_bytes >= options->min_size && (!options->limit || group < options->limit);
+			if (is_wanted) {
+				examples[group++] = node->example;
+			} else {
+				left_out->kinds++;
+				left_out->leaks += node->trees;
+				left_out->bytes += node->below_bytes;
+				left_out->small += node->below_bytes < options->min_size ? node->trees : 0;
+			}
+		}
+		if (!depth)
+			top = node;
+		// Below the top, what tells something.
+		if (is_wanted && depth <= options->depth &&
+		    (!depth || (double)node->below_bytes >= options->min_share * (double)top->below_bytes))
+			node_row(writer, snapshot, node, depth, group);
+	}
+	writer_table_end(writer);
+	return group;
+}
+
+static void print_examples(struct writer *writer, const struct snapshot *snapshot, const chunk_id *examples, size_t n)
+{
+	for (size_t i = 0; i < n && writer_options(writer)->format == FORMAT_TEXT; i++) {
+		size_t length;
+
+		if (!snapshot_contents(snapshot, examples[i], &length))
+			continue;
+		writer_print(writer, STYLE_PLAIN, "\n");
+		writer_print(writer, STYLE_BOLD, "0x%" PRIxVADDR "\n", snapshot->heap.chunks.mem[examples[i]]);
+		print_words(writer, snapshot, examples[i], WORDS_SHOWN);
+	}
+}
+
+static void print_left_out(struct writer *writer, const struct left_out *left_out)
+{
+	_cleanup_free_ char *bytes = NULL;
+	char kinds[TEXT_NUMBER_MAX], leaks[TEXT_NUMBER_MAX];
+
+	if (!left_out->kinds)
+		return;
+	bytes = writer_format_value(writer, value_bytes(left_out->bytes));
+	writer_print(writer, STYLE_FAINT, "(%s more kind%s: %s leak%s, %s with all below)\n", text_count(kinds, left_out->kinds),
+		     left_out->kinds == 1 ? "" : "s", text_count(leaks, left_out->leaks), left_out->leaks == 1 ? "" : "s", bytes);
+}
+
+uint64_t print_leaks(struct writer *writer, const struct snapshot *snapshot, const struct leaks_options *options)
+{
+	const struct reach *reach = &snapshot->graph.reach;
+	struct left_out left_out = { 0 };
+	struct outline outline;
+	hint_array hints;
+
+	outline_leaks(&snapshot->heap.chunks, &snapshot->graph.edges, reach, &outline);
+	print_head(writer, snapshot);
+	writer_print(writer, STYLE_PLAIN, "\n");
+	print_kinds(writer, reach);
+	print_unread(writer, snapshot);
+	if (!reach->leaks.n)
+		writer_print(writer, STYLE_GOOD, "\nNothing is leaked.\n");
+	else
+		writer_print(writer, STYLE_PLAIN, "\n");
+
+	_cleanup_free_ chunk_id *examples = xcalloc(outline.nodes.n + 1, sizeof(*examples));
+	size_t n = print_outline(writer, snapshot, options, &outline, examples, &left_out);
+
+	print_left_out(writer, &left_out);
+	print_examples(writer, snapshot, examples, n);
+	print_trouble(writer, snapshot, options->lines);
+	if (!options->quiet) {
+		hints_leaks(snapshot, n ? examples[0] : CHUNK_NONE, options->target, &hints);
+		hints_print(writer, &hints);
+		hints_deinit(&hints);
+	}
+	outline_deinit(&outline);
+	return reach->count[REACH_DIRECT] - left_out.small;
+}
