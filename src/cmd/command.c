@@ -204,6 +204,7 @@ void commands_print_help(void)
 	for (size_t i = 0; commands[i]; i++)
 		printf("  %-10s%s%s\n", commands[i]->name, commands[i]->summary,
 		       commands[i] == &command_report ? " (the default)" : "");
+	print_orders(&command_report);
 	printf("\n"
 	       "Options of report; 'heapsnap COMMAND --help' has those of another command:\n");
 	options_print(command_report.options);

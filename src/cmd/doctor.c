@@ -206,8 +206,8 @@ static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
 			      absent - MODULES_SHOWN);
 	if (others)
 		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "debug info",
-			      "%zu of %zu other modules have none%s", without, others,
-			      without ? " (-v names them)" : "");
+			      "of other modules there is some for %zu of %zu%s", others - without,
+			      others, without ? " (-v names the others)" : "");
 }
 
 /* ---- what the stop costs ---- */

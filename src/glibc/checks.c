@@ -3,16 +3,20 @@
  * The closure checks: what makes «exact» a claim that can be checked. Each compares two accounts of the same thing that were obtained in different
  * ways. Their names are part of the JSON output.
  */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
 #include "glibc/walk.h"
 
 static void check(struct walk *walk, const char *name, uint64_t failures, const char *what)
 {
-	heap_check(walk->heap, name, failures ? CHECK_FAILED : CHECK_PASSED, failures, "%" PRIu64 " %s", failures, what);
+	heap_check(walk->heap, name, failures ? CHECK_FAILED : CHECK_PASSED, failures, "%s: %" PRIu64, what, failures);
 }
 
 static void check_bins(struct walk *walk)
 {
-	uint64_t unlisted = 0, failures;
+	uint64_t unlisted = 0, failures = 0;
 	const struct chunks *chunks = &walk->heap->chunks;
 
 	for (size_t i = 0; i < chunks->n; i++) {
@@ -22,11 +26,29 @@ static void check_bins(struct walk *walk)
 		heap_finding(walk->heap, FINDING_AMBIGUOUS, chunks->mem[i], UINT32_MAX,
 			     "this chunk is free by its neighbour's header, but no bin holds it");
 	}
-	failures = unlisted + walk->listed_not_walked + walk->listed_not_free + walk->listed_twice + walk->broken_lists;
-	heap_check(walk->heap, "bins", failures ? CHECK_FAILED : CHECK_PASSED, failures,
-		   "%" PRIu64 " free chunks in no bin, %" PRIu64 " listed where no chunk is, %" PRIu64 " listed but in use, %" PRIu64
-		   " listed twice, %" PRIu64 " broken lists",
-		   unlisted, walk->listed_not_walked, walk->listed_not_free, walk->listed_twice, walk->broken_lists);
+	const struct {
+		uint64_t n;
+		const char *what;
+	} faults[] = {
+		{ unlisted, "free chunks in no bin" },
+		{ walk->listed_not_walked, "listed where no chunk is" },
+		{ walk->listed_not_free, "listed but in use" },
+		{ walk->listed_twice, "listed twice" },
+		{ walk->broken_lists, "broken lists" },
+	};
+	_cleanup_free_ char *text = xstrdup("");
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+		char *longer;
+
+		if (!faults[i].n)
+			continue;
+		longer = xasprintf("%s%s%s: %" PRIu64, text, *text ? "; " : "", faults[i].what, faults[i].n);
+		free(text);
+		text = longer;
+		failures += faults[i].n;
+	}
+	heap_check(walk->heap, "bins", failures ? CHECK_FAILED : CHECK_PASSED, failures, "%s", text);
 }
 
 static void check_sizes(struct walk *walk)
@@ -45,8 +67,8 @@ static void check_sizes(struct walk *walk)
 		where = books->address;
 	}
 	heap_check(walk->heap, "sizes", failures ? CHECK_FAILED : CHECK_PASSED, failures,
-		   "%" PRIu64 " arenas (the last at 0x%" PRIxVADDR ") hold another number of bytes than their books say: off by %" PRIu64
-		   " bytes",
+		   "arenas that hold another number of bytes than their books say: %" PRIu64 " (the last at 0x%" PRIxVADDR
+		   "), off by %" PRIu64 " bytes",
 		   failures, where, difference);
 }
 
@@ -56,7 +78,7 @@ static void check_ends(struct walk *walk)
 
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		failures += walk->arenas.v[i].bad_ends + (walk->arenas.v[i].top && !walk->arenas.v[i].top_met);
-	check(walk, "ends", failures, "walks ended in neither top nor a fence");
+	check(walk, "ends", failures, "walks that ended in neither top nor a fence");
 }
 
 static void check_mmapped(struct walk *walk)
@@ -73,7 +95,7 @@ static void check_mmapped(struct walk *walk)
 	uint64_t failures = books->found_mmaps > wanted ? books->found_mmaps - wanted : wanted - books->found_mmaps;
 
 	heap_check(walk->heap, "mmapped", equal ? CHECK_PASSED : CHECK_FAILED, equal ? 0 : failures ? failures : 1,
-		   "found %" PRIu64 " mmapped chunks of %" PRIu64 " bytes, the books say %" PRIu64 " of %" PRIu64 " bytes",
+		   "mmapped chunks found: %" PRIu64 " of %" PRIu64 " bytes together; the books say %" PRIu64 " of %" PRIu64 " bytes",
 		   books->found_mmaps, books->found_mmapped_bytes, wanted, books->mmapped_bytes);
 }
 
@@ -83,7 +105,7 @@ static void check_locks(struct walk *walk)
 
 	for (size_t i = 0; i < walk->heap->arenas.n; i++)
 		locked += walk->heap->arenas.v[i].locked;
-	check(walk, "locks", locked, "arenas were locked at the copy");
+	check(walk, "locks", locked, "arenas locked at the copy");
 }
 
 static void check_marks(struct walk *walk)
@@ -92,7 +114,7 @@ static void check_marks(struct walk *walk)
 
 	for (size_t i = 0; i < walk->arenas.n; i++)
 		unmarked += walk->arenas.v[i].unmarked;
-	check(walk, "marks", unmarked, "used chunks of other arenas lack the mark of a non-main arena");
+	check(walk, "marks", unmarked, "chunks in use of other arenas without the mark of a non-main arena");
 }
 
 void checks_run(struct walk *walk, size_t n_inside)
@@ -102,7 +124,7 @@ void checks_run(struct walk *walk, size_t n_inside)
 	check_ends(walk);
 	check_mmapped(walk);
 	check_locks(walk);
-	check(walk, "threads", n_inside, "threads were inside malloc at the copy");
+	check(walk, "threads", n_inside, "threads inside malloc at the copy");
 	check_marks(walk);
-	check(walk, "tcaches", walk->tcaches_unread, "threads' caches could not be read; free chunks in them may count as in use");
+	check(walk, "tcaches", walk->tcaches_unread, "threads whose caches could not be read (free chunks in them may count as in use)");
 }

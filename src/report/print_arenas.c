@@ -379,12 +379,11 @@ static void print_pins(struct writer *writer, const struct snapshot *snapshot,
 	pins_compute(heap, snapshot->page_size, &pins);
 	pins_fields(writer, snapshot, &pins);
 
-	_cleanup_free_ char *pinned = writer_format_value(writer, value_bytes(pins.pinned));
-	_cleanup_free_ char *cached = writer_format_value(writer, value_bytes(pins.cached));
-	_cleanup_free_ char *whole = writer_format_value(writer, value_bytes(pins.whole));
-	_cleanup_free_ char *trimmable = writer_format_value(writer, value_bytes(pins.trimmable));
-	_cleanup_free_ char *resident = writer_format_value(
-		writer, value_known_bytes(snapshot->trimmable_resident));
+	_cleanup_free_ char *pinned = writer_prose_bytes(writer, pins.pinned);
+	_cleanup_free_ char *cached = writer_prose_bytes(writer, pins.cached);
+	_cleanup_free_ char *whole = writer_prose_bytes(writer, pins.whole);
+	_cleanup_free_ char *trimmable = writer_prose_bytes(writer, pins.trimmable);
+	_cleanup_free_ char *resident = writer_prose_bytes(writer, snapshot->trimmable_resident);
 	char pages[TEXT_NUMBER_MAX], chunks[TEXT_NUMBER_MAX];
 
 	writer_print(writer, STYLE_PLAIN, "\n");

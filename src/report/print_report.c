@@ -72,8 +72,7 @@ static void print_sizes(struct writer *writer, const struct histogram *histogram
 		writer_print(writer, STYLE_PLAIN, "No chunk in use%s.\n",
 			     histogram->below.count ? " is as large" : "");
 	if (histogram->below.count) {
-		_cleanup_free_ char *bytes = writer_format_value(
-			writer, value_bytes(histogram->below.bytes));
+		_cleanup_free_ char *bytes = writer_prose_bytes(writer, histogram->below.bytes);
 		char count[TEXT_NUMBER_MAX];
 
 		writer_print(writer, STYLE_FAINT, "(left out as smaller: %s in %s chunk%s)\n",

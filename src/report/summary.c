@@ -202,8 +202,7 @@ static void print_stop(struct writer *writer, const struct snapshot *snapshot)
 
 	_cleanup_free_ char *pause = writer_format_value(writer,
 							 value_duration(snapshot->pause_ns));
-	_cleanup_free_ char *copied = writer_format_value(writer,
-							  value_bytes(snapshot->copied_bytes));
+	_cleanup_free_ char *copied = writer_prose_bytes(writer, snapshot->copied_bytes);
 
 	if (snapshot->held_by_debugger)
 		writer_print(writer, STYLE_PLAIN, "; held by a debugger, %s copied", copied);
@@ -224,8 +223,7 @@ void print_head(struct writer *writer, const struct snapshot *snapshot)
 {
 	const struct heap *heap = &snapshot->heap;
 	_cleanup_free_ char *name = escaped(snapshot->name);
-	_cleanup_free_ char *bytes = writer_format_value(
-		writer, value_bytes(heap->totals.bytes[CHUNK_IN_USE]));
+	_cleanup_free_ char *bytes = writer_prose_bytes(writer, heap->totals.bytes[CHUNK_IN_USE]);
 	char count[TEXT_NUMBER_MAX];
 
 	head_fields(writer, snapshot);
@@ -487,15 +485,14 @@ void print_verdict(struct writer *writer, const struct snapshot *snapshot)
 	if (!heap->allocators.n || !heap->system_bytes)
 		return;
 	if (total.rss != UINT64_MAX && total.rss) {
-		_cleanup_free_ char *ours = writer_format_value(writer, value_bytes(resident));
-		_cleanup_free_ char *all = writer_format_value(writer, value_bytes(total.rss));
+		_cleanup_free_ char *ours = writer_prose_bytes(writer, resident);
+		_cleanup_free_ char *all = writer_prose_bytes(writer, total.rss);
 
 		writer_print(writer, STYLE_PLAIN,
 			     "malloc has %s of the %s that are resident (%d %%).\n", ours, all,
 			     percent(resident, total.rss));
 		if (other > resident && other > total.rss / 4) {
-			_cleanup_free_ char *anonymous = writer_format_value(writer,
-									     value_bytes(other));
+			_cleanup_free_ char *anonymous = writer_prose_bytes(writer, other);
 
 			writer_print(
 				writer, STYLE_BOLD,
@@ -705,8 +702,8 @@ void print_beyond(struct writer *writer, const struct snapshot *snapshot)
 {
 	const struct snapshot_memory *anonymous = &snapshot->memory[MEMORY_ANONYMOUS];
 	bool is_resident = anonymous->rss != UINT64_MAX;
-	_cleanup_free_ char *size = writer_format_value(
-		writer, value_bytes(is_resident ? anonymous->rss : anonymous->mapped));
+	_cleanup_free_ char *size = writer_prose_bytes(
+		writer, is_resident ? anonymous->rss : anonymous->mapped);
 	const char *what = is_resident ? "resident" : "mapped";
 
 	if (!snapshot->foreign_allocator && !snapshot->heap.allocators.n) {
@@ -739,8 +736,9 @@ void print_beyond(struct writer *writer, const struct snapshot *snapshot)
 		_cleanup_free_ char *runtime = escaped(snapshot->runtime);
 
 		writer_print(writer, STYLE_PLAIN,
-			     "This is the native C heap only: the %s keeps objects of its own\n"
-			     "elsewhere too, among the other anonymous memory (%s %s).\n",
+			     "This is the native C heap only: the %s\n"
+			     "keeps objects of its own elsewhere too, among the other anonymous\n"
+			     "memory (%s %s).\n",
 			     runtime, size, what);
 	}
 }

@@ -201,3 +201,10 @@ char *writer_format_value(const struct writer *writer, struct value value)
 	}
 	return xstrdup("-");
 }
+
+char *writer_prose_bytes(const struct writer *writer, uint64_t bytes)
+{
+	if (writer->options.plain_bytes && bytes != UINT64_MAX)
+		return xasprintf("%" PRIu64 " byte%s", bytes, bytes == 1 ? "" : "s");
+	return writer_format_value(writer, value_known_bytes(bytes));
+}

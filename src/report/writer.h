@@ -188,6 +188,10 @@ void writer_print(struct writer *writer, enum style style, const char *format, .
 /** The text form of a value, as a table shows it. Owner: the caller. */
 char *writer_format_value(const struct writer *writer, struct value value);
 
+/** A number of bytes in prose: as writer_format_value(), and «528 bytes» where plain numbers are wanted. UINT64_MAX is not known. Owner: the
+    caller. */
+char *writer_prose_bytes(const struct writer *writer, uint64_t bytes);
+
 /** How many columns of a terminal a string takes: one for each character. */
 size_t writer_width(const char *string);
 

@@ -163,16 +163,16 @@ static void notices_add(const struct standstill *window, struct target *target)
 
 	if (window->plan.shared_left_out)
 		target_notice(target,
-			      "%zu shared mappings with %s were not copied: they are larger than "
-			      "the private memory",
+			      "shared mappings that were not copied: %zu with %s; they are larger "
+			      "than the private memory",
 			      window->plan.shared_left_out,
 			      text_bytes(bytes, window->plan.shared_left_out_bytes, false));
 	for (size_t i = 0; i < window->plan.unknown.n; i++)
 		unknown += window->plan.unknown.v[i].end - window->plan.unknown.v[i].start;
 	if (unknown)
 		target_notice(target,
-			      "%zu mappings of %s were not copied: Linux before 6.7 cannot say "
-			      "quickly what is in them",
+			      "mappings that were not copied: %zu of %s; Linux before 6.7 cannot "
+			      "say quickly what is in them",
 			      window->plan.unknown.n, text_bytes(bytes, unknown, false));
 }
 

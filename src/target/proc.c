@@ -91,11 +91,13 @@ bool proc_status(int proc, const char *name, struct proc_status *ret)
 	const char *value = field(text, "Name");
 
 	if (value) {
-		size_t n = strcspn(value, "\n");
+		// The kernel writes a line feed in it as \n, and a backslash as two.
+		for (size_t n = 0; *value && *value != '\n' && n < sizeof(status.name) - 1; value++) {
+			bool escaped = *value == '\\' && (value[1] == 'n' || value[1] == '\\');
 
-		if (n >= sizeof(status.name))
-			n = sizeof(status.name) - 1;
-		memcpy(status.name, value, n);
+			value += escaped;
+			status.name[n++] = escaped && *value == 'n' ? '\n' : *value;
+		}
 	}
 	value = field(text, "State");
 	status.state = value ? *value : '\0';

@@ -72,6 +72,9 @@ static pid_t surviving_thread(int proc)
 
 static struct error *no_such_process(pid_t pid)
 {
+	if (access("/proc/self/maps", F_OK) < 0)
+		return error_os(errno, "process %d cannot be read: there is no /proc here, which tells all about it",
+				(int)pid);
 	return error_os(ESRCH, "process %d cannot be read", (int)pid);
 }
 

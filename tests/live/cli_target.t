@@ -246,4 +246,24 @@ if [ -n "$server" ] && ldd "$server" | grep -q jemalloc; then
 else
 	skip "a program with jemalloc" "redis-server is not there, or uses another allocator"
 fi
+# ---- names that would do something to a terminal ----
+
+hostile=$(printf 'a\033[31m\\\nb')
+cp "$fixtures/one_chunk" "$tmp/$hostile"
+start_target "$tmp/$hostile" || done_testing
+for command in report list arenas doctor; do
+	for format in text json csv; do
+		run timeout 60 "$HEAPSNAP" "$command" -v -p "$target_pid" --format "$format"
+		is "hostile names: status of $command --format $format" "$status" 0
+		cat "$out" "$err" >both
+		# RFC 4180 has carriage returns, and everything has line feeds.
+		check_not "hostile names: $command --format $format has no control bytes" \
+			grep -q "$(printf '[\001-\010\013\014\016-\037\177]')" both
+	done
+	run timeout 60 "$HEAPSNAP" "$command" -p "$target_pid"
+	[ "$command" = list ] ||
+		check "hostile names: $command has the name" grep -qF 'a\x1b[31m\x5c\x0ab, pid' "$out"
+done
+stop_target
+
 done_testing

@@ -67,16 +67,17 @@ START_TEST(each_fails_alone)
 		static const char *const failing[] = { "bins",	"sizes",   "ends",  "mmapped",
 						       "locks", "threads", "marks", "tcaches" };
 		static const char *const words[] = {
-			"0 listed where no chunk is, 0 listed but in use, 0 listed twice, 1 broken "
-			"lists",
-			"1 arenas (the last at 0x7ffff7dd0c80) hold another number of bytes than "
-			"their books say: off by 4096 bytes",
-			"1 walks ended in neither top nor a fence",
-			"found 1 mmapped chunks of 12288 bytes, the books say 2 of 12288 bytes",
-			"1 arenas were locked at the copy",
-			"1 threads were inside malloc at the copy",
-			"1 used chunks of other arenas lack the mark",
-			"1 threads' caches could not be read",
+			"broken lists: 1",
+			"arenas that hold another number of bytes than their books say: 1 (the "
+			"last at 0x7ffff7dd0c80), off by 4096 bytes",
+			"walks that ended in neither top nor a fence: 1",
+			"mmapped chunks found: 1 of 12288 bytes together; the books say 2 of "
+			"12288 bytes",
+			"arenas locked at the copy: 1",
+			"threads inside malloc at the copy: 1",
+			"without the mark of a non-main arena: 1",
+			"threads whose caches could not be read (free chunks in them may count as "
+			"in use): 1",
 		};
 		struct image_builder b;
 		struct heap heap;
