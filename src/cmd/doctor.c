@@ -313,7 +313,7 @@ static void diagnose_target(const struct options *options, const struct target_c
 static void diagnose_snapshot(const struct target_choice *choice, struct diagnoses *diagnoses)
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
-	struct error *error = snapshot_read(choice->file, available_memory(), &snapshot);
+	struct error *error = snapshot_read(choice->file, 0, available_memory(), &snapshot);
 	const struct heap *heap = &snapshot.heap;
 
 	if (error) {

@@ -350,20 +350,25 @@ static void fill_threads(struct snapshot *snapshot, const struct target *target,
 }
 
 /* Keeps the first bytes of a chunk. */
-static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk, uint64_t limit)
+static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk,
+			uint64_t limit)
 {
-	uint64_t length = snapshot->heap.chunks.usable[chunk] < limit ? snapshot->heap.chunks.usable[chunk] : limit;
+	uint64_t length = snapshot->heap.chunks.usable[chunk] < limit
+				  ? snapshot->heap.chunks.usable[chunk]
+				  : limit;
 	size_t at = snapshot->content_bytes.n;
 
 	array_reserve(&snapshot->content_bytes, length);
-	if (!image_get(&target->image, snapshot->heap.chunks.mem[chunk], snapshot->content_bytes.v + at, length))
+	if (!image_get(&target->image, snapshot->heap.chunks.mem[chunk],
+		       snapshot->content_bytes.v + at, length))
 		return;
 	snapshot->content_bytes.n += length;
 	array_append(&snapshot->contents, (struct snapshot_content){ chunk, length, at });
 }
 
-/* The bytes that a report will want to print: of the chunk that was named, or of leaks. */
-static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named)
+/* The bytes that a report will want to print: of the chunk that was named, of leaks, or of all that is in use. */
+static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named,
+			  bool all)
 {
 	enum {
 		/** Of a chunk that was named. */
@@ -377,17 +382,35 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, named, NAMED_MAX);
 		return;
 	}
+	if (all) {
+		for (size_t i = 0; i < snapshot->heap.chunks.n; i++)
+			if (snapshot->heap.chunks.state[i] == CHUNK_IN_USE)
+				content_add(snapshot, target, (chunk_id)i, NAMED_MAX);
+		return;
+	}
 	for (size_t i = 0; i < snapshot->graph.reach.leaks.n && i < LEAKS_MAX; i++)
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
+/* What a command needs of the graph, as enum snapshot_part; what is kept has all of it. */
+static unsigned needs_of(const struct options *options)
+{
+	_Static_assert((int)NEEDS_GRAPH == (int)SNAPSHOT_GRAPH &&
+			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
+			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS,
+		       "the same bits");
+	return options->output ? SNAPSHOT_EVERYTHING : options->command->needs | options->needs;
+}
+
 /* What the command needs of the graph. */
-static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
+static struct error *fill_graph(struct snapshot *snapshot, const struct target *target,
+				struct modules *modules, const struct options *options,
 				const struct target_choice *choice)
 {
-	unsigned needs = options->command->needs;
+	unsigned needs = needs_of(options);
 	struct graph_options graph = {
-		.pointers = { .tagged_top_byte = options->tagged_top_byte, .unaligned = options->unaligned },
+		.pointers = { .tagged_top_byte = options->tagged_top_byte,
+			      .unaligned = options->unaligned },
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
 		.with_edges = needs & NEEDS_EDGES,
@@ -398,14 +421,15 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 	if (!needs)
 		return NULL;
 	if (options->contents && choice->n_operands) {
-		struct error *error = operand_chunk(snapshot, choice->operands[0], &address, &named);
+		struct error *error = operand_chunk(snapshot, choice->operands[0], &address,
+						    &named);
 
 		if (error)
 			return error;
 	}
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
-		fill_contents(snapshot, target, named);
+		fill_contents(snapshot, target, named, options->command == &command_save);
 	return NULL;
 }
 
@@ -417,7 +441,8 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 
 	progress_phase(choice->file ? "reading the snapshot" : "looking at the target");
 
-	struct error *error = choice->file ? snapshot_read(choice->file, available_memory(), ret)
+	struct error *error = choice->file ? snapshot_read(choice->file, needs_of(options),
+							   available_memory(), ret)
 					   : target_open(options, choice, &target);
 	struct found found;
 
@@ -463,7 +488,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 		found_deinit(&found);
 		return error;
 	}
-	if (options->command->needs)
+	if (needs_of(options))
 		phase_next(&phase, "graph");
 	fill_target(&snapshot, target, choice);
 	fill_modules(&snapshot, target, &found.modules);

@@ -124,6 +124,8 @@ struct options {
 	unsigned states, kinds;
 	/** --arena: «main», an index or an address. */
 	const char *arena;
+	/** What this use of the command needs of the graph besides what it always does (enum command_needs). */
+	unsigned needs;
 	/** -o: where a snapshot is kept. */
 	const char *output;
 	/** --fail-if: each condition, as it was written. Borrowed from the command line. */

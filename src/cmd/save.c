@@ -62,10 +62,12 @@ const struct command command_save = {
 	.summary = "Keeps a snapshot in a file, for any report later",
 	.description = "The file takes the place of the target in every other command: "
 		       "heapsnap FILE.hsnap, heapsnap diff OLD.hsnap NEW.hsnap. It holds the "
-		       "table of chunks and malloc's books, not the bytes of the memory; "
+		       "chunks, malloc's books and the graph of pointers, not the bytes of the "
+		       "memory (but with --contents those of chunks in use); "
 		       "heapsnap-snapshot(5) describes it. Another snapshot of that name is "
 		       "replaced, when the new one is complete. -o does the same with any "
 		       "report.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_OUTPUT),
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) |
+		   OPTION_BIT(OPTION_CONTENTS),
 	.run = run,
 };

@@ -22,8 +22,8 @@ static void print_help(struct writer *writer, const char *target)
 		     target, target);
 }
 
-/* Found out before a process is stopped for a slip of the keyboard. */
-static struct error *query_check(const char *sql)
+/* Compiled before a process is stopped for a slip of the keyboard; and to see what it asks about. */
+static struct error *query_check(const char *sql, unsigned *parts_ret)
 {
 	struct snapshot nothing;
 	struct query *query = NULL;
@@ -32,6 +32,8 @@ static struct error *query_check(const char *sql)
 
 	struct error *error = query_create(&nothing, sql, &query);
 
+	if (!error)
+		*parts_ret = query_parts(query);
 	query_destroy(query);
 	snapshot_deinit(&nothing);
 	return error;
@@ -60,6 +62,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 static enum status run(const struct options *options)
 {
 	bool has_query = options_has_query(options);
+	struct options with_needs = *options;
 	struct target_choice choice;
 	struct error *error = target_choose(options, &choice);
 
@@ -67,20 +70,20 @@ static enum status run(const struct options *options)
 		error = error_create(ERROR_USAGE, "one query at a time, in quotes: what is \"%s\"?",
 				     choice.operands[1]);
 	if (!error && has_query)
-		error = query_check(choice.operands[0]);
-	return error ? message_error(error) : command_print(options, has_query, print);
+		error = query_check(choice.operands[0], &with_needs.needs);
+	return error ? message_error(error) : command_print(&with_needs, has_query, print);
 }
 
 const struct command command_sql = {
 	.name = "sql",
 	.usage = "TARGET ['SELECT ...']",
 	.summary = "Answers a question in SQL; without one, tells the tables",
-	.description = "The tables are those of heapsnap-snapshot(5), and chunk, which has "
-		       "every chunk in one row: id, address, size, kind, arena, state. "
-		       "Addresses are numbers; printf('%#x', address) shows one as such. A "
-		       "query only reads. Without a query the tables and their columns are "
-		       "printed.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_LIMIT) |
+	.description = "The tables are those of heapsnap-snapshot(5), and two more: chunk has "
+		       "every chunk in one row (id, address, size, kind, arena, state, reach, "
+		       "retained, owner), edge every pointer (source, target, offset, hit, weak). "
+		       "Addresses are numbers; printf('%#x', address) shows one as such. A query "
+		       "only reads. Without a query the tables and their columns are printed.",
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_LIMIT) |
 		   OPTION_BIT(OPTION_OUTPUT),
 	.run = run,
 };

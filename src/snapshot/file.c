@@ -13,6 +13,7 @@
 #include "snapshot/columns.h"
 #include "snapshot/database.h"
 #include "snapshot/descriptor.h"
+#include "snapshot/graph_file.h"
 #include "snapshot/schema.h"
 
 /* The header of an SQLite file, all numbers big-endian. Source: https://sqlite.org/fileformat2.html. */
@@ -148,7 +149,7 @@ static struct error *tables_fill(sqlite3 *db, const struct snapshot *snapshot)
 	for (size_t i = 0; !error && i < CHUNK_COLUMNS; i++)
 		error = column_write(db, &chunk_columns[i], snapshot->heap.chunks.n,
 				     &snapshot->heap.chunks);
-	return error;
+	return error ? error : graph_write(db, snapshot);
 }
 
 /* Writes the whole database to an empty file. */
@@ -513,7 +514,8 @@ static struct error *books_check(const struct heap *heap)
 	return NULL;
 }
 
-static struct error *contents_read(int fd, uint64_t memory, struct snapshot *snapshot)
+static struct error *contents_read(int fd, unsigned parts, uint64_t memory,
+				   struct snapshot *snapshot)
 {
 	_cleanup_database_ sqlite3 *db = NULL;
 	struct error *error = database_open(fd, &db);
@@ -523,17 +525,17 @@ static struct error *contents_read(int fd, uint64_t memory, struct snapshot *sna
 	if (!error)
 		error = structure_check(db);
 	if (!error)
-		error = schema_read(db, snapshot);
+		error = schema_read(db, parts, snapshot);
 	if (!error)
 		error = books_check(&snapshot->heap);
 	if (!error)
 		error = chunks_read(db, memory, &snapshot->heap.chunks);
 	if (!error)
 		heap_sum(&snapshot->heap);
-	return error;
+	return error ? error : graph_read(db, parts, memory, snapshot);
 }
 
-struct error *snapshot_read(const char *path, uint64_t memory, struct snapshot *ret)
+struct error *snapshot_read(const char *path, unsigned parts, uint64_t memory, struct snapshot *ret)
 {
 	struct stat status;
 	_cleanup_close_ int fd = regular_open(path, &status);
@@ -545,8 +547,10 @@ struct error *snapshot_read(const char *path, uint64_t memory, struct snapshot *
 	struct snapshot snapshot;
 
 	snapshot_init(&snapshot);
+	// From here on what there is of it is freed with the rest.
+	snapshot.graph.is_built = parts != 0;
 	if (!error)
-		error = contents_read(fd, memory, &snapshot);
+		error = contents_read(fd, parts, memory, &snapshot);
 	if (error) {
 		snapshot_deinit(&snapshot);
 		return error_context(error, "%s", path);

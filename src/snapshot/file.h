@@ -21,8 +21,9 @@ bool snapshot_recognise(const char *path);
     is as it was then, and nothing else is left. Cost: some 100 ns a chunk. */
 struct error *snapshot_write(const struct snapshot *snapshot, const char *path) _must_check_;
 
-/** Reads a snapshot. `memory` bytes are what its tables may take. Owner: the caller, snapshot_deinit(). Errors: ERROR_FORMAT says what is wrong with the file,
+/** Reads a snapshot, with those parts of its graph (enum snapshot_part) that are wanted. `memory` bytes are what its tables may take. Owner: the caller, snapshot_deinit(). Errors: ERROR_FORMAT says what is wrong with the file,
     ERROR_UNSUPPORTED that a newer heapsnap wrote it, ERROR_OS that it cannot be read or does not fit. Cost: some 20 ns a chunk. */
-struct error *snapshot_read(const char *path, uint64_t memory, struct snapshot *ret) _must_check_;
+struct error *snapshot_read(const char *path, unsigned parts, uint64_t memory,
+			    struct snapshot *ret) _must_check_;
 
 #endif

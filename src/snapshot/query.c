@@ -12,6 +12,8 @@
 struct query {
 	sqlite3 *db;
 	sqlite3_stmt *statement;
+	/** What it asks about. */
+	unsigned parts;
 };
 
 void query_destroy(struct query *query)
@@ -43,7 +45,7 @@ static bool is_empty(sqlite3 *db, const char *sql)
 struct error *query_create(const struct snapshot *snapshot, const char *sql, struct query **ret)
 {
 	_cleanup_query_ struct query *query = xcalloc(1, sizeof(*query));
-	struct error *error = tables_open(snapshot, &query->db);
+	struct error *error = tables_open(snapshot, &query->parts, &query->db);
 	const char *rest = NULL;
 
 	if (error)
@@ -73,6 +75,11 @@ struct error *query_schema(const struct snapshot *snapshot, struct query **ret)
 			    "sqlite_master AS t, pragma_table_info(t.name) AS c"
 			    " WHERE t.type = 'table' ORDER BY t.rootpage > 0, t.name, c.cid",
 			    ret);
+}
+
+unsigned query_parts(const struct query *query)
+{
+	return query->parts;
 }
 
 size_t query_columns(const struct query *query)

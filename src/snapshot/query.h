@@ -2,7 +2,7 @@
 /*
  * A question about a snapshot, in SQL; its answer comes row by row.
  *
- * The tables are those of heapsnap-snapshot(5), and `chunk` (tables.h). A query reads; whatever would change something is refused.
+ * The tables are those of heapsnap-snapshot(5), `chunk` and `edge` (tables.h). A query reads; whatever would change something is refused.
  */
 #ifndef HEAPSNAP_SNAPSHOT_QUERY_H
 #define HEAPSNAP_SNAPSHOT_QUERY_H
@@ -50,6 +50,9 @@ static inline void query_destroy_p(struct query **query)
 	query_destroy(*query);
 }
 #define _cleanup_query_ _cleanup_(query_destroy_p)
+
+/** The parts of a snapshot that it asks about (enum snapshot_part): those that are not there are NULL, or no rows, in its answer. */
+unsigned query_parts(const struct query *query);
 
 /** How many columns its rows have; at least one. */
 size_t query_columns(const struct query *query);

@@ -25,6 +25,20 @@ static const char *const snapshot_kinds[] = {
 	[SNAPSHOT_LIVE] = "live", [SNAPSHOT_CORE] = "core", NULL
 };
 static const char *const machines[] = { "x86-64", "aarch64", NULL };
+static const char *const place_kinds[] = { [PLACE_MODULE] = "module",
+					   [PLACE_VARIABLE] = "variable",
+					   [PLACE_THREAD] = "thread",
+					   [PLACE_REGISTER] = "register",
+					   [PLACE_FRAME] = "frame",
+					   [PLACE_TLS] = "tls",
+					   [PLACE_DESCRIPTOR] = "descriptor",
+					   [PLACE_MAPPING] = "mapping",
+					   [PLACE_LIBC] = "libc",
+					   [PLACE_LEAKED] = "leaked",
+					   NULL };
+static const char *const hits[] = {
+	[HIT_START] = "start", [HIT_KNOWN] = "known", [HIT_INTERIOR] = "interior", NULL
+};
 static const char *const source_kinds[] = {
 	[SOURCE_SEGMENT] = "segment", [SOURCE_HEAP] = "heap", NULL
 };
@@ -66,6 +80,12 @@ const struct field schema_meta[] = {
 	{ "allocator_evidence", FIELD_TEXT, S(allocator_evidence), NULL },
 	{ "runtime", FIELD_TEXT, S(runtime), NULL },
 	{ "findings_dropped", FIELD_U64, S(heap.findings_dropped), NULL },
+	{ "leaked_place", FIELD_INDEX, S(graph.leaked), NULL },
+	{ "tagged_top_byte", FIELD_FLAG, S(graph.options.pointers.tagged_top_byte), NULL },
+	{ "unaligned", FIELD_FLAG, S(graph.options.pointers.unaligned), NULL },
+	{ "unread_chunk_bytes", FIELD_U64, S(graph.unread_chunks), NULL },
+	{ "unread_root_bytes", FIELD_U64, S(graph.unread_roots), NULL },
+	{ "refused_edges", FIELD_U64, S(graph.refused), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
 
@@ -143,28 +163,63 @@ static const struct field check_fields[] = {
 static const struct field finding_fields[] = {
 	{ "kind", FIELD_WORD, F(kind), finding_kinds },
 	{ "address", FIELD_U64, F(address), NULL },
-	{ "arena", FIELD_U32, F(arena), NULL },
+	{ "arena", FIELD_INDEX, F(arena), NULL },
 	{ "text", FIELD_STRING, F(text), NULL },
 };
 
 static const struct field notice_fields[] = { { "text", FIELD_STRING, 0, NULL } };
 
-#define RECORD(table, fields, type, maximum, member)                                               \
+#define P(member) offsetof(struct root_place, member)
+static const struct field place_fields[] = {
+	{ "kind", FIELD_WORD, P(kind), place_kinds }, { "parent", FIELD_INDEX, P(parent), NULL },
+	{ "name", FIELD_TEXT, P(name), NULL },	      { "module", FIELD_TEXT, P(module), NULL },
+	{ "source", FIELD_TEXT, P(source), NULL },    { "start", FIELD_U64, P(start), NULL },
+	{ "end", FIELD_U64, P(end), NULL },	      { "tid", FIELD_I32, P(tid), NULL },
+	{ "frame", FIELD_U32, P(frame), NULL },
+};
+
+#define R(member) offsetof(struct root, member)
+static const struct field root_fields[] = {
+	{ "place", FIELD_U32, R(place), NULL },	  { "chunk", FIELD_U32, R(chunk), NULL },
+	{ "offset", FIELD_U64, R(offset), NULL }, { "hit", FIELD_WORD, R(hit), hits },
+	{ "path", FIELD_TEXT, R(path), NULL },
+};
+
+#define U(member) offsetof(struct suspect, member)
+static const struct field suspect_fields[] = {
+	{ "place", FIELD_INDEX, U(place), NULL },
+	{ "chunk", FIELD_INDEX, U(point), NULL },
+	{ "is_shared", FIELD_FLAG, U(is_shared), NULL },
+	{ "retained", FIELD_U64, U(retained), NULL },
+	{ "child_usable", FIELD_U64, U(child_usable), NULL },
+	{ "child_count", FIELD_U64, U(child_count), NULL },
+	{ "child_retained", FIELD_U64, U(child_retained), NULL },
+	{ "offset", FIELD_U64, U(offset), NULL },
+	{ "n_offsets", FIELD_U64, U(n_offsets), NULL },
+};
+
+#define RECORD(table, fields, type, maximum, member, part)                                         \
 	{                                                                                          \
-		table, fields, N(fields), sizeof(type), maximum, S(member)                         \
+		table, fields, N(fields), sizeof(type), maximum, S(member), part                   \
 	}
 
 const struct record schema_records[] = {
-	RECORD("modules", module_fields, struct snapshot_module, 1 << 16, modules),
-	RECORD("threads", thread_fields, struct snapshot_thread, 1 << 22, threads),
-	RECORD("notices", notice_fields, char *, 1 << 16, notices),
-	RECORD("allocators", allocator_fields, struct heap_allocator, 1 << 10, heap.allocators),
-	RECORD("arenas", arena_fields, struct heap_arena, 1 << 16, heap.arenas),
-	RECORD("sources", source_fields, struct heap_source, 1 << 20, heap.sources),
-	RECORD("tcaches", tcache_fields, struct heap_tcache, 1 << 22, heap.tcaches),
-	RECORD("checks", check_fields, struct heap_check, 1 << 10, heap.checks),
-	RECORD("findings", finding_fields, struct heap_finding, HEAP_FINDINGS_MAX, heap.findings),
-	{ NULL, NULL, 0, 0, 0, 0 },
+	RECORD("modules", module_fields, struct snapshot_module, 1 << 16, modules, 0),
+	RECORD("threads", thread_fields, struct snapshot_thread, 1 << 22, threads, 0),
+	RECORD("notices", notice_fields, char *, 1 << 16, notices, 0),
+	RECORD("allocators", allocator_fields, struct heap_allocator, 1 << 10, heap.allocators, 0),
+	RECORD("arenas", arena_fields, struct heap_arena, 1 << 16, heap.arenas, 0),
+	RECORD("sources", source_fields, struct heap_source, 1 << 20, heap.sources, 0),
+	RECORD("tcaches", tcache_fields, struct heap_tcache, 1 << 22, heap.tcaches, 0),
+	RECORD("checks", check_fields, struct heap_check, 1 << 10, heap.checks, 0),
+	RECORD("findings", finding_fields, struct heap_finding, HEAP_FINDINGS_MAX, heap.findings,
+	       0),
+	RECORD("places", place_fields, struct root_place, 1 << 26, graph.roots.places,
+	       SNAPSHOT_GRAPH),
+	RECORD("roots", root_fields, struct root, 1 << 28, graph.roots.v, SNAPSHOT_GRAPH),
+	RECORD("suspects", suspect_fields, struct suspect, 1 << 10, graph.suspects,
+	       SNAPSHOT_DOMINATORS),
+	{ NULL, NULL, 0, 0, 0, 0, 0 },
 };
 
 /* An ARRAY() of any type. */
@@ -197,6 +252,11 @@ static void field_bind(sqlite3_stmt *statement, int position, const struct field
 		break;
 	case FIELD_I64:
 		sqlite3_bind_int64(statement, position, *(const int64_t *)member);
+		break;
+	case FIELD_INDEX:
+		sqlite3_bind_null(statement, position);
+		if (*(const uint32_t *)member != UINT32_MAX)
+			sqlite3_bind_int64(statement, position, *(const uint32_t *)member);
 		break;
 	case FIELD_U32:
 		sqlite3_bind_int64(statement, position, *(const uint32_t *)member);
@@ -260,6 +320,10 @@ static bool field_take(sqlite3_stmt *statement, int position, const struct field
 	case FIELD_I64:
 		*(int64_t *)member = number;
 		return type == SQLITE_INTEGER;
+	case FIELD_INDEX:
+		*(uint32_t *)member = type == SQLITE_NULL ? UINT32_MAX : (uint32_t)number;
+		return type == SQLITE_NULL ||
+		       (type == SQLITE_INTEGER && number >= 0 && number < UINT32_MAX);
 	case FIELD_U32:
 		*(uint32_t *)member = (uint32_t)number;
 		return type == SQLITE_INTEGER && number >= 0 && number <= UINT32_MAX;
@@ -303,6 +367,7 @@ static const char *field_type(enum field_kind kind)
 	switch (kind) {
 	case FIELD_U64:
 	case FIELD_U32:
+	case FIELD_INDEX:
 	case FIELD_I64:
 	case FIELD_I32:
 	case FIELD_FLAG:
@@ -643,7 +708,7 @@ static struct error *memory_read(sqlite3 *db, struct snapshot *snapshot)
 	return error;
 }
 
-struct error *schema_read(struct sqlite3 *db, struct snapshot *snapshot)
+struct error *schema_read(struct sqlite3 *db, unsigned parts, struct snapshot *snapshot)
 {
 	struct error *error = meta_read(db, snapshot);
 
@@ -654,6 +719,7 @@ struct error *schema_read(struct sqlite3 *db, struct snapshot *snapshot)
 	if (!error)
 		error = memory_read(db, snapshot);
 	for (const struct record *record = schema_records; !error && record->table; record++)
-		error = record_read(db, record, snapshot);
+		if ((record->part & parts) == record->part)
+			error = record_read(db, record, snapshot);
 	return error;
 }

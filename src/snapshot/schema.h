@@ -30,6 +30,8 @@ enum field_kind {
 	/** Unsigned, 8 or 4 bytes; UINT64_MAX is NULL. SQLite's numbers are signed, so one from 2^63 on is negative there. */
 	FIELD_U64,
 	FIELD_U32,
+	/** The id of a row, 4 bytes; UINT32_MAX is NULL. */
+	FIELD_INDEX,
 	/** Signed, 8 or 4 bytes. */
 	FIELD_I64,
 	FIELD_I32,
@@ -66,6 +68,8 @@ struct record {
 	size_t rows_max;
 	/** Where the array stands in struct snapshot: an ARRAY(). */
 	size_t array;
+	/** The part of a snapshot that it belongs to (enum snapshot_part), 0 for what each one has. */
+	unsigned part;
 };
 
 /** The tables of arrays; ends with a NULL table. */
@@ -81,7 +85,8 @@ struct error *schema_create(struct sqlite3 *db) _must_check_;
 /** Writes the ordinary tables: meta, memory, histogram and the records. */
 struct error *schema_write(struct sqlite3 *db, const struct snapshot *snapshot) _must_check_;
 
-/** Reads them. The snapshot is as snapshot_init() made it; on an error it may hold some of it, and is the caller's to free all the same. */
-struct error *schema_read(struct sqlite3 *db, struct snapshot *snapshot) _must_check_;
+/** Reads them, those of parts that are not wanted left out. The snapshot is as snapshot_init() made it; on an error it may hold some of it, and is the caller's to free all the same. */
+struct error *schema_read(struct sqlite3 *db, unsigned parts,
+			  struct snapshot *snapshot) _must_check_;
 
 #endif

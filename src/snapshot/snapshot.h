@@ -19,6 +19,15 @@
 #include "graph/graph.h"
 #include "heap/heap.h"
 
+/** What a snapshot may have besides chunks and books, as bits. Edges and dominators are nothing without the graph. */
+enum snapshot_part {
+	/** Roots, and what they reach. */
+	SNAPSHOT_GRAPH = 1,
+	SNAPSHOT_EDGES = 2,
+	SNAPSHOT_DOMINATORS = 4,
+	SNAPSHOT_EVERYTHING = 7,
+};
+
 enum snapshot_kind {
 	SNAPSHOT_LIVE,
 	SNAPSHOT_CORE,

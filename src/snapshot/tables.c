@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/column.h"
 #include "snapshot/database.h"
 #include "snapshot/schema.h"
 
@@ -19,11 +20,14 @@ enum {
 	CHUNK_KIND,
 	CHUNK_ARENA,
 	CHUNK_STATE,
+	CHUNK_REACH,
+	CHUNK_RETAINED,
+	CHUNK_OWNER,
 };
 
 static const char chunk_declaration[] =
 	"CREATE TABLE chunk (id INTEGER PRIMARY KEY, address INTEGER, size INTEGER, kind TEXT,"
-	" arena INTEGER, state TEXT)";
+	" arena INTEGER, state TEXT, reach TEXT, retained INTEGER, owner INTEGER)";
 
 /*
  * What a plan asks for: bits of idxNum. A value for each comes in the order of the bits. Rows ascend by id and by address alike, so these become a range of
@@ -43,6 +47,8 @@ enum {
 struct chunk_table {
 	sqlite3_vtab base;
 	const struct snapshot *snapshot;
+	/** The owner of each chunk, found when it is first asked for. Owned. */
+	place_id *owners;
 };
 
 struct chunk_cursor {
@@ -80,7 +86,11 @@ static int chunk_create(sqlite3 *db, void *context, int argc, const char *const 
 
 static int chunk_disconnect(sqlite3_vtab *base)
 {
-	free(base);
+	struct chunk_table *table = (struct chunk_table *)base;
+	size_t n = table->snapshot->heap.chunks.n;
+
+	column_free(table->owners, (n ? n : 1) * sizeof(*table->owners));
+	free(table);
 	return SQLITE_OK;
 }
 
@@ -288,6 +298,32 @@ static void arena_result(sqlite3_context *context, struct chunk_cursor *cursor)
 		sqlite3_result_int64(context, cursor->source->arena);
 }
 
+/* What of the graph is not there is NULL, and so is what a free chunk has not. */
+static void graph_result(sqlite3_context *context, struct chunk_cursor *cursor, int column)
+{
+	const struct graph *graph = &cursor->snapshot->graph;
+	struct chunk_table *table = (struct chunk_table *)cursor->base.pVtab;
+	size_t row = cursor->row;
+
+	if (!graph->is_built || graph->reach.kind[row] == REACH_NONE)
+		return;
+	if (column == CHUNK_REACH) {
+		sqlite3_result_text(context, reach_kind_name(graph->reach.kind[row]), -1,
+				    SQLITE_STATIC);
+		return;
+	}
+	if (!graph->options.with_dominators)
+		return;
+	if (column == CHUNK_RETAINED) {
+		sqlite3_result_int64(context, (sqlite3_int64)graph->dominators.retained[row]);
+		return;
+	}
+	if (!table->owners)
+		table->owners = dominators_owners(&graph->dominators);
+	if (table->owners[row] != PLACE_NONE)
+		sqlite3_result_int64(context, table->owners[row]);
+}
+
 static int chunk_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
 	struct chunk_cursor *cursor = (struct chunk_cursor *)base;
@@ -314,6 +350,11 @@ static int chunk_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
 		sqlite3_result_text(context, chunk_state_name(chunks->state[row]), -1,
 				    SQLITE_STATIC);
 		break;
+	case CHUNK_REACH:
+	case CHUNK_RETAINED:
+	case CHUNK_OWNER:
+		graph_result(context, cursor, column);
+		break;
 	}
 	return SQLITE_OK;
 }
@@ -339,18 +380,228 @@ static const sqlite3_module chunk_module = {
 	.xRowid = chunk_rowid,
 };
 
+/* ---- edge ---- */
+
+enum {
+	EDGE_SOURCE,
+	EDGE_TARGET,
+	EDGE_OFFSET,
+	EDGE_HIT,
+	EDGE_IS_WEAK,
+};
+
+static const char edge_declaration[] = "CREATE TABLE edge (source INTEGER, target INTEGER, offset "
+				       "INTEGER, hit TEXT, weak INTEGER)";
+
+struct edge_table {
+	sqlite3_vtab base;
+	const struct snapshot *snapshot;
+};
+
+struct edge_cursor {
+	sqlite3_vtab_cursor base;
+	const struct edges *edges;
+	/** Edges [edge, end); and the chunk that `edge` begins in. */
+	size_t edge, end;
+	chunk_id source;
+};
+
+static int edge_connect(sqlite3 *db, void *context, int argc, const char *const *argv,
+			sqlite3_vtab **ret, char **message)
+{
+	int code = sqlite3_declare_vtab(db, edge_declaration);
+
+	(void)argc, (void)argv, (void)message;
+	if (code != SQLITE_OK)
+		return code;
+
+	struct edge_table *table = xcalloc(1, sizeof(*table));
+
+	table->snapshot = context;
+	*ret = &table->base;
+	return SQLITE_OK;
+}
+
+/* As above: another function, or there would be a table without being asked. */
+static int edge_create(sqlite3 *db, void *context, int argc, const char *const *argv,
+		       sqlite3_vtab **ret, char **message)
+{
+	return edge_connect(db, context, argc, argv, ret, message);
+}
+
+static int edge_disconnect(sqlite3_vtab *base)
+{
+	free(base);
+	return SQLITE_OK;
+}
+
+/* The edges of one chunk are a range; nothing else is narrowed. */
+static int edge_plan(sqlite3_vtab *base, sqlite3_index_info *info)
+{
+	const struct edges *edges = &((const struct edge_table *)base)->snapshot->graph.edges;
+	double rows = (double)edges->n + 1;
+
+	for (int i = 0; i < info->nConstraint && !info->idxNum; i++) {
+		if (!info->aConstraint[i].usable || info->aConstraint[i].iColumn != EDGE_SOURCE ||
+		    info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ)
+			continue;
+		info->aConstraintUsage[i].argvIndex = 1;
+		info->idxNum = 1;
+		rows = 4;
+	}
+	info->estimatedCost = rows;
+	info->estimatedRows = (sqlite3_int64)rows;
+	return SQLITE_OK;
+}
+
+static int edge_open(sqlite3_vtab *base, sqlite3_vtab_cursor **ret)
+{
+	struct edge_cursor *cursor = xcalloc(1, sizeof(*cursor));
+
+	cursor->edges = &((const struct edge_table *)base)->snapshot->graph.edges;
+	*ret = &cursor->base;
+	return SQLITE_OK;
+}
+
+static int edge_close(sqlite3_vtab_cursor *base)
+{
+	free(base);
+	return SQLITE_OK;
+}
+
+static void find_source(struct edge_cursor *cursor)
+{
+	while (cursor->edge < cursor->end &&
+	       cursor->edges->first[cursor->source + 1] <= cursor->edge)
+		cursor->source++;
+}
+
+static int edge_filter(sqlite3_vtab_cursor *base, int plan, const char *name, int argc,
+		       sqlite3_value **argv)
+{
+	struct edge_cursor *cursor = (struct edge_cursor *)base;
+	const struct edges *edges = cursor->edges;
+
+	(void)name;
+	cursor->edge = 0;
+	cursor->end = edges->n;
+	cursor->source = 0;
+	// SQLite compares again, so text and fractions may be left to it.
+	if (plan && argc && sqlite3_value_type(argv[0]) == SQLITE_INTEGER) {
+		sqlite3_int64 source = sqlite3_value_int64(argv[0]);
+		bool is_there = source >= 0 && (uint64_t)source < edges->n_chunks;
+
+		cursor->source = is_there ? (chunk_id)source : 0;
+		cursor->edge = is_there ? edges->first[source] : 0;
+		cursor->end = is_there ? edges->first[source + 1] : 0;
+	}
+	find_source(cursor);
+	return SQLITE_OK;
+}
+
+static int edge_next(sqlite3_vtab_cursor *base)
+{
+	struct edge_cursor *cursor = (struct edge_cursor *)base;
+
+	cursor->edge++;
+	find_source(cursor);
+	return SQLITE_OK;
+}
+
+static int edge_at_end(sqlite3_vtab_cursor *base)
+{
+	const struct edge_cursor *cursor = (const struct edge_cursor *)base;
+
+	return cursor->edge >= cursor->end;
+}
+
+static int edge_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
+{
+	static const char *const hits[] = {
+		[HIT_START] = "start", [HIT_KNOWN] = "known", [HIT_INTERIOR] = "interior"
+	};
+	const struct edge_cursor *cursor = (const struct edge_cursor *)base;
+	const struct edges *edges = cursor->edges;
+
+	switch (column) {
+	case EDGE_SOURCE:
+		sqlite3_result_int64(context, cursor->source);
+		break;
+	case EDGE_TARGET:
+		sqlite3_result_int64(context, edge_to(edges, cursor->edge));
+		break;
+	case EDGE_OFFSET:
+		sqlite3_result_int64(context, (sqlite3_int64)edge_offset(edges, cursor->edge));
+		break;
+	case EDGE_HIT:
+		sqlite3_result_text(context, hits[edge_hit(edges, cursor->edge)], -1,
+				    SQLITE_STATIC);
+		break;
+	case EDGE_IS_WEAK:
+		sqlite3_result_int(context, (edges->to[cursor->edge] & EDGE_WEAK) != 0);
+		break;
+	}
+	return SQLITE_OK;
+}
+
+static int edge_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
+{
+	*ret = (sqlite3_int64)((const struct edge_cursor *)base)->edge;
+	return SQLITE_OK;
+}
+
+static const sqlite3_module edge_module = {
+	.xCreate = edge_create,
+	.xConnect = edge_connect,
+	.xBestIndex = edge_plan,
+	.xDisconnect = edge_disconnect,
+	.xDestroy = edge_disconnect,
+	.xOpen = edge_open,
+	.xClose = edge_close,
+	.xFilter = edge_filter,
+	.xNext = edge_next,
+	.xEof = edge_at_end,
+	.xColumn = edge_column,
+	.xRowid = edge_rowid,
+};
+
 /* ---- the database ---- */
 
-/* What a query may do: look. */
+/* Which parts of a snapshot a column is made of. */
+static unsigned parts_of(const char *table, const char *column)
+{
+	static const struct {
+		const char *table, *column;
+		unsigned parts;
+	} known[] = {
+		{ "chunk", "reach", SNAPSHOT_GRAPH },
+		{ "chunk", "retained", SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
+		{ "chunk", "owner", SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
+		{ "edge", NULL, SNAPSHOT_GRAPH | SNAPSHOT_EDGES },
+		{ "places", NULL, SNAPSHOT_GRAPH },
+		{ "roots", NULL, SNAPSHOT_GRAPH },
+		{ "suspects", NULL, SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
+	};
+
+	for (size_t i = 0; table && i < sizeof(known) / sizeof(*known); i++)
+		if (!strcmp(table, known[i].table) &&
+		    (!known[i].column || (column && !strcmp(column, known[i].column))))
+			return known[i].parts;
+	return 0;
+}
+
+/* What a query may do: look. What it looks at is noted. */
 static int authorize(void *context, int action, const char *first, const char *second,
 		     const char *database, const char *view)
 {
 	static const char *const pragmas[] = { "table_info", "table_xinfo", NULL };
 
-	(void)context, (void)database, (void)view;
+	(void)database, (void)view;
 	switch (action) {
-	case SQLITE_SELECT:
 	case SQLITE_READ:
+		*(unsigned *)context |= parts_of(first, second);
+		return SQLITE_OK;
+	case SQLITE_SELECT:
 	case SQLITE_RECURSIVE:
 		return SQLITE_OK;
 	case SQLITE_FUNCTION:
@@ -365,7 +616,7 @@ static int authorize(void *context, int action, const char *first, const char *s
 	}
 }
 
-struct error *tables_open(const struct snapshot *snapshot, struct sqlite3 **ret)
+struct error *tables_open(const struct snapshot *snapshot, unsigned *parts, struct sqlite3 **ret)
 {
 	_cleanup_database_ sqlite3 *db = NULL;
 
@@ -380,11 +631,14 @@ struct error *tables_open(const struct snapshot *snapshot, struct sqlite3 **ret)
 		error = schema_create(db);
 	if (!error)
 		error = schema_write(db, snapshot);
-	if (!error && sqlite3_create_module(db, "heapsnap_chunk", &chunk_module,
-					    (void *)(uintptr_t)snapshot) != SQLITE_OK)
+	if (!error && (sqlite3_create_module(db, "heapsnap_chunk", &chunk_module,
+					     (void *)(uintptr_t)snapshot) != SQLITE_OK ||
+		       sqlite3_create_module(db, "heapsnap_edge", &edge_module,
+					     (void *)(uintptr_t)snapshot) != SQLITE_OK))
 		error = database_error(db);
 	if (!error)
-		error = database_run(db, "CREATE VIRTUAL TABLE chunk USING heapsnap_chunk; COMMIT");
+		error = database_run(db, "CREATE VIRTUAL TABLE chunk USING heapsnap_chunk;"
+					 "CREATE VIRTUAL TABLE edge USING heapsnap_edge; COMMIT");
 	// These functions are made when they are first used, which the authorizer takes for writing.
 	if (!error)
 		error = database_run(
@@ -392,7 +646,7 @@ struct error *tables_open(const struct snapshot *snapshot, struct sqlite3 **ret)
 	if (error)
 		return error;
 	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-	sqlite3_set_authorizer(db, authorize, NULL);
+	sqlite3_set_authorizer(db, authorize, parts);
 	*ret = take_pointer(db);
 	return NULL;
 }

@@ -9,9 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "report/print_arenas.h"
-#include "report/print_list.h"
-#include "report/print_report.h"
+#include "graph_snapshot.h"
 #include "snapshot/descriptor.h"
 #include "snapshot/file.h"
 
@@ -24,25 +22,39 @@ static void print_all(const struct snapshot *snapshot)
 						  .fd = open("/dev/null", O_WRONLY | O_CLOEXEC),
 						  .width = 80 };
 		struct writer *writer = writer_create(&options);
-		struct list_options list = { .max_size = UINT64_MAX, .states = ~0u, .kinds = ~0u };
 
 		writer_begin(writer, "fuzz");
-		print_report(writer, snapshot,
-			     &(struct report_options){ .lines = 10, .target = "X" });
-		print_arenas(writer, snapshot,
-			     &(struct arenas_options){ .lines = 10, .target = "X" });
-		print_list(writer, snapshot, &list);
+		print_everything(writer, snapshot);
 		error_destroy(writer_finish(writer));
 		writer_destroy(writer);
 		close(options.fd);
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Reads it with some of its parts, and prints what came of it. */
+static void read_parts(const char *name, unsigned parts)
 {
 	enum { MEMORY = 64 << 20 };
-	uint8_t *bytes = malloc(size + 1);
 	struct snapshot snapshot;
+	struct error *error = snapshot_read(name, parts, MEMORY, &snapshot);
+
+	if (error) {
+		assert(error->message[0]);
+		error_destroy(error);
+		return;
+	}
+	assert(snapshot_recognise(name));
+
+	char *complaint = chunks_verify(&snapshot.heap.chunks);
+
+	assert(!complaint);
+	print_all(&snapshot);
+	snapshot_deinit(&snapshot);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *bytes = malloc(size + 1);
 	char name[64];
 	int fd = memfd_create("snapshot", MFD_CLOEXEC);
 
@@ -57,20 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(bytes);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 
-	struct error *error = snapshot_read(name, MEMORY, &snapshot);
-
-	if (error) {
-		assert(error->message[0]);
-		error_destroy(error);
-	} else {
-		assert(snapshot_recognise(name));
-
-		char *complaint = chunks_verify(&snapshot.heap.chunks);
-
-		assert(!complaint);
-		print_all(&snapshot);
-		snapshot_deinit(&snapshot);
-	}
+	read_parts(name, 0);
+	read_parts(name, SNAPSHOT_EVERYTHING);
 	close(fd);
 	return 0;
 }

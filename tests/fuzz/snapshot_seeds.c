@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "graph_snapshot.h"
 #include "snapshot/file.h"
-#include "snapshot_builder.h"
 
 static void empty_snapshot(struct snapshot *snapshot)
 {
@@ -22,7 +22,7 @@ int main(void)
 		const char *name;
 		void (*build)(struct snapshot *);
 	} seeds[] = {
-		{ "sample", sample_snapshot },
+		{ "sample", graph_snapshot },
 		{ "damaged", damaged_snapshot },
 		{ "foreign", foreign_snapshot },
 		{ "empty", empty_snapshot },

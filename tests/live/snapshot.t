@@ -10,38 +10,59 @@ but_for_target() {
 	sed '/^Next$/,$d; /"command": "heapsnap /d' "$1"
 }
 
-# same_reports NAME TARGET...: each report in each format, live and from what it kept itself.
-same_reports() {
-	name=$1
+# same_report COMMAND [OPERAND] [OPTION]...: in each format, live and from what it kept itself.
+same_report() {
+	command=$1
 	shift
-	for command in report list arenas; do
-		for format in text json csv; do
-			rm -f kept.hsnap
-			run timeout 60 "$HEAPSNAP" "$command" "$@" --format $format -o kept.hsnap
-			first=$status
-			cp "$out" first.out
-			sed "s/$*/TARGET/" "$err" >first.err
-			run timeout 60 "$HEAPSNAP" "$command" kept.hsnap --format $format
-			is "$name: status of $command as $format" "$status" "$first"
-			check "$name: $command as $format prints something" test -s first.out
-			but_for_target first.out >first.same
-			but_for_target "$out" >second.same
-			check "$name: $command as $format is compared" test -s first.same
-			check "$name: $command as $format is the same from the file" cmp first.same second.same
-			check "$name: $command as $format says the same on stderr" cmp first.err "$err"
-		done
+	what="$name: $(echo "$command $*" | sed "s/ *$//; s/0x[0-9a-f]*/ADDRESS/")"
+	for format in text json csv; do
+		rm -f kept.hsnap
+		# shellcheck disable=SC2086 # words without blanks
+		run timeout 60 "$HEAPSNAP" "$command" $target "$@" --format $format -o kept.hsnap
+		first=$status
+		cp "$out" first.out
+		sed "s/$target/TARGET/" "$err" >first.err
+		run timeout 60 "$HEAPSNAP" "$command" kept.hsnap "$@" --format $format
+		is "$what: status as $format" "$status" "$first"
+		but_for_target first.out >first.same
+		but_for_target "$out" >second.same
+		check "$what as $format prints something" test -s first.same
+		check "$what as $format is the same from the file" cmp first.same second.same
+		check "$what as $format says the same on stderr" cmp first.err "$err"
 	done
-	"$HEAPSNAP" kept.hsnap >/dev/null 2>&1
-	first=$?
+}
+
+# same_reports NAME TARGET: each report; the words of the target have no blanks.
+same_reports() {
+	name=$1 target=$2
+	# A chunk to ask about, in the middle of the list, and its size.
+	# shellcheck disable=SC2086
+	"$HEAPSNAP" list $target -s size --format csv 2>/dev/null | sed 1d >rows
+	row=$(sed -n "$(($(wc -l <rows) / 2 + 1))p" rows)
+	address=$(echo "$row" | cut -d, -f1) size=$(echo "$row" | cut -d, -f2)
+	same_report report
+	same_report leaks
+	same_report top
+	same_report show "$address"
+	if [ "$name" = "a process" ]; then
+		same_report list --all
+		same_report arenas
+		same_report leaks --contents
+		same_report why "$address"
+		same_report why "$size"
+		same_report show "$address" --contents
+	fi
+	# The status of doctor is that of reports; the hints name the file, and can be followed.
+	run "$HEAPSNAP" arenas kept.hsnap
+	first=$status
 	run "$HEAPSNAP" doctor kept.hsnap
-	is "$name: status of doctor on the file is that of the report" "$status" "$first"
-	# The hints name the file, and can be followed.
+	is "$name: status of doctor on the file is that of reports" "$status" "$first"
 	run "$HEAPSNAP" kept.hsnap
 	matches "$name: hints name the file" "$out" '^  heapsnap [a-z]+ kept\.hsnap'
 }
 
 start_target "$fixtures/many_arenas" || done_testing
-same_reports "a process" -p "$target_pid"
+same_reports "a process" "-p $target_pid"
 
 run timeout 60 "$HEAPSNAP" save "$target_pid" -o a.hsnap
 is "status of save" "$status" 0
@@ -148,12 +169,12 @@ stop_target
 # ---- damage, another allocator, a core ---------------------------------------------------------
 
 if start_target "$fixtures/corrupted" size; then
-	same_reports "a damaged heap" -p "$target_pid"
+	same_reports "a damaged heap" "-p $target_pid"
 	stop_target
 fi
 if command -v gcore >/dev/null && start_target "$fixtures/mix"; then
 	if gcore -o dumped "$target_pid" >/dev/null 2>&1; then
-		same_reports "a core" --core "dumped.$target_pid"
+		same_reports "a core" "--core dumped.$target_pid"
 	else
 		skip "a core" "gcore cannot dump here"
 	fi

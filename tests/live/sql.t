@@ -6,7 +6,7 @@
 need_ptrace
 need timeout
 
-start_target "$fixtures/many_arenas" || done_testing
+start_target "$fixtures/torture" || done_testing
 manual=$top_srcdir/man/heapsnap-snapshot.5
 
 run timeout 60 "$HEAPSNAP" sql -p "$target_pid" "SELECT count(*), sum(size) FROM chunk WHERE state = 'in-use'" \
@@ -16,6 +16,13 @@ is "and it says nothing else" "$(cat "$err")" ""
 cp "$out" first
 run timeout 60 "$HEAPSNAP" sql F.hsnap "SELECT count(*), sum(size) FROM chunk WHERE state = 'in-use'" --format csv
 check "its file answers the same" cmp "$out" first
+ask='SELECT c.id, c.reach, c.retained, p.kind, p.name, count(e.source) FROM chunk AS c LEFT JOIN places AS p ON p.id = c.owner
+	LEFT JOIN edge AS e ON e.source = c.id GROUP BY c.id'
+run timeout 60 "$HEAPSNAP" sql -p "$target_pid" "$ask" --format csv -o G.hsnap
+is "status of a query about the graph" "$status" 0
+cp "$out" graph
+run timeout 60 "$HEAPSNAP" sql G.hsnap "$ask" --format csv
+check "the file answers that, too" cmp "$out" graph
 is "and it is what list has" "$(tail -n 1 first)" \
 	"$("$HEAPSNAP" list F.hsnap --format csv | awk -F, 'NR > 1 { n++; bytes += $2 } END { printf "%d,%d\n", n, bytes }')"
 "$HEAPSNAP" list F.hsnap --all --format csv | sed 1d | cut -d, -f1-5 >listed
@@ -79,7 +86,8 @@ while read -r key; do
 		'sed -n "/^\.SS meta$/,/^\.SS memory$/p" plain | grep -E "^\.B[IR]* " | tr -cs a-z_ "\n" | grep -qx "$1"' - "$key"
 done <keys
 for word in live core in-use internal tcache fast unsorted small large free top heap mmapped pymalloc anonymous stack file \
-	shared kernel passed failed skipped corruption ambiguous missing segment x86-64 aarch64; do
+	shared kernel passed failed skipped corruption ambiguous missing segment x86-64 aarch64 module variable thread \
+	register frame tls descriptor mapping libc leaked start known interior reachable possible direct indirect; do
 	check "the manual has the word $word" grep -qw -e "$word" plain
 done
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph_snapshot.h"
 #include "report/print_query.h"
 #include "snapshot/query.h"
-#include "snapshot_builder.h"
 #include "unit.h"
 #include "written.h"
 
@@ -71,9 +71,12 @@ START_TEST(chunks_are_rows)
 		memcpy(expected.v + expected.n, line, (size_t)length + 1);
 		expected.n += (size_t)length;
 	}
-	answers(&snapshot, "SELECT * FROM chunk", expected.v);
-	answers(&snapshot, "SELECT * FROM chunk ORDER BY id", expected.v);
-	answers(&snapshot, "SELECT * FROM chunk ORDER BY address", expected.v);
+	answers(&snapshot, "SELECT id, address, size, kind, arena, state FROM chunk", expected.v);
+	answers(&snapshot, "SELECT id, address, size, kind, arena, state FROM chunk ORDER BY id",
+		expected.v);
+	answers(&snapshot,
+		"SELECT id, address, size, kind, arena, state FROM chunk ORDER BY address",
+		expected.v);
 	array_deinit(&expected);
 	for (unsigned state = 0; state < CHUNK_STATES; state++) {
 		_cleanup_free_ char *sql = xasprintf(
@@ -157,7 +160,8 @@ START_TEST(plans_change_nothing)
 		"1\n");
 	answers(&snapshot,
 		"SELECT count(*) = (SELECT count(*) FROM chunk WHERE arena IS NOT NULL)"
-		" FROM sources AS s JOIN chunk AS c ON c.address >= s.start AND c.address < s.\"end\"",
+		" FROM sources AS s JOIN chunk AS c ON c.address >= s.start AND c.address < "
+		"s.\"end\"",
 		"1\n");
 	answers(&snapshot, "SELECT id FROM chunk WHERE id IN (5, 3, 99999, -1) ORDER BY 1",
 		"3\n5\n");
@@ -166,6 +170,103 @@ START_TEST(plans_change_nothing)
 		" ON b.id = a.id + (SELECT count(*) - 1 FROM chunk) WHERE b.id IS NOT NULL",
 		"0\n");
 	snapshot_deinit(&snapshot);
+}
+END_TEST
+
+/* Edges and what follows from them are rows, too; without a graph they are nothing. */
+START_TEST(graphs_are_rows)
+{
+	struct snapshot snapshot;
+	ARRAY(char) expected = { 0 };
+
+	graph_snapshot(&snapshot);
+
+	const struct edges *edges = &snapshot.graph.edges;
+	place_id *owners = dominators_owners(&snapshot.graph.dominators);
+
+	for (chunk_id source = 0; source < edges->n_chunks; source++)
+		for (size_t i = edges->first[source]; i < edges->first[source + 1]; i++) {
+			static const char *const hits[] = { "start", "known", "interior" };
+			char line[100];
+			int length = snprintf(line, sizeof(line), "%u,%u,%" PRIu64 ",%s,%d\n",
+					      source, edge_to(edges, i), edge_offset(edges, i),
+					      hits[edge_hit(edges, i)],
+					      (edges->to[i] & EDGE_WEAK) != 0);
+
+			array_reserve(&expected, (size_t)length + 1);
+			memcpy(expected.v + expected.n, line, (size_t)length + 1);
+			expected.n += (size_t)length;
+		}
+	answers(&snapshot, "SELECT * FROM edge", expected.v);
+	answers(&snapshot, "SELECT e.* FROM chunk AS c CROSS JOIN edge AS e ON e.source = c.id",
+		expected.v);
+	answers(&snapshot,
+		"SELECT count(*) FROM edge WHERE source = -1 OR source = 99999999 OR source = '5x'",
+		"0\n");
+	answers(&snapshot,
+		"SELECT (SELECT count(*) FROM edge WHERE source = '7') = (SELECT count(*) FROM "
+		"edge WHERE source = 7)",
+		"1\n");
+	expected.n = 0;
+	for (chunk_id id = 0; id < snapshot.heap.chunks.n; id++) {
+		char line[100], owner[20] = "";
+		const char *reach = reach_kind_name(snapshot.graph.reach.kind[id]);
+
+		if (owners[id] != PLACE_NONE)
+			snprintf(owner, sizeof(owner), "%u", owners[id]);
+
+		int length = reach ? snprintf(line, sizeof(line), "%s,%" PRIu64 ",%s\n", reach,
+					      snapshot.graph.dominators.retained[id], owner)
+				   : snprintf(line, sizeof(line), ",,\n");
+
+		array_reserve(&expected, (size_t)length + 1);
+		memcpy(expected.v + expected.n, line, (size_t)length + 1);
+		expected.n += (size_t)length;
+	}
+	answers(&snapshot, "SELECT reach, retained, owner FROM chunk", expected.v);
+	column_free(owners, snapshot.heap.chunks.n * sizeof(*owners));
+	array_deinit(&expected);
+	snapshot_deinit(&snapshot);
+	sample_snapshot(&snapshot);
+	answers(&snapshot, "SELECT count(*) FROM edge", "0\n");
+	answers(&snapshot, "SELECT count(reach), count(retained), count(owner) FROM chunk",
+		"0,0,0\n");
+	snapshot_deinit(&snapshot);
+}
+END_TEST
+
+static void asks_about(const char *sql, unsigned parts)
+{
+	struct snapshot snapshot;
+	struct query *query;
+
+	snapshot_init(&snapshot);
+
+	struct error *error = query_create(&snapshot, sql, &query);
+
+	ck_assert_msg(error == NULL, "%s", error ? error->message : "");
+	ck_assert_msg(query_parts(query) == parts, "%s: %u", sql, query_parts(query));
+	query_destroy(query);
+	snapshot_deinit(&snapshot);
+}
+
+START_TEST(queries_tell_what_they_ask_about)
+{
+	enum { GRAPH = SNAPSHOT_GRAPH };
+
+	asks_about("SELECT 1", 0);
+	asks_about("SELECT id, size FROM chunk WHERE state = 'in-use'", 0);
+	asks_about("SELECT count(*) FROM chunk", 0);
+	asks_about("SELECT reach FROM chunk", GRAPH);
+	asks_about("SELECT 1 FROM chunk WHERE retained > 5", GRAPH | SNAPSHOT_DOMINATORS);
+	asks_about("SELECT 1 FROM chunk ORDER BY owner", GRAPH | SNAPSHOT_DOMINATORS);
+	asks_about("SELECT * FROM chunk", GRAPH | SNAPSHOT_DOMINATORS);
+	asks_about("SELECT count(*) FROM edge", GRAPH | SNAPSHOT_EDGES);
+	asks_about("SELECT name FROM places", GRAPH);
+	asks_about("SELECT r.chunk FROM roots AS r, edge WHERE edge.source = r.chunk",
+		   GRAPH | SNAPSHOT_EDGES);
+	asks_about("SELECT * FROM suspects", GRAPH | SNAPSHOT_DOMINATORS);
+	asks_about("SELECT * FROM arenas", 0);
 }
 END_TEST
 
@@ -243,7 +344,7 @@ START_TEST(nothing_is_changed)
 		"SELECT load_extension('x')",
 		"DELETE FROM chunk",
 		"UPDATE chunk SET size = 1",
-		"INSERT INTO chunk VALUES (1, 2, 3, 4, 5, 6)",
+		"INSERT INTO chunk (id) VALUES (1)",
 		"DROP TABLE chunk",
 	};
 	struct snapshot snapshot;
@@ -260,7 +361,7 @@ START_TEST(nothing_is_changed)
 	is_refused(&snapshot, "SELECT x FROM chunk", "no such column: x");
 	is_refused(&snapshot, "SELECT * FROM heapsnap_chunk", "no such table");
 	answers(&snapshot, "SELECT 1 ; -- and no more\n /* at all */ ;", "1\n");
-	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "6\n");
+	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "9\n");
 	snapshot_deinit(&snapshot);
 }
 END_TEST
@@ -294,8 +395,9 @@ START_TEST(empty_snapshots_have_the_tables)
 
 	_cleanup_free_ char *text = written(writer);
 
-	ck_assert_ptr_nonnull(
-		strstr(text, "chunk         id, address, size, kind, arena, state\n"));
+	ck_assert_ptr_nonnull(strstr(
+		text,
+		"chunk         id, address, size, kind, arena, state, reach, retained, owner\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\nhistogram     usable, count, bytes\n"));
 	// Too many columns are told, not shown.
 	ARRAY(char) wide = { 0 };
@@ -321,5 +423,6 @@ START_TEST(empty_snapshots_have_the_tables)
 }
 END_TEST
 
-UNIT_SUITE("query", chunks_are_rows, plans_change_nothing, values_of_every_kind, long_answers,
-	   nothing_is_changed, empty_snapshots_have_the_tables)
+UNIT_SUITE("query", chunks_are_rows, plans_change_nothing, graphs_are_rows,
+	   queries_tell_what_they_ask_about, values_of_every_kind, long_answers, nothing_is_changed,
+	   empty_snapshots_have_the_tables)
