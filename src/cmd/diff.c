@@ -67,7 +67,7 @@ static struct error *compare(const struct options *options, const choice_array *
 		diff_add(diff, options->operands[i], &snapshot);
 		progress_phase("comparing");
 		if (i + 1 == choices->n)
-			diff_survivors(diff, &first.heap.chunks, &snapshot.heap.chunks);
+			diff_survivors(diff, &first, &snapshot);
 		if (!i)
 			first = snapshot;
 		else
@@ -181,10 +181,11 @@ const struct command command_diff = {
 		"on the change, such as 'bytes>10M', 'count>=1000', 'resident>5%' or "
 		"'size:1032 count>50', and may be given several times; if one holds the exit "
 		"status is 1.",
-	.options = ((OPTIONS_TARGET | OPTIONS_OUTPUT) &
+	.options = ((OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH) &
 		    ~(OPTION_BIT(OPTION_PID) | OPTION_BIT(OPTION_CORE))) |
 		   OPTION_BIT(OPTION_SIZES) | OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) |
 		   OPTION_BIT(OPTION_MIN_SIZE) | OPTION_BIT(OPTION_FAIL_IF),
+	.needs = NEEDS_GRAPH | NEEDS_DOMINATORS,
 	.orders = orders,
 	.run = run,
 };

@@ -348,13 +348,16 @@ const struct command command_watch = {
 	.name = "watch",
 	.usage = "PID [OPTION...]",
 	.summary = "A snapshot every so often, and what grows from one to the next",
-	.description = "After each snapshot the sizes that grew are shown; at the end how each one "
-		       "grew: steadily, at times, once, or up and down. It ends after --count "
-		       "snapshots or --for a time, else when the process does or with Ctrl-C; the "
-		       "end is told in any case. With -o DIR the snapshots are kept there, with "
-		       "--keep N the last N of them. --max-pause leaves out a snapshot for which "
-		       "the process would have to stand still for longer.",
-	.options = ((OPTIONS_TARGET | OPTIONS_OUTPUT) &
+	.description =
+		"After each snapshot the sizes that grew are shown; at the end how each one "
+		"grew (steadily, at times, once, or up and down), who keeps it, and what that "
+		"is: leaking, or held and growing. It ends after --count "
+		"snapshots or --for a time, else when the process does or with Ctrl-C; the "
+		"end is told in any case. With -o DIR the snapshots are kept there, with "
+		"--keep N the last N of them. --max-pause leaves out a snapshot for which "
+		"the process would have to stand still for longer.",
+	.needs = NEEDS_GRAPH | NEEDS_DOMINATORS,
+	.options = ((OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH) &
 		    ~(OPTION_BIT(OPTION_CORE) | OPTION_BIT(OPTION_EXE))) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_INTERVAL) |

@@ -12,6 +12,8 @@
 enum {
 	/** Sizes that are named as never shrinking. */
 	NEVER_MAX = 8,
+	/** Owners that text shows. */
+	OWNERS_MAX = 8,
 };
 
 static char *escaped(const char *string)
@@ -184,6 +186,7 @@ static void print_change_of_account(struct writer *writer, const struct diff *di
 	writer_print(writer, STYLE_PLAIN, "\n");
 	writer_table_begin(writer, &table);
 	account_row(writer, "in_use", "in use", a->bytes[CHUNK_IN_USE], b->bytes[CHUNK_IN_USE]);
+	account_row(writer, "leaked", "  of that leaked", first->leaked_bytes, last->leaked_bytes);
 	account_row(writer, "internal", "libc's own", a->bytes[CHUNK_INTERNAL],
 		    b->bytes[CHUNK_INTERNAL]);
 	account_row(writer, "free", "free", heap_totals_free(a), heap_totals_free(b));
@@ -316,6 +319,44 @@ static void print_totals(struct writer *writer, const struct diff *diff,
 	print_paragraph(writer, text);
 }
 
+/* What leaked between the first and the last. */
+static void print_leaked(struct writer *writer, const struct diff *diff)
+{
+	bool known = diff->has_leaks;
+	char made[TEXT_NUMBER_MAX], since[TEXT_NUMBER_MAX];
+
+	writer_group_begin(writer, "leaked");
+	writer_field(writer, "new_count",
+		     known ? value_count(diff->leaked_new.count) : value_none());
+	writer_field(writer, "new_bytes",
+		     known ? value_bytes(diff->leaked_new.bytes) : value_none());
+	writer_field(writer, "since_count",
+		     known ? value_count(diff->leaked_since.count) : value_none());
+	writer_field(writer, "since_bytes",
+		     known ? value_bytes(diff->leaked_since.bytes) : value_none());
+	writer_group_end(writer);
+	if (!known || writer_options(writer)->format != FORMAT_TEXT)
+		return;
+
+	_cleanup_free_ char *made_bytes = writer_format_value(writer,
+							      value_bytes(diff->leaked_new.bytes));
+	_cleanup_free_ char *since_bytes = writer_format_value(
+		writer, value_bytes(diff->leaked_since.bytes));
+	_cleanup_free_ char *text = NULL;
+
+	text_count(made, diff->leaked_new.count);
+	text_count(since, diff->leaked_since.count);
+	if (!diff->leaked_new.count && !diff->leaked_since.count)
+		text = xstrdup("Nothing leaked meanwhile.");
+	else if (!diff->leaked_since.count)
+		text = xasprintf("Leaked meanwhile: %s of the new ones (%s).", made, made_bytes);
+	else
+		text = xasprintf("Leaked meanwhile: %s of the new ones (%s), and %s that survived "
+				 "but were held before (%s).",
+				 made, made_bytes, since, since_bytes);
+	print_paragraph(writer, text);
+}
+
 /* Which rows only ever grew: of more than two snapshots. */
 static void print_never_shrank(struct writer *writer, const struct growth *growth)
 {
@@ -378,15 +419,17 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	rows.to = causes.to = diff->sides.n - 1;
 	rows.surviving = diff->has_surviving ? &diff->surviving : NULL;
 	causes.min_size = rows.min_size;
-	growth_compute(&diff->sizes, &rows, &growth);
-	growth_compute(&diff->sizes, &causes, &explained);
-	print_causes(writer, &explained);
+	growth_compute(&diff->census.sizes, &rows, &growth);
+	growth_compute(&diff->census.sizes, &causes, &explained);
+	print_causes(writer, &explained, &diff->census, rows.from, rows.to);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_sides(writer, diff);
 	print_relation(writer, diff);
 	print_change_of_account(writer, diff);
 	print_rows(writer, diff, &growth);
+	print_owners(writer, "owners", &diff->census, rows.from, rows.to, OWNERS_MAX);
 	print_totals(writer, diff, &growth);
+	print_leaked(writer, diff);
 	print_never_shrank(writer, &growth);
 	print_series(writer, &growth);
 	growth_deinit(&growth);

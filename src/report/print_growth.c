@@ -86,12 +86,87 @@ static char *sizes_phrase(const struct writer *writer, const struct growth *grow
 	return whole;
 }
 
-/* «3,968 more of 8,200 bytes (+31.0 MiB)». */
-static char *cause_phrase(const struct writer *writer, const struct growth *growth,
+/* What a cause is about: the growth of the sizes that it is made of, and the census that has them by owner. */
+struct question {
+	const struct growth *growth;
+	/** NULL when nobody is known to keep anything. */
+	const struct census *census;
+	size_t from, to;
+};
+
+/* A size belongs to a part when it is the part's own, or in its range and has no row of its own. */
+static bool is_part(const struct growth *growth, const struct growth_part *part, uint64_t usable)
+{
+	const struct growth_row *row = &growth->rows.v[part->row];
+
+	if (usable < row->min || usable > row->max)
+		return false;
+	for (size_t i = 0; row->sizes != 1 && i < growth->rows.n; i++)
+		if (growth->rows.v[i].sizes == 1 && growth->rows.v[i].min == usable)
+			return false;
+	return true;
+}
+
+static bool is_of_cause(const struct growth *growth, const struct growth_cause *cause,
+			uint64_t usable)
+{
+	for (size_t i = 0; i < cause->parts.n; i++)
+		if (is_part(growth, &cause->parts.v[i], usable))
+			return true;
+	return false;
+}
+
+/* «, kept by session_cache (server)», «, mostly leaked»: of what came, who has most of it. Empty when nobody has half. Owner: the caller. */
+static char *keeper_phrase(const struct question *question, const struct growth_cause *cause)
+{
+	static const double ALL = 0.9, HALF = 0.5;
+	const struct census *census = question->census;
+
+	if (!census || !census->has_owners || cause->count < 0)
+		return xstrdup("");
+
+	_cleanup_free_ uint64_t *came = xcalloc(census->owner_names.n + 1, sizeof(*came));
+	uint64_t all = 0;
+	size_t best = 0;
+
+	for (size_t row = 0; row < census->kept.keys.n; row++) {
+		uint64_t key = census->kept.keys.v[row], owner = census_key_owner(key);
+		uint64_t before = series_get(&census->kept, row, question->from).count;
+		uint64_t now = series_get(&census->kept, row, question->to).count;
+
+		if (now <= before || !is_of_cause(question->growth, cause, census_key_size(key)))
+			continue;
+		came[owner] += now - before;
+		all += now - before;
+		if (came[owner] > came[best])
+			best = owner;
+	}
+
+	double share = all ? (double)came[best] / (double)all : 0;
+
+	if (share < HALF)
+		return xstrdup("");
+
+	const char *mostly = share < ALL ? "mostly " : "";
+
+	if (best == CENSUS_LEAKED)
+		return xasprintf(", %sleaked", mostly);
+	if (best == CENSUS_SHARED)
+		return xasprintf(", %sshared by several", mostly);
+
+	_cleanup_free_ char *name = text_escape(census->owner_names.v[best],
+						strlen(census->owner_names.v[best]));
+
+	return xasprintf(", %skept by %s", mostly, name);
+}
+
+/* «3,968 more of 8,200 bytes (+31.0 MiB, kept by g_conn_table)». */
+static char *cause_phrase(const struct writer *writer, const struct question *question,
 			  const struct growth_cause *cause)
 {
-	_cleanup_free_ char *sizes = sizes_phrase(writer, growth, cause);
+	_cleanup_free_ char *sizes = sizes_phrase(writer, question->growth, cause);
 	_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes_change(cause->bytes));
+	_cleanup_free_ char *keeper = keeper_phrase(question, cause);
 
 	// In a range there can be fewer chunks that are larger.
 	if (!cause->count || (cause->count < 0) != (cause->bytes < 0))
@@ -100,7 +175,8 @@ static char *cause_phrase(const struct writer *writer, const struct growth *grow
 
 	_cleanup_free_ char *count = count_phrase(cause->count, "");
 
-	return xasprintf("%s %sof %s (%s)", count, cause->parts.n > 1 ? "each " : "", sizes, bytes);
+	return xasprintf("%s %sof %s (%s%s)", count, cause->parts.n > 1 ? "each " : "", sizes,
+			 bytes, keeper);
 }
 
 void print_paragraph(struct writer *writer, const char *text)
@@ -129,16 +205,16 @@ void print_paragraph(struct writer *writer, const char *text)
 }
 
 /* «A; B; and C make up 97 % of the growth.» NULL when nothing changed that way. */
-static char *causes_sentence(const struct writer *writer, const struct growth *growth,
+static char *causes_sentence(const struct writer *writer, const struct question *question,
 			     bool shrinking)
 {
 	growth_cause_array causes;
 	double share;
 	char *sentence = NULL;
 
-	growth_explain(growth, shrinking, CAUSES_MAX, &causes, &share);
+	growth_explain(question->growth, shrinking, CAUSES_MAX, &causes, &share);
 	for (size_t i = 0; i < causes.n; i++) {
-		_cleanup_free_ char *phrase = cause_phrase(writer, growth, &causes.v[i]);
+		_cleanup_free_ char *phrase = cause_phrase(writer, question, &causes.v[i]);
 		char *longer = xasprintf("%s%s%s", sentence ? sentence : "",
 					 !i		     ? ""
 					 : i + 1 == causes.n ? (i > 1 ? ", and " : " and ")
@@ -161,10 +237,12 @@ static char *causes_sentence(const struct writer *writer, const struct growth *g
 	return sentence;
 }
 
-void print_causes(struct writer *writer, const struct growth *growth)
+void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
+		  size_t from, size_t to)
 {
 	int64_t bytes = growth_bytes(&growth->total), count = growth_count(&growth->total);
 	bool shrinking = bytes < 0;
+	struct question question = { growth, census, from, to };
 
 	if (writer_options(writer)->format != FORMAT_TEXT)
 		return;
@@ -172,7 +250,7 @@ void print_causes(struct writer *writer, const struct growth *growth)
 	_cleanup_free_ char *change = writer_format_value(writer, value_bytes_change(bytes));
 	_cleanup_free_ char *chunks = count_phrase(count,
 						   count == 1 || count == -1 ? "chunk" : "chunks");
-	_cleanup_free_ char *sentence = causes_sentence(writer, growth, shrinking);
+	_cleanup_free_ char *sentence = causes_sentence(writer, &question, shrinking);
 	_cleanup_free_ char *text = NULL;
 
 	if (!growth->grown && !growth->shrunk)
@@ -183,4 +261,59 @@ void print_causes(struct writer *writer, const struct growth *growth)
 	else
 		text = xasprintf("In use: %s, %s. %s", change, chunks, sentence ? sentence : "");
 	print_paragraph(writer, text);
+}
+
+void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
+		  size_t to, size_t limit)
+{
+	bool text = writer_options(writer)->format == FORMAT_TEXT, has_trend = to - from > 1;
+	const struct column columns[] = {
+		{ .key = "owner", .title = "kept by" },
+		{ .key = "old_count" },
+		{ .key = "new_count", .title = "chunks", .flags = COLUMN_RIGHT },
+		{ .key = "count_change", .title = "change", .flags = COLUMN_RIGHT },
+		{ .key = "old_bytes" },
+		{ .key = "new_bytes", .title = "bytes", .flags = COLUMN_RIGHT },
+		{ .key = "bytes_change", .title = "change", .flags = COLUMN_RIGHT },
+		{ .key = "never_shrank" },
+		{ .key = "growth", .title = has_trend ? "grew" : NULL },
+		{ .title = has_trend ? "trend" : NULL },
+	};
+	const struct table table = { .key = key,
+				     .columns = columns,
+				     .n_columns = sizeof(columns) / sizeof(columns[0]) };
+	struct growth_options options = { .mode = GROWTH_EXACT,
+					  .limit = text ? limit : 0,
+					  .only_changed = text,
+					  .from = from,
+					  .to = to };
+	struct growth growth;
+
+	if (!census->has_owners)
+		return;
+	growth_compute(&census->owners, &options, &growth);
+	if (growth.rows.n)
+		writer_print(writer, STYLE_PLAIN, "\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < growth.rows.n; i++) {
+		const struct growth_row *row = &growth.rows.v[i];
+		char trend[TREND_BYTES];
+
+		writer_row(writer,
+			   (struct value[]){
+				   value_text(census->owner_names.v[row->min]),
+				   value_count(row->from.count),
+				   value_count(row->to.count),
+				   value_count_change(growth_count(row)),
+				   value_bytes(row->from.bytes),
+				   value_bytes(row->to.bytes),
+				   value_bytes_change(growth_bytes(row)),
+				   has_trend ? value_flag(row->never_shrank) : value_none(),
+				   has_trend && row->kind ? value_word(growth_kind_name(row->kind))
+							  : value_none(),
+				   value_word(trend_text(trend, writer, row->bytes, growth.steps)),
+			   });
+	}
+	writer_table_end(writer);
+	growth_deinit(&growth);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "report/writer.h"
+#include "snapshot/census.h"
 #include "snapshot/growth.h"
 
 enum {
@@ -20,8 +21,14 @@ enum {
 const char *trend_text(char buffer[TREND_BYTES], const struct writer *writer, const uint64_t *bytes,
 		       size_t steps);
 
-/** One or two sentences, in text: what makes up nearly all of a change. The rows must be as growth_compute() folds them, without a limit. */
-void print_causes(struct writer *writer, const struct growth *growth);
+/** One or two sentences, in text: what makes up nearly all of a change, and who keeps it, where the census knows (NULL: there is none). The rows must be as
+    growth_compute() folds them, without a limit, of the sizes of the census from one step to another. */
+void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
+		  size_t from, size_t to);
+
+/** Who keeps what changed, as a table: the changes of owners, at most `limit` in text (0: all). `key` is the name of the array in JSON. Nothing where the census has none. */
+void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
+		  size_t to, size_t limit);
 
 /** Prose, in text: broken at blanks so that it fits the terminal. What came from the target must have passed text_escape(). */
 void print_paragraph(struct writer *writer, const char *text);

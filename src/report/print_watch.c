@@ -38,7 +38,7 @@ void watch_start(struct watch *watch, struct writer *writer, const struct watch_
 	_cleanup_free_ char *escaped = name ? text_escape(name, strlen(name)) : xstrdup("?");
 
 	*watch = (struct watch){ .writer = writer, .options = *options, .last = SIZE_MAX };
-	series_init(&watch->sizes);
+	census_init(&watch->census);
 	writer_field(writer, "name", value_text(name));
 	writer_field(writer, "pid", value_number((uint64_t)pid));
 	writer_field(writer, "interval_ms", value_duration(interval_ns));
@@ -154,22 +154,22 @@ void watch_look(struct watch *watch, const struct snapshot *snapshot, const char
 
 	watch->last = watch->rounds.n;
 	array_append(&watch->rounds, round);
-	series_add_sizes(&watch->sizes, &heap->chunks);
+	census_add(&watch->census, snapshot);
 	if (is_text(watch))
 		head_line(watch, &round, before == SIZE_MAX ? NULL : &watch->rounds.v[before]);
-	if (watch->sizes.steps.n > 1) {
+	if (watch->census.sizes.steps.n > 1) {
 		struct growth_options options = {
 			.mode = is_text(watch) ? GROWTH_FOLDED : GROWTH_EXACT,
 			.order = GROWTH_BY_GROWTH,
 			.limit = is_text(watch) ? watch->options.limit : 0,
 			.min_size = watch->options.min_size,
 			.only_changed = true,
-			.from = watch->sizes.steps.n - 2,
-			.to = watch->sizes.steps.n - 1,
+			.from = watch->census.sizes.steps.n - 2,
+			.to = watch->census.sizes.steps.n - 1,
 		};
 		struct growth growth;
 
-		growth_compute(&watch->sizes, &options, &growth);
+		growth_compute(&watch->census.sizes, &options, &growth);
 		if (is_text(watch))
 			text_rows(watch, &growth);
 		else
@@ -177,8 +177,8 @@ void watch_look(struct watch *watch, const struct snapshot *snapshot, const char
 		growth_deinit(&growth);
 	}
 	// The last step stays the last.
-	if (watch->sizes.steps.n > STEPS_MAX)
-		series_thin(&watch->sizes);
+	if (watch->census.sizes.steps.n > STEPS_MAX)
+		census_thin(&watch->census);
 	writer_flush(watch->writer);
 }
 
@@ -336,6 +336,62 @@ static void print_kinds(struct watch *watch, const struct growth *growth)
 	}
 }
 
+/* «Leaks steadily», «Held and growing»: what the way in which something grows says of who keeps it. */
+static char *verdict(const struct watch *watch, const struct growth_row *row, const char *change)
+{
+	const char *name = watch->census.owner_names.v[row->min];
+	const char *how = growth_kind_name(row->kind);
+
+	if (row->min == CENSUS_LEAKED) {
+		if (row->kind == GROWTH_AT_TIMES)
+			return xasprintf("Leaks under some activity only: %s.", change);
+		// What is leaked does not come back, but a stale pointer may hold it for a while.
+		if (row->kind == GROWTH_UP_AND_DOWN)
+			return xasprintf("Leaks, with ups and downs: %s.", change);
+		return xasprintf("Leaks %s: %s.", how, change);
+	}
+
+	_cleanup_free_ char *escaped = text_escape(name, strlen(name));
+
+	if (row->kind == GROWTH_ONCE)
+		return xasprintf("Grew once, and may be a cache or a pool: %s (%s).", escaped,
+				 change);
+	if (row->kind == GROWTH_UP_AND_DOWN)
+		return xasprintf("Goes up and down: %s (%s).", escaped, change);
+	return xasprintf("Held and growing, %s: %s (%s). It is reachable and %s shrinks: no leak "
+			 "by definition, but it grows "
+			 "like one.",
+			 how, escaped, change, row->never_shrank ? "never" : "hardly");
+}
+
+/* Of the owners that grew, those with a part of it that is worth a line. */
+static void print_verdicts(struct watch *watch)
+{
+	static const double PART = 0.02;
+	struct growth_options options = { .mode = GROWTH_EXACT,
+					  .order = GROWTH_BY_GROWTH,
+					  .only_changed = true,
+					  .to = watch->census.owners.steps.n - 1 };
+	struct growth growth;
+
+	growth_compute(&watch->census.owners, &options, &growth);
+	writer_print(watch->writer, STYLE_PLAIN, "\n");
+	for (size_t i = 0; i < growth.rows.n; i++) {
+		const struct growth_row *row = &growth.rows.v[i];
+
+		if (growth_bytes(row) <= 0 ||
+		    (double)growth_bytes(row) < PART * (double)growth.grown)
+			break;
+
+		_cleanup_free_ char *change = writer_format_value(
+			watch->writer, value_bytes_change(growth_bytes(row)));
+		_cleanup_free_ char *text = verdict(watch, row, change);
+
+		print_paragraph(watch->writer, text);
+	}
+	growth_deinit(&growth);
+}
+
 static void print_end(struct watch *watch, enum watch_end end)
 {
 	static const char *const sentences[WATCH_ENDS] = {
@@ -361,7 +417,7 @@ static void print_end(struct watch *watch, enum watch_end end)
 
 void watch_finish(struct watch *watch, enum watch_end end)
 {
-	size_t steps = watch->sizes.steps.n;
+	size_t steps = watch->census.sizes.steps.n;
 
 	if (!is_text(watch))
 		writer_table_end(watch->writer);
@@ -381,13 +437,16 @@ void watch_finish(struct watch *watch, enum watch_end end)
 	};
 	struct growth growth, explained;
 
-	growth_compute(&watch->sizes, &options, &growth);
+	growth_compute(&watch->census.sizes, &options, &growth);
 	options.mode = GROWTH_FOLDED;
 	options.limit = 0;
-	growth_compute(&watch->sizes, &options, &explained);
-	print_causes(watch->writer, &explained);
+	growth_compute(&watch->census.sizes, &options, &explained);
+	print_causes(watch->writer, &explained, &watch->census, 0, steps - 1);
 	print_whole(watch, &growth);
-	if (growth.steps > INTERVALS_MIN)
+	print_owners(watch->writer, "owners", &watch->census, 0, steps - 1, watch->options.limit);
+	if (growth.steps > INTERVALS_MIN && watch->census.has_owners)
+		print_verdicts(watch);
+	else if (growth.steps > INTERVALS_MIN)
 		print_kinds(watch, &growth);
 	growth_deinit(&growth);
 	growth_deinit(&explained);
@@ -400,5 +459,5 @@ void watch_deinit(struct watch *watch)
 		free(watch->rounds.v[i].file);
 	}
 	array_deinit(&watch->rounds);
-	series_deinit(&watch->sizes);
+	census_deinit(&watch->census);
 }

@@ -14,7 +14,7 @@
 
 #include "base/array.h"
 #include "report/writer.h"
-#include "snapshot/series.h"
+#include "snapshot/census.h"
 #include "snapshot/snapshot.h"
 
 /** One look at the process. */
@@ -57,7 +57,7 @@ struct watch {
 	struct writer *writer;
 	struct watch_options options;
 	/** A step for each snapshot, or for some of them when there were many. */
-	struct series sizes;
+	struct census census;
 	ARRAY(struct watch_round) rounds;
 	/** The last round that has a snapshot; SIZE_MAX before the first. */
 	size_t last;

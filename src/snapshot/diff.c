@@ -10,7 +10,7 @@
 void diff_init(struct diff *diff)
 {
 	*diff = (struct diff){ 0 };
-	series_init(&diff->sizes);
+	census_init(&diff->census);
 }
 
 void diff_side_deinit(struct diff_side *side)
@@ -33,7 +33,7 @@ void diff_deinit(struct diff *diff)
 		diff_side_deinit(&diff->sides.v[i]);
 	array_deinit(&diff->sides);
 	free(diff->reason);
-	series_deinit(&diff->sizes);
+	census_deinit(&diff->census);
 	if (diff->has_surviving)
 		sizes_deinit(&diff->surviving);
 	*diff = (struct diff){ 0 };
@@ -188,8 +188,16 @@ void diff_side_init(struct diff_side *side, const char *label, const struct snap
 		.totals = snapshot->heap.totals,
 		.system_bytes = snapshot->heap.system_bytes,
 		.resident = snapshot_memory_total(snapshot).rss,
+		.leaked_count = UINT64_MAX,
+		.leaked_bytes = UINT64_MAX,
 	};
 
+	if (snapshot->graph.is_built) {
+		const struct reach *reach = &snapshot->graph.reach;
+
+		side->leaked_count = reach->count[REACH_DIRECT] + reach->count[REACH_INDIRECT];
+		side->leaked_bytes = reach->bytes[REACH_DIRECT] + reach->bytes[REACH_INDIRECT];
+	}
 	for (size_t i = 0; i < snapshot->modules.n; i++) {
 		const struct snapshot_module *module = &snapshot->modules.v[i];
 
@@ -202,7 +210,7 @@ void diff_side_init(struct diff_side *side, const char *label, const struct snap
 void diff_add(struct diff *diff, const char *label, const struct snapshot *snapshot)
 {
 	diff_side_init(array_push(&diff->sides), label, snapshot);
-	series_add_sizes(&diff->sizes, &snapshot->heap.chunks);
+	census_add(&diff->census, snapshot);
 	if (diff->sides.n == 1)
 		return;
 
@@ -217,28 +225,41 @@ void diff_add(struct diff *diff, const char *label, const struct snapshot *snaps
 	diff->reason = xstrdup(reason);
 }
 
-void diff_survivors(struct diff *diff, const struct chunks *first, const struct chunks *last)
+static void value_add(struct series_value *value, uint64_t bytes)
 {
-	size_t i = 0, j = 0;
+	value->count++;
+	value->bytes += bytes;
+}
+
+void diff_survivors(struct diff *diff, const struct snapshot *first, const struct snapshot *last)
+{
+	const struct chunks *old = &first->heap.chunks, *now = &last->heap.chunks;
+	size_t i = 0;
 
 	if (!diff_is_one_run(diff) || diff->has_surviving)
 		return;
 	diff->has_surviving = true;
+	diff->has_leaks = first->graph.is_built && last->graph.is_built;
 	sizes_init(&diff->surviving);
 	// Both tables ascend by address.
-	while (i < first->n && j < last->n) {
-		if (first->mem[i] < last->mem[j]) {
+	for (size_t j = 0; j < now->n; j++) {
+		if (now->state[j] != CHUNK_IN_USE)
+			continue;
+		while (i < old->n && old->mem[i] < now->mem[j])
 			i++;
-		} else if (last->mem[j] < first->mem[i]) {
-			j++;
-		} else {
-			if (first->state[i] == CHUNK_IN_USE && last->state[j] == CHUNK_IN_USE &&
-			    first->usable[i] == last->usable[j]) {
-				sizes_at(&diff->surviving, first->usable[i])->count++;
-				diff->surviving_count++;
-			}
-			i++;
-			j++;
+
+		bool survived = i < old->n && old->mem[i] == now->mem[j] &&
+				old->state[i] == CHUNK_IN_USE && old->usable[i] == now->usable[j];
+
+		if (survived) {
+			sizes_at(&diff->surviving, now->usable[j])->count++;
+			diff->surviving_count++;
 		}
+		if (!diff->has_leaks || !reach_is_leaked(&last->graph.reach, (chunk_id)j))
+			continue;
+		if (!survived)
+			value_add(&diff->leaked_new, now->usable[j]);
+		else if (!reach_is_leaked(&first->graph.reach, (chunk_id)i))
+			value_add(&diff->leaked_since, now->usable[j]);
 	}
 }

@@ -17,7 +17,7 @@
 
 #include "base/array.h"
 #include "heap/sizes.h"
-#include "snapshot/series.h"
+#include "snapshot/census.h"
 #include "snapshot/snapshot.h"
 
 /** How two snapshots belong together; what is worse comes later. */
@@ -58,6 +58,8 @@ struct diff_side {
 	uint64_t system_bytes;
 	/** Resident memory of the process; UINT64_MAX when unknown. */
 	uint64_t resident;
+	/** Leaked chunks, and their usable bytes; UINT64_MAX when unknown. */
+	uint64_t leaked_count, leaked_bytes;
 };
 
 /** Keeps what a diff needs of a snapshot. The label is copied. Owner: the caller, diff_side_deinit(). */
@@ -77,11 +79,14 @@ struct diff {
 	/** How that is known, for people. Owned; NULL while there is only one. */
 	char *reason;
 	/** A step for each. */
-	struct series sizes;
+	struct census census;
 	/** Chunks of the first that survived in the last, by size; only when has_surviving. */
 	bool has_surviving;
 	struct sizes surviving;
 	uint64_t surviving_count;
+	/** Of the last: leaked chunks that are new, and that survived and were not leaked in the first; their count and bytes. Only when has_leaks. */
+	bool has_leaks;
+	struct series_value leaked_new, leaked_since;
 };
 
 /** Starts an empty diff. */
@@ -93,8 +98,8 @@ void diff_deinit(struct diff *diff);
 /** Adds the next snapshot, which is not needed any more after that. The label is copied. Cost: linear in chunks. */
 void diff_add(struct diff *diff, const char *label, const struct snapshot *snapshot);
 
-/** Finds what survived from the first to the last; nothing when they are no snapshots of one run. Cost: linear in chunks. */
-void diff_survivors(struct diff *diff, const struct chunks *first, const struct chunks *last);
+/** Finds what survived from the first to the last, and what leaked between them; nothing when they are no snapshots of one run. Cost: linear in chunks. */
+void diff_survivors(struct diff *diff, const struct snapshot *first, const struct snapshot *last);
 
 /** True when chunks are known by their addresses in all of them. */
 static inline bool diff_is_one_run(const struct diff *diff)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "heap/sizes.h"
@@ -59,6 +60,30 @@ static size_t row_of(struct series *series, uint64_t key)
 	return *slot - 1;
 }
 
+void series_begin(struct series *series)
+{
+	array_append(&series->steps, (struct series_step){ 0 });
+}
+
+void series_count(struct series *series, uint64_t key, uint64_t count, uint64_t bytes)
+{
+	struct series_step *step = &series->steps.v[series->steps.n - 1];
+	size_t row = row_of(series, key);
+
+	if (row >= step->capacity) {
+		size_t capacity = row + row / 2 + 64;
+
+		step->v = xreallocarray(step->v, capacity, sizeof(*step->v));
+		step->capacity = capacity;
+	}
+	if (row >= step->n) {
+		memset(step->v + step->n, 0, (row + 1 - step->n) * sizeof(*step->v));
+		step->n = row + 1;
+	}
+	step->v[row].count += count;
+	step->v[row].bytes += bytes;
+}
+
 void series_add_sizes(struct series *series, const struct chunks *chunks)
 {
 	struct sizes sizes;
@@ -70,19 +95,10 @@ void series_add_sizes(struct series *series, const struct chunks *chunks)
 			sizes_at(&sizes, chunks->usable[i])->count++;
 	sizes_list(&sizes, &list);
 	sizes_deinit(&sizes);
-
-	// All rows first: then it is known how many there are.
+	series_begin(series);
 	for (size_t i = 0; i < list.n; i++)
-		row_of(series, list.v[i].usable);
-
-	struct series_step step = { .n = series->keys.n };
-
-	step.v = xcalloc(step.n ? step.n : 1, sizeof(*step.v));
-	for (size_t i = 0; i < list.n; i++)
-		step.v[row_of(series, list.v[i].usable)] = (struct series_value){
-			list.v[i].count, list.v[i].count * list.v[i].usable
-		};
-	array_append(&series->steps, step);
+		series_count(series, list.v[i].usable, list.v[i].count,
+			     list.v[i].count * list.v[i].usable);
 	array_deinit(&list);
 }
 

@@ -6,7 +6,7 @@
  *   row 0     12, 480    14, 560    …           count and bytes of the thing whose key is keys.v[0]
  *   row 1      0, 0       3, 96     …
  *
- * A key is a number: here the usable size of chunks. Rows are in the order in which their keys were first met.
+ * A key is a number: a usable size, or what the user of the series makes of it. Rows are in the order in which their keys were first met.
  */
 #ifndef HEAPSNAP_SNAPSHOT_SERIES_H
 #define HEAPSNAP_SNAPSHOT_SERIES_H
@@ -26,7 +26,7 @@ struct series_value {
 struct series_step {
 	/** Of the rows that were known then; those that came later are zero. Owned. */
 	struct series_value *v;
-	size_t n;
+	size_t n, capacity;
 };
 
 struct series {
@@ -43,6 +43,12 @@ void series_init(struct series *series);
 
 /** Frees it. */
 void series_deinit(struct series *series);
+
+/** Appends a step, in which there is nothing yet. */
+void series_begin(struct series *series);
+
+/** Adds to the value of a key at the last step. Cost: that of a hash. */
+void series_count(struct series *series, uint64_t key, uint64_t count, uint64_t bytes);
 
 /** Appends a step: the chunks in use, by usable size. Cost: linear in chunks. */
 void series_add_sizes(struct series *series, const struct chunks *chunks);

@@ -11,92 +11,94 @@ static struct error *refused(const char *text, const char *why)
 	return error_create(ERROR_USAGE, "the condition \"%s\" %s", text, why);
 }
 
-static const char *skip_blanks(const char *at)
+/* A piece of the text. */
+struct piece {
+	const char *at;
+	size_t length;
+};
+
+static struct piece trim(struct piece piece)
 {
-	return at + strspn(at, " \t");
+	while (piece.length && strchr(" \t", piece.at[piece.length - 1]))
+		piece.length--;
+	while (piece.length && strchr(" \t", *piece.at)) {
+		piece.at++;
+		piece.length--;
+	}
+	return piece;
 }
 
-/* A size, up to a character that ends it. */
-static bool parse_size(const char *at, size_t length, uint64_t *ret)
+static bool has_prefix(struct piece piece, const char *prefix)
 {
-	_cleanup_free_ char *word = xstrndup(at, length);
+	return piece.length >= strlen(prefix) && !memcmp(piece.at, prefix, strlen(prefix));
+}
+
+static bool parse_size(struct piece piece, uint64_t *ret)
+{
+	_cleanup_free_ char *word = xstrndup(piece.at, piece.length);
 
 	return text_parse_bytes(word, ret);
 }
 
-/* «size:1032 », «size:1k-2k »; nothing is all sizes. */
-static struct error *parse_selector(const char *text, const char **at, struct threshold *threshold)
+/* «size:1032», «size:1k-2k», «owner:session_cache»; nothing is everything. */
+static struct error *parse_selector(const char *text, struct piece piece,
+				    struct threshold *threshold)
 {
-	static const char prefix[] = "size:";
-	const char *word = *at;
-	size_t length = strcspn(word, " \t"), colon = strcspn(word, ":");
+	static const char size[] = "size:", owner[] = "owner:";
 
-	if (colon >= length)
+	if (!piece.length)
 		return NULL;
-	if (strncmp(word, prefix, strlen(prefix)))
-		return refused(text,
-			       "chooses by what this version does not know; size: is what it has");
-	word += strlen(prefix);
-	length -= strlen(prefix);
+	if (has_prefix(piece, owner)) {
+		piece = trim(
+			(struct piece){ piece.at + strlen(owner), piece.length - strlen(owner) });
+		threshold->owner = piece.at;
+		threshold->owner_length = piece.length;
+		return piece.length ? NULL : refused(text, "names no owner");
+	}
+	if (!has_prefix(piece, size))
+		return refused(text, "chooses by what this version does not know; size: and owner: "
+				     "are what it has");
+	piece.at += strlen(size);
+	piece.length -= strlen(size);
 
-	size_t dash = strcspn(word, "- \t");
+	const char *dash = memchr(piece.at, '-', piece.length);
+	struct piece low = { piece.at, dash ? (size_t)(dash - piece.at) : piece.length };
+	struct piece high = { dash ? dash + 1 : piece.at,
+			      dash ? piece.length - low.length - 1 : piece.length };
 
-	if (!parse_size(word, dash < length ? dash : length, &threshold->min_size) ||
-	    (dash < length &&
-	     !parse_size(word + dash + 1, length - dash - 1, &threshold->max_size)))
+	if (!parse_size(low, &threshold->min_size) || !parse_size(high, &threshold->max_size))
 		return refused(text, "names no size: size:1032, or size:1k-2k");
-	if (dash >= length)
-		threshold->max_size = threshold->min_size;
 	if (threshold->min_size > threshold->max_size)
 		return refused(text, "names a range that ends before it begins");
-	*at = skip_blanks(word + length);
 	return NULL;
 }
 
-static struct error *parse_metric(const char *text, const char **at, struct threshold *threshold)
+static struct error *parse_metric(const char *text, struct piece piece, struct threshold *threshold)
 {
 	static const char *const metrics[THRESHOLD_METRICS] = {
-		[THRESHOLD_BYTES] = "bytes",
-		[THRESHOLD_COUNT] = "count",
-		[THRESHOLD_SYSTEM] = "system",
+		[THRESHOLD_BYTES] = "bytes",	   [THRESHOLD_COUNT] = "count",
+		[THRESHOLD_LEAKED] = "leaked",	   [THRESHOLD_SYSTEM] = "system",
 		[THRESHOLD_RESIDENT] = "resident",
 	};
-	size_t length = strspn(*at, "abcdefghijklmnopqrstuvwxyz");
 
 	for (unsigned metric = 0; metric < THRESHOLD_METRICS; metric++) {
-		if (strlen(metrics[metric]) != length || memcmp(metrics[metric], *at, length))
+		if (strlen(metrics[metric]) != piece.length ||
+		    memcmp(metrics[metric], piece.at, piece.length) != 0)
 			continue;
 		threshold->metric = (enum threshold_metric)metric;
-		*at = skip_blanks(*at + length);
 		return NULL;
 	}
-	return refused(text, "is about nothing that is known: bytes, count, system or resident");
+	return refused(text,
+		       "is about nothing that is known: bytes, count, leaked, system or resident");
 }
 
-static struct error *parse_operation(const char *text, const char **at, struct threshold *threshold)
+static struct error *parse_value(const char *text, struct piece piece, struct threshold *threshold)
 {
-	bool is_more = **at == '>', is_equal = is_more || **at == '<' ? (*at)[1] == '=' : false;
-
-	if (!is_more && **at != '<')
-		return refused(text,
-			       "does not compare: >, >=, < or <= come behind what is measured");
-	if (is_more)
-		threshold->operation = is_equal ? THRESHOLD_AT_LEAST : THRESHOLD_MORE;
-	else
-		threshold->operation = is_equal ? THRESHOLD_AT_MOST : THRESHOLD_LESS;
-	*at = skip_blanks(*at + 1 + is_equal);
-	return NULL;
-}
-
-static struct error *parse_value(const char *text, const char *at, struct threshold *threshold)
-{
-	bool is_negative = *at == '-';
-	_cleanup_free_ char *word = xstrdup(at + is_negative);
+	bool is_negative = piece.length && *piece.at == '-';
+	_cleanup_free_ char *word = xstrndup(piece.at + is_negative, piece.length - is_negative);
 	size_t length = strlen(word);
 	uint64_t number;
 
-	while (length && strchr(" \t", word[length - 1]))
-		word[--length] = '\0';
 	threshold->is_percent = length && word[length - 1] == '%';
 	if (threshold->is_percent)
 		word[--length] = '\0';
@@ -114,25 +116,82 @@ static struct error *parse_value(const char *text, const char *at, struct thresh
 	return NULL;
 }
 
+/* The last < or >: names of owners may have some, too. NULL when there is none. */
+static const char *find_operation(const char *text)
+{
+	const char *last = NULL;
+
+	for (const char *at = text; (at = strpbrk(at, "<>")); at++)
+		last = at;
+	return last;
+}
+
 struct error *threshold_parse(const char *text, struct threshold *ret)
 {
 	struct threshold threshold = { .text = text, .max_size = UINT64_MAX };
-	const char *at = skip_blanks(text);
-	struct error *error = parse_selector(text, &at, &threshold);
+	const char *operation = find_operation(text);
+
+	if (!operation)
+		return refused(text, "does not compare: it takes >, >=, < or <=");
+
+	bool is_equal = operation[1] == '=';
+	const char *value = operation + 1 + is_equal;
+	struct piece left = trim((struct piece){ text, (size_t)(operation - text) });
+	size_t before = left.length;
+
+	// The metric is the last word of what is left.
+	while (before && !strchr(" \t", left.at[before - 1]))
+		before--;
+
+	struct piece metric = { left.at + before, left.length - before };
+
+	left.length = before;
+	threshold.operation = *operation == '>' ? is_equal ? THRESHOLD_AT_LEAST : THRESHOLD_MORE
+			      : is_equal	? THRESHOLD_AT_MOST
+						: THRESHOLD_LESS;
+
+	struct error *error = parse_metric(text, metric, &threshold);
+	bool is_choosy;
 
 	if (!error)
-		error = parse_metric(text, &at, &threshold);
-	if (!error && (threshold.min_size || threshold.max_size != UINT64_MAX) &&
-	    threshold.metric != THRESHOLD_BYTES && threshold.metric != THRESHOLD_COUNT)
-		error = refused(text,
-				"chooses sizes of what has none: bytes and count are of chunks");
+		error = parse_selector(text, trim(left), &threshold);
+	is_choosy = threshold.owner || threshold.min_size || threshold.max_size != UINT64_MAX;
+	if (!error && is_choosy && threshold.metric != THRESHOLD_BYTES &&
+	    threshold.metric != THRESHOLD_COUNT)
+		error = refused(
+			text,
+			"chooses from what cannot be chosen from: bytes and count are of chunks");
 	if (!error)
-		error = parse_operation(text, &at, &threshold);
-	if (!error)
-		error = parse_value(text, at, &threshold);
+		error = parse_value(text, trim((struct piece){ value, strlen(value) }), &threshold);
 	if (!error)
 		*ret = threshold;
 	return error;
+}
+
+/* A name as it stands, or without « (its module)». */
+static bool is_owner(const struct threshold *threshold, const char *name)
+{
+	size_t length = threshold->owner_length;
+
+	return !strncmp(name, threshold->owner, length) &&
+	       (!name[length] || !strncmp(name + length, " (", 2));
+}
+
+/* The sum of an owner; UINT64_MAX when owners are not known. */
+static uint64_t measure_owner(const struct threshold *threshold, const struct census *census,
+			      size_t step)
+{
+	uint64_t sum = 0;
+
+	if (!census->has_owners)
+		return UINT64_MAX;
+	for (size_t row = 0; row < census->owners.keys.n; row++) {
+		struct series_value value = series_get(&census->owners, row, step);
+
+		if (is_owner(threshold, census->owner_names.v[census->owners.keys.v[row]]))
+			sum += threshold->metric == THRESHOLD_COUNT ? value.count : value.bytes;
+	}
+	return sum;
 }
 
 /* What was measured in a snapshot; UINT64_MAX when unknown. */
@@ -145,11 +204,15 @@ static uint64_t measure(const struct threshold *threshold, const struct diff *di
 		return side->system_bytes;
 	if (threshold->metric == THRESHOLD_RESIDENT)
 		return side->resident;
-	for (size_t row = 0; row < diff->sizes.keys.n; row++) {
-		struct series_value value = series_get(&diff->sizes, row, step);
+	if (threshold->metric == THRESHOLD_LEAKED)
+		return side->leaked_bytes;
+	if (threshold->owner)
+		return measure_owner(threshold, &diff->census, step);
+	for (size_t row = 0; row < diff->census.sizes.keys.n; row++) {
+		struct series_value value = series_get(&diff->census.sizes, row, step);
 
-		if (diff->sizes.keys.v[row] >= threshold->min_size &&
-		    diff->sizes.keys.v[row] <= threshold->max_size)
+		if (diff->census.sizes.keys.v[row] >= threshold->min_size &&
+		    diff->census.sizes.keys.v[row] <= threshold->max_size)
 			sum += threshold->metric == THRESHOLD_COUNT ? value.count : value.bytes;
 	}
 	return sum;

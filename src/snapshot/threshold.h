@@ -2,9 +2,10 @@
 /*
  * Thresholds: how much may have changed between two snapshots before it is a failure.
  *
- *   [size:N|size:MIN-MAX] METRIC >|>=|<|<= VALUE       bytes>10M   count>1000   size:1032 count>=50   resident>5%
+ *   [size:N|size:MIN-MAX|owner:NAME] METRIC >|>=|<|<= VALUE       bytes>10M   count>1000   size:1032 count>=50   resident>5%
  *
- *   bytes, count      of chunks in use
+ *   bytes, count      of chunks in use: all, those of some sizes, those that an owner keeps (by its name, with or without its module)
+ *   leaked            bytes that nothing holds
  *   system            what malloc got from the system
  *   resident          resident memory of the process
  *
@@ -22,6 +23,7 @@
 enum threshold_metric {
 	THRESHOLD_BYTES,
 	THRESHOLD_COUNT,
+	THRESHOLD_LEAKED,
 	THRESHOLD_SYSTEM,
 	THRESHOLD_RESIDENT,
 	THRESHOLD_METRICS,
@@ -41,6 +43,9 @@ struct threshold {
 	enum threshold_operation operation;
 	/** Usable sizes that count, both included. Units: bytes. */
 	uint64_t min_size, max_size;
+	/** Name of the owner that counts, NULL for all: bytes in text. Borrowed. */
+	const char *owner;
+	size_t owner_length;
 	/** In per cent of what there was, or as it stands. */
 	bool is_percent;
 	double value;

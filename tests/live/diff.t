@@ -87,10 +87,34 @@ run timeout 60 "$HEAPSNAP" diff 0.hsnap 1.hsnap
 is "status of a diff as text" "$status" 0
 tr '\n' ' ' <"$out" >words
 matches "the first sentence names the culprit" words \
-	'^In use: \+1\.05 MiB, 121 more chunks\. 1 more of 1,052,656 bytes \(\+1\.00 MiB\) is 9[0-9] % of the growth\.'
+	'^In use: \+1\.05 MiB, 121 more chunks\. 1 more of 1,052,656 bytes \(\+1\.00 MiB, leaked\) is 9[0-9] % of the growth\.'
 matches "it is one run" words ' s apart, in one run \(pid and start time are the same\)\.'
 matches "what survived is told" words '131 chunks are new, 10 were freed, [0-9,]+ survived \(one that was freed'
 check_not "it fits 80 columns" grep -E '.{81}' "$out"
+matches "who keeps it is told" "$out" '^few \(grows\) +30 +\+30 +29\.3 KiB +\+29\.3 KiB$'
+matches "and what leaked" "$out" '^Leaked meanwhile: 1 of the new ones \(1\.00 MiB\)\.$'
+run timeout 60 "$HEAPSNAP" diff 0.hsnap 1.hsnap --format json
+check "owners add up" python3 -c '
+import json, sys
+diff = json.load(open(sys.argv[1]))
+assert sum(row["new_bytes"] for row in diff["owners"]) == diff["snapshots"][-1]["in_use_bytes"]
+assert sum(row["count_change"] for row in diff["owners"]) == diff["sizes_total"]["count_change"]
+assert diff["leaked"]["new_count"] == 1 and diff["leaked"]["since_count"] == 0, diff["leaked"]
+changes = {row["owner"]: row["count_change"] for row in diff["owners"] if row["count_change"]}
+assert changes == {"few (grows)": 30, "many (grows)": 100, "old (grows)": -10, "nothing (leaked)": 1}, changes' "$out"
+check "every field of it is in the manual" python3 -c '
+import json, re, sys
+text = re.sub(r"\\f.|\\-", lambda m: "-" if m[0] == "\\-" else "", open(sys.argv[1]).read())
+words = set(re.findall(r"[a-z_]+", text))
+def visit(value):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            assert key in words, key
+            visit(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            visit(inner)
+visit(json.load(open(sys.argv[2])))' "$top_srcdir/man/heapsnap.1" "$out"
 run timeout 60 "$HEAPSNAP" diff 0.hsnap 1.hsnap 2.hsnap "$target_pid" --sizes exact
 matches "a row that came and went" "$out" '^ +200 +0 +0 +0 '
 matches "rows that never shrank" "$out" '^Never shrank: 1,052,656, 1,000\.$'
@@ -126,6 +150,9 @@ matches "those that are kept, too" "$out" '^count>500 +\+121 +kept$'
 fails 1 'size:56 count<0'
 fails 2 'weight>3'
 matches "a condition that is none" "$err" 'the condition "weight>3" is about nothing that is known'
+fails 0 'leaked>2M' 'owner:many count>100'
+fails 1 'leaked>0'
+fails 1 'owner:many count>=100'
 fails 2 'type:struct Conn count>100'
 matches "a choice that is not known yet" "$err" 'chooses by what this version does not know'
 

@@ -60,7 +60,11 @@ start_target "$fixtures/leaky_server" --seconds 100 || done_testing
 run timeout 60 "$HEAPSNAP" watch -p "$target_pid" --interval 0.5 --count 5 -o kept --keep 2
 is "status after --count" "$status" 0
 matches "--count ends it" "$out" '^5 snapshots in [0-9]+ s\.$'
-matches "what leaks is told to grow steadily" "$out" '^Grew steadily \(.*a leak does this'
+tr '\n' ' ' <"$out" >words
+matches "what leaks is told" words 'Leaks steadily: \+[0-9.]+ KiB\.'
+matches "and so is what is held for ever" words \
+	'Held and growing, steadily: session_cache \(leaky_server\) \(\+.*\)\. It is reachable and never shrinks'
+matches "the sentence has who keeps it" words 'of 16,392 bytes \(\+[0-9.]+ KiB, leaked\)'
 is "--keep leaves so many" "$(ls kept | wc -l)" 2
 check "they are the last" sh -c 'ls kept | grep -c -- "-000[45].hsnap$" | grep -qx 2'
 is "the directory is private" "$(stat -c %a kept)" 700

@@ -47,7 +47,7 @@ static void relates(struct snapshot *a, struct snapshot *b, enum diff_relation r
 	ck_assert_msg(diff.relation == relation && strstr(diff.reason, reason) != NULL,
 		      "%s (%s), not %s (%s)", diff_relation_name(diff.relation), diff.reason,
 		      diff_relation_name(relation), reason);
-	diff_survivors(&diff, &a->heap.chunks, &b->heap.chunks);
+	diff_survivors(&diff, a, b);
 	ck_assert_int_eq(diff.has_surviving, relation <= DIFF_SAME_ADDRESSES);
 	diff_deinit(&diff);
 	snapshot_deinit(a);
@@ -139,7 +139,7 @@ START_TEST(the_worst_relation_counts)
 	diff_add(&diff, "c", &c);
 	ck_assert_int_eq(diff.relation, DIFF_OTHER_RUN);
 	ck_assert_str_eq(diff.reason, "they began at other times");
-	ck_assert_uint_eq(diff.sizes.steps.n, 3);
+	ck_assert_uint_eq(diff.census.sizes.steps.n, 3);
 	diff_deinit(&diff);
 	snapshot_deinit(&a);
 	snapshot_deinit(&b);
@@ -181,7 +181,7 @@ START_TEST(survivors)
 		diff_init(&diff);
 		diff_add(&diff, "a", &a);
 		diff_add(&diff, "b", &b);
-		diff_survivors(&diff, &a.heap.chunks, &b.heap.chunks);
+		diff_survivors(&diff, &a, &b);
 		ck_assert_uint_eq(diff.surviving_count, all);
 		ck_assert_uint_eq(sizes_count(&diff.surviving, 104), of_104);
 		ck_assert_uint_eq(sizes_count(&diff.surviving, 40), all - of_104);
@@ -223,7 +223,8 @@ START_TEST(conditions)
 	struct snapshot a, b;
 	struct diff diff;
 
-	is_no_condition("", "is about nothing that is known");
+	is_no_condition("", "does not compare");
+	is_no_condition(">5", "is about nothing that is known");
 	is_no_condition("weight>1", "is about nothing that is known");
 	is_no_condition("bytes", "does not compare");
 	is_no_condition("bytes=5", "does not compare");
@@ -237,7 +238,10 @@ START_TEST(conditions)
 	is_no_condition("size: count>1", "names no size");
 	is_no_condition("size:x count>1", "names no size");
 	is_no_condition("size:5-4 count>1", "ends before it begins");
-	is_no_condition("size:1032 system>1", "chooses sizes of what has none");
+	is_no_condition("size:1032 system>1", "chooses from what cannot be chosen from");
+	is_no_condition("owner:x leaked>1", "chooses from what cannot be chosen from");
+	is_no_condition("owner: bytes>1", "names no owner");
+	is_no_condition("bytes count>1", "chooses by what this version does not know");
 
 	live_snapshot(&a), live_snapshot(&b);
 	chunks_deinit(&b.heap.chunks);
@@ -263,6 +267,8 @@ START_TEST(conditions)
 	judges(&diff, "system>4095", THRESHOLD_FAILED, 4096);
 	judges(&diff, "system>4k", THRESHOLD_KEPT, 4096);
 	judges(&diff, "resident>0", THRESHOLD_UNKNOWN, 0);
+	judges(&diff, "leaked>0", THRESHOLD_UNKNOWN, 0);
+	judges(&diff, "owner:x bytes>0", THRESHOLD_UNKNOWN, 0);
 	judges(&diff, "size:77 bytes>0", THRESHOLD_KEPT, 0);
 	diff_deinit(&diff);
 	snapshot_deinit(&a);
@@ -281,7 +287,7 @@ START_TEST(diffs_are_printed)
 	diff_init(&diff);
 	for (unsigned i = 0; i < 3; i++)
 		diff_add(&diff, i ? "an\x1b[31mother" : "one", &snapshots[i]);
-	diff_survivors(&diff, &snapshots[0].heap.chunks, &snapshots[2].heap.chunks);
+	diff_survivors(&diff, &snapshots[0], &snapshots[2]);
 	for (enum format format = FORMAT_TEXT; format <= FORMAT_CSV; format++) {
 		struct writer *writer = write_in_memory(
 			(struct writer_options){ .format = format });
