@@ -21,6 +21,8 @@ enum command_needs {
 	NEEDS_GRAPH = 1,
 	NEEDS_EDGES = 2,
 	NEEDS_DOMINATORS = 4,
+	/** Roots named by DWARF, where there is any. */
+	NEEDS_NAMES = 8,
 };
 
 struct command {

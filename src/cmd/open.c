@@ -399,7 +399,10 @@ static unsigned needs_of(const struct options *options)
 			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
 			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS,
 		       "the same bits");
-	return options->output ? SNAPSHOT_EVERYTHING : options->command->needs | options->needs;
+	if (options->output)
+		return SNAPSHOT_EVERYTHING | NEEDS_NAMES;
+	// A query can be about anything of what it needs.
+	return options->command->needs | (options->needs ? options->needs | NEEDS_NAMES : 0);
 }
 
 /* What the command needs of the graph. */
@@ -414,6 +417,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
 		.with_edges = needs & NEEDS_EDGES,
+		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
 	chunk_id named = CHUNK_NONE;
 	vaddr address;
@@ -441,7 +445,8 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 
 	progress_phase(choice->file ? "reading the snapshot" : "looking at the target");
 
-	struct error *error = choice->file ? snapshot_read(choice->file, needs_of(options),
+	struct error *error = choice->file ? snapshot_read(choice->file,
+							   needs_of(options) & SNAPSHOT_EVERYTHING,
 							   available_memory(), ret)
 					   : target_open(options, choice, &target);
 	struct found found;

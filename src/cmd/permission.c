@@ -92,12 +92,12 @@ static bool is_same_user(const struct access *access)
 	return true;
 }
 
-/* The kernel gives /proc/PID to root while the process is not dumpable. */
+/* The kernel gives what is in /proc/PID (not the directory itself) to root while the process is not dumpable. */
 static bool is_dumpable(const struct access *access)
 {
 	struct stat status;
 
-	return fstat(access->its, &status) || status.st_uid == access->target.uids[1];
+	return fstatat(access->its, "mem", &status, 0) || status.st_uid == access->target.uids[1];
 }
 
 /* Is the system call itself filtered away? Nobody has PID 0, so where it is not, the answer is ESRCH. */
@@ -199,6 +199,11 @@ static void diagnose_refusal(const struct access *access, int errnum, struct dia
 		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
 			      "refused though the process belongs to us: it has more capabilities, "
 			      "or another user namespace");
+		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d", (int)access->pid);
+	} else if (access->target.uids[1] == access->self.uids[1]) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",
+			      "the process belongs to us but has the rights of another user or "
+			      "group too (setuid, setgid)");
 		diagnosis_remedy(diagnoses, "sudo heapsnap -p %d", (int)access->pid);
 	} else {
 		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "permission",

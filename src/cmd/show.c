@@ -40,6 +40,6 @@ const struct command command_show = {
 		       "direction. --contents adds the chunk's words, with what they point to. CSV has the shortest "
 		       "chain from a root.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_CONTENTS),
-	.needs = NEEDS_GRAPH | NEEDS_EDGES | NEEDS_DOMINATORS,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES | NEEDS_DOMINATORS,
 	.run = run,
 };

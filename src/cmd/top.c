@@ -41,6 +41,6 @@ const struct command command_top = {
 		       "CSV has the tree.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_DEPTH),
-	.needs = NEEDS_GRAPH | NEEDS_DOMINATORS,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS,
 	.run = run,
 };

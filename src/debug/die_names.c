@@ -6,51 +6,20 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "debug/dies.h"
 #include "debug/lines.h"
+#include "debug/scopes.h"
 
 enum {
 	/** Scopes around a name. */
 	PARTS_MAX = 32,
 };
 
-/* The DIE at an offset of the .debug_info that another one is in. */
-static bool die_beside(const Dwarf_Die *die, uint64_t offset, Dwarf_Die *ret)
-{
-	return dwarf_offdie(dwarf_cu_getdwarf(die->cu), offset, ret) != NULL;
-}
-
-/* Goes to the DIE around one that gives it part of its name; false when there is none. */
-static bool scope_around(const struct dwarf_file *file, struct die_reader *reader, Dwarf_Die *die)
-{
-	struct die ancestors[ANCESTORS_MAX];
-	uint64_t offset = dwarf_dieoffset(die), unit = offset - dwarf_cuoffset(die);
-
-	reader->sections = die_sections(file, die);
-	for (size_t n = die_ancestors(reader, unit, offset, ancestors); n-- > 0;) {
-		switch (ancestors[n].tag) {
-		case DW_TAG_namespace:
-		case DW_TAG_structure_type:
-		case DW_TAG_class_type:
-		case DW_TAG_union_type:
-		case DW_TAG_subprogram:
-		case DW_TAG_inlined_subroutine:
-			return die_beside(die, ancestors[n].offset, die);
-		default:
-			break;
-		}
-	}
-	return false;
-}
-
-char *die_qualified_name(const struct dwarf_file *file, const Dwarf_Die *die_in)
+char *die_qualified_name(struct dwarf_file *file, const Dwarf_Die *die_in)
 {
 	const char *parts[PARTS_MAX];
 	size_t n = 0, length = 1;
 	Dwarf_Die die = *die_in;
-	struct die_reader reader;
 
-	die_reader_init(&reader, &file->sections);
 	do {
 		const char *part = die_origin(&die) ? die_name(file, &die) : NULL;
 
@@ -62,8 +31,7 @@ char *die_qualified_name(const struct dwarf_file *file, const Dwarf_Die *die_in)
 			parts[n++] = part;
 			length += strlen(part) + 2;
 		}
-	} while (n < PARTS_MAX && scope_around(file, &reader, &die));
-	die_reader_deinit(&reader);
+	} while (n < PARTS_MAX && scope_around(file, &die));
 	if (n == 0)
 		return NULL;
 

@@ -8,8 +8,8 @@
 #include "debug/dwarf.h"
 
 /** The name with what it stands in: «ns::Class::member», «function::name» for what is local to a function, «(anonymous namespace)::name». NULL when the DIE has
-    no name. Owner: the caller; unescaped. Cost: up to some hundred µs in units that are large. */
-char *die_qualified_name(const struct dwarf_file *file, const Dwarf_Die *die);
+    no name. Owner: the caller; unescaped. Cost: as scope_around(). */
+char *die_qualified_name(struct dwarf_file *file, const Dwarf_Die *die);
 
 /** «server.c:120», without the path; NULL when it is not said. Owner: the caller; unescaped. */
 char *die_source(const struct dwarf_file *file, const Dwarf_Die *die);

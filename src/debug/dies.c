@@ -494,19 +494,13 @@ void die_reader_skip(struct die_reader *reader)
 	reader->die = die;
 }
 
-size_t die_ancestors(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset, struct die ret[ANCESTORS_MAX])
+bool die_reader_seek(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset)
 {
-	if (!die_reader_unit(reader, unit_offset))
-		return 0;
-	while (die_reader_next(reader)) {
-		const struct die *die = &reader->die;
-
-		if (die->offset >= die_offset)
-			return die->offset == die_offset && die->depth <= ANCESTORS_MAX ? die->depth : 0;
-		if (die->depth < ANCESTORS_MAX)
-			ret[die->depth] = *die;
-		if (die->sibling && die->sibling <= die_offset && die->depth > 0)
-			die_reader_skip(reader);
-	}
-	return 0;
+	// The unit's own DIE says where its addresses are.
+	if (!die_reader_unit(reader, unit_offset) || die_offset < reader->unit.first || die_offset >= reader->unit.end || !die_reader_next(reader))
+		return false;
+	reader->at.at = reader->sections->info.bytes + die_offset;
+	reader->depth = 0;
+	reader->at_end = false;
+	return true;
 }

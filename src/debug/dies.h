@@ -107,6 +107,9 @@ void die_reader_deinit(struct die_reader *reader);
 	for (uint64_t at = 0; die_reader_unit(&reader, at) || reader.unit.end; at = reader.unit.end) */
 bool die_reader_unit(struct die_reader *reader, uint64_t offset);
 
+/** Goes to one DIE of a unit; die_reader_next() then gives it, at depth 0, and all below it. False when the unit cannot be read. */
+bool die_reader_seek(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset);
+
 /** Reads the next DIE of the unit, the unit's own first; false at its end. */
 bool die_reader_next(struct die_reader *reader);
 
@@ -117,12 +120,8 @@ void die_reader_skip(struct die_reader *reader);
 bool die_reader_address(const struct die_reader *reader, uint64_t index, vaddr *ret);
 
 enum {
-	/** DIEs above another one. */
+	/** How deep DIEs are looked for below that of their unit. */
 	ANCESTORS_MAX = 64,
 };
-
-/** The DIEs around the one at an offset of a unit, outermost (the unit's own) first: how many; 0 when it is not met, or lies deeper than ANCESTORS_MAX. Cost: reads the
-    unit up to there, or much less of it where it has DW_AT_sibling. */
-size_t die_ancestors(struct die_reader *reader, uint64_t unit_offset, uint64_t die_offset, struct die ret[ANCESTORS_MAX]);
 
 #endif

@@ -7,6 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "debug/functions.h"
+#include "debug/locals.h"
+#include "debug/scopes.h"
 #include "debug/variables.h"
 
 enum {
@@ -120,6 +123,9 @@ bool dwarf_file_open(struct dwarf_file *ret, struct modules *modules, struct mod
 void dwarf_file_close(struct dwarf_file *file)
 {
 	variable_table_destroy(file->variables);
+	function_table_destroy(file->functions);
+	local_table_destroy(file->locals);
+	scope_table_destroy(file->scopes);
 	if (file->dwarf)
 		dwarf_end(file->dwarf);
 	if (file->shared)

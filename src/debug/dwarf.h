@@ -38,9 +38,11 @@ struct dwarf_sections {
 	struct dwarf_bytes info, abbrev, addr, line, str, line_str;
 };
 
-/** Tables of variables.c and functions.c, private to them. */
+/** Tables of variables.c, functions.c, locals.c and scopes.c, private to them. */
 struct variable_table;
 struct function_table;
+struct local_table;
+struct scope_table;
 
 struct dwarf_file {
 	Dwarf *dwarf;
@@ -53,6 +55,8 @@ struct dwarf_file {
 	/** Made when first asked for. Owned. */
 	struct variable_table *variables;
 	struct function_table *functions;
+	struct local_table *locals;
+	struct scope_table *scopes;
 };
 
 /** Opens the DWARF of a module. False (and nothing to be closed) when there is none, or when the file is missing that dwz moved some of the types

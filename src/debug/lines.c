@@ -10,6 +10,8 @@ enum {
 	/** Columns of a list of files (DWARF 5). */
 	FORMATS_MAX = 16,
 	FILES_MAX = 1 << 20,
+	/** Of the program of one unit. Units: bytes. */
+	PROGRAM_MAX = 64 << 20,
 };
 
 /* A table whose header was read up to where its lists of directories and files begin. */
@@ -159,17 +161,42 @@ static const char *old_list_read(struct cursor *at, uint64_t index)
 	return NULL;
 }
 
+/* What a program goes by. */
+struct parameters {
+	uint8_t instruction_length, operations_maximum, line_range, opcode_base;
+	int8_t line_base;
+	/** How many LEB128 operands the standard opcodes have, from the first one. */
+	const uint8_t *lengths;
+};
+
+/* Reads the part of the header before the lists. */
+static bool parameters_read(const struct table *table, struct cursor *at, struct parameters *ret)
+{
+	struct parameters parameters = { .instruction_length = (uint8_t)cursor_number(at, 1), .operations_maximum = 1 };
+
+	if (table->version >= 4)
+		parameters.operations_maximum = (uint8_t)cursor_number(at, 1);
+	// Whether a row is a good place for a breakpoint is no matter here.
+	cursor_skip(at, 1);
+	parameters.line_base = (int8_t)cursor_number(at, 1);
+	parameters.line_range = (uint8_t)cursor_number(at, 1);
+	parameters.opcode_base = (uint8_t)cursor_number(at, 1);
+	parameters.lengths = at->at;
+	cursor_skip(at, parameters.opcode_base ? parameters.opcode_base - 1u : 0);
+	if (at->failed)
+		return false;
+	*ret = parameters;
+	return true;
+}
+
 static const char *table_file_name(const struct table *table, uint64_t index)
 {
 	struct cursor at = table->lists;
+	struct parameters parameters;
 	const char *name;
 
-	// The numbers that the program goes by.
-	cursor_skip(&at, table->version >= 4 ? 5 : 4);
-
-	uint64_t opcode_base = cursor_number(&at, 1);
-
-	cursor_skip(&at, opcode_base ? opcode_base - 1 : 0);
+	if (!parameters_read(table, &at, &parameters))
+		return NULL;
 	if (table->version >= 5) {
 		list_read(table, &at, UINT64_MAX);
 		name = list_read(table, &at, index);
@@ -182,6 +209,168 @@ static const char *table_file_name(const struct table *table, uint64_t index)
 	const char *slash = strrchr(name, '/');
 
 	return slash ? slash + 1 : name;
+}
+
+/* ---- programs ---- */
+
+struct row {
+	vaddr address;
+	uint64_t file, line;
+	unsigned operation;
+};
+
+static const struct row first_row = { .file = 1, .line = 1 };
+
+/* A program while it runs. */
+struct run {
+	const struct parameters *parameters;
+	vaddr pc;
+	struct row row;
+	/** Rows before it came in this sequence, and where the sequence began. */
+	bool has_rows;
+	vaddr start;
+	/** The last row with a line at or below the pc. */
+	struct row best;
+	bool has_best;
+};
+
+static void advance(struct run *run, uint64_t operations)
+{
+	const struct parameters *parameters = run->parameters;
+
+	if (parameters->operations_maximum <= 1) {
+		run->row.address += operations * parameters->instruction_length;
+		return;
+	}
+	operations += run->row.operation;
+	run->row.address += operations / parameters->operations_maximum * parameters->instruction_length;
+	run->row.operation = (unsigned)(operations % parameters->operations_maximum);
+}
+
+/* Appends a row to the table; true when the row before it was the one. */
+static bool row_emit(struct run *run)
+{
+	if (!run->has_rows)
+		run->start = run->row.address;
+	run->has_rows = true;
+	if (run->row.address > run->pc) {
+		// What the linker dropped is left at 0, and may reach anywhere.
+		if (run->has_best && run->start != 0)
+			return true;
+		run->has_best = false;
+		return false;
+	}
+	// No line is that of code which the compiler made up; the line before it is the nearest thing.
+	if (run->row.line) {
+		run->best = run->row;
+		run->has_best = true;
+	}
+	return false;
+}
+
+static void sequence_begin(struct run *run)
+{
+	run->row = first_row;
+	run->has_rows = run->has_best = false;
+}
+
+/* Runs an operation with a long number; true when it ended the search. */
+static bool extended_run(struct run *run, struct cursor *at)
+{
+	uint64_t size = cursor_uleb(at);
+	struct cursor operands = *at;
+	bool found = false;
+
+	cursor_skip(at, size);
+	if (at->failed || size == 0)
+		return false;
+	operands.end = at->at;
+	switch (cursor_number(&operands, 1)) {
+	case DW_LNE_end_sequence:
+		found = row_emit(run);
+		if (!found)
+			sequence_begin(run);
+		break;
+	case DW_LNE_set_address:
+		run->row.address = cursor_number(&operands, cursor_left(&operands));
+		run->row.operation = 0;
+		break;
+	default:
+		break;
+	}
+	return found;
+}
+
+/* Runs one operation; true when the row at the pc is known. */
+static bool operation_run(struct run *run, struct cursor *at)
+{
+	const struct parameters *parameters = run->parameters;
+	unsigned opcode = (unsigned)cursor_number(at, 1);
+
+	if (opcode >= parameters->opcode_base) {
+		unsigned special = opcode - parameters->opcode_base;
+
+		advance(run, special / parameters->line_range);
+		run->row.line += (uint64_t)(int64_t)(parameters->line_base + (int)(special % parameters->line_range));
+		return row_emit(run);
+	}
+	switch (opcode) {
+	case 0:
+		return extended_run(run, at);
+	case DW_LNS_copy:
+		return row_emit(run);
+	case DW_LNS_advance_pc:
+		advance(run, cursor_uleb(at));
+		return false;
+	case DW_LNS_advance_line:
+		run->row.line += (uint64_t)cursor_sleb(at);
+		return false;
+	case DW_LNS_set_file:
+		run->row.file = cursor_uleb(at);
+		return false;
+	case DW_LNS_const_add_pc:
+		advance(run, (255u - parameters->opcode_base) / parameters->line_range);
+		return false;
+	case DW_LNS_fixed_advance_pc:
+		run->row.address += cursor_number(at, 2);
+		run->row.operation = 0;
+		return false;
+	default:
+		for (unsigned i = 0; i < parameters->lengths[opcode - 1]; i++)
+			cursor_uleb(at);
+		return false;
+	}
+}
+
+bool line_at(const struct dwarf_file *file, Dwarf_Die *unit, vaddr pc, const char **name_ret, uint64_t *line_ret)
+{
+	struct table table;
+	struct parameters parameters;
+
+	if (!table_open(file, unit, &table))
+		return false;
+
+	struct cursor header = table.lists, at = table.program;
+	struct run run = { .parameters = &parameters, .pc = pc };
+
+	if (!parameters_read(&table, &header, &parameters) || parameters.line_range == 0 || parameters.opcode_base == 0)
+		return false;
+	sequence_begin(&run);
+	if (cursor_left(&at) > PROGRAM_MAX)
+		return false;
+	while (cursor_left(&at) && !at.failed) {
+		if (!operation_run(&run, &at))
+			continue;
+
+		const char *name = table_file_name(&table, run.best.file);
+
+		if (!name)
+			return false;
+		*name_ret = name;
+		*line_ret = run.best.line;
+		return true;
+	}
+	return false;
 }
 
 const char *line_file_name(const struct dwarf_file *file, Dwarf_Die *unit, uint64_t index)

@@ -14,4 +14,8 @@
 /** The name of a source file by its number in a unit, without the path; NULL when there is none. Borrowed: as long as the file; unescaped. */
 const char *line_file_name(const struct dwarf_file *file, Dwarf_Die *unit, uint64_t index);
 
+/** The line that the code at an address comes from: its file as line_file_name() gives it, and its number. False when the unit's table does not say. Cost: runs the program of
+    the unit up to there, some 5 ns a byte. */
+bool line_at(const struct dwarf_file *file, Dwarf_Die *unit, vaddr pc, const char **name_ret, uint64_t *line_ret);
+
 #endif

@@ -15,7 +15,7 @@
 enum {
 	NODES_MAX = 1024,
 	/** Members that are looked at, of all structs. */
-	MEMBERS_MAX = 1 << 16,
+	MEMBERS_MAX = 1 << 13,
 	NODE_NONE = -1,
 };
 

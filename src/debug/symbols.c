@@ -326,7 +326,8 @@ static bool symbol_has_place(const Elf64_Sym *symbol)
 {
 	unsigned type = ELF64_ST_TYPE(symbol->st_info);
 
-	return type == STT_FUNC || type == STT_OBJECT || type == STT_GNU_IFUNC;
+	// The names of versions are symbols too, at no place and without a size.
+	return symbol->st_shndx != SHN_ABS && (type == STT_FUNC || type == STT_OBJECT || type == STT_GNU_IFUNC);
 }
 
 static bool symbol_is_thread_local(const Elf64_Sym *symbol)

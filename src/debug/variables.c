@@ -193,7 +193,7 @@ static char *name_complete(struct modules *modules, struct module *module, vaddr
 }
 
 /* Makes the answer of an entry; false when it has no name. */
-static bool variable_read(const struct dwarf_file *file, const struct entry *entry, Dwarf_Die *die, uint64_t size, struct variable *ret)
+static bool variable_read(struct dwarf_file *file, const struct entry *entry, Dwarf_Die *die, uint64_t size, struct variable *ret)
 {
 	char *name = die_qualified_name(file, die);
 
@@ -209,7 +209,7 @@ static bool variable_read(const struct dwarf_file *file, const struct entry *ent
 	return true;
 }
 
-static bool table_find(const struct dwarf_file *file, const entry_array *entries, vaddr address, struct variable *ret)
+static bool table_find(struct dwarf_file *file, const entry_array *entries, vaddr address, struct variable *ret)
 {
 	size_t i = entries_until(entries, address);
 

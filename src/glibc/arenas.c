@@ -8,6 +8,7 @@
  * of a page to a fence at the end of one.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "glibc/walk.h"
 
@@ -265,6 +266,34 @@ static void segments_search(struct walk *walk, struct arena *arena, uint64_t wan
 	}
 }
 
+/*
+ * What is still missing may lie behind a foreign sbrk that came before brk failed: the books count what others took there too. A page in there on
+ * which a chunk starts was taken for a segment's start, but chunks lie before it; so all that belongs to the range of brk becomes one piece with holes.
+ */
+static void brk_join(struct walk *walk, struct arena *arena, vaddr sbrk_base, vaddr limit)
+{
+	uint64_t system_bytes = walk->heap->arenas.v[arena->id].system_bytes;
+	size_t i = 0;
+
+	pieces_sort(walk);
+	while (i < walk->pieces.n && walk->pieces.v[i].start != sbrk_base)
+		i++;
+	while (i < walk->pieces.n && arena->walked_bytes < system_bytes) {
+		struct piece *piece = &walk->pieces.v[i], *next = i + 1 < walk->pieces.n ? piece + 1 : NULL;
+		vaddr to = next && next->start < limit ? next->start : limit;
+
+		if (to < piece->end || to - piece->end > system_bytes - arena->walked_bytes)
+			break;
+		arena->walked_bytes += to - piece->end;
+		piece->end = to;
+		if (to == limit || next->kind != PIECE_SEGMENT || next->arena != arena->id)
+			break;
+		piece->end = next->end;
+		memmove(next, next + 1, (walk->pieces.n - i - 2) * sizeof(*next));
+		walk->pieces.n--;
+	}
+}
+
 static void main_segments_collect(struct walk *walk, struct arena *arena)
 {
 	const struct instance *instance = arena->instance;
@@ -301,23 +330,7 @@ static void main_segments_collect(struct walk *walk, struct arena *arena)
 		end = limit; // damage: the walk itself finds out how far it goes
 	segment_append(walk, arena, sbrk_base, first, end);
 	segments_search(walk, arena, books->system_bytes);
-	// What is still missing may lie behind a foreign sbrk that came before brk failed.
-	if (arena->walked_bytes < books->system_bytes && end < limit) {
-		struct piece *piece = NULL;
-
-		for (size_t i = 0; i < walk->pieces.n && !piece; i++)
-			if (walk->pieces.v[i].start == sbrk_base)
-				piece = &walk->pieces.v[i];
-		vaddr next = limit;
-
-		for (size_t i = 0; i < walk->pieces.n; i++)
-			if (walk->pieces.v[i].start >= end && walk->pieces.v[i].start < next)
-				next = walk->pieces.v[i].start;
-		if (piece && next > end && next - end <= books->system_bytes - arena->walked_bytes) {
-			arena->walked_bytes += next - end;
-			piece->end = next;
-		}
-	}
+	brk_join(walk, arena, sbrk_base, limit);
 }
 
 void segments_collect(struct walk *walk)

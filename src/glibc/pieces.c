@@ -5,11 +5,11 @@
  * A chunk's header gives its size; whether it is in use stands in the header of the next one (PREV_INUSE). So each step reads one word, which serves
  * twice. A stretch ends at the arena's top or in a fence: in the main arena two headers of size 0x10, the second exactly 0x11 (the first loses
  * its PREV_INUSE when the chunk before it is freed); in another heap a header of size 0x10 followed by the value 1. Where exactly 0x30 bytes
- * were left at the end of a heap, a header 0x21 stands before the 1 and is no chunk: in these heaps every chunk that was handed out is
- * marked as not of the main arena, and this one is not.
+ * were left at the end of a heap, a header 0x21 (which loses its PREV_INUSE in the same way) stands before the 1 and is no chunk: in these heaps
+ * every chunk that was handed out is marked as not of the main arena, and this one is not.
  *
  * Behind a fence of the main arena, and behind a header that cannot be, the next chunk is searched: the lowest aligned address whose chain reaches a fence or
- * top and passes through every free chunk that the bins know of.
+ * top (or goes on for so long that it is no accident) and passes through every free chunk that the bins know of.
  */
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ enum {
 	FENCE_SIZE = 0x10,
 	FENCE_SECOND = 0x11,
 	HEAP_FENCE_LAST = 1,
-	PHANTOM = 0x21,
+	PHANTOM_SIZE = 0x20,
 	/** So many sound chunks in a row are no accident behind damage; and so many are none in what somebody else took, which may well look like chunks. */
 	CHUNKS_BEHIND_DAMAGE = 32,
 	CHUNKS_IN_GAP = 1024,
@@ -121,7 +121,7 @@ static inline enum header_kind header_kind(struct walk *walk, const struct arena
 		return fence_kind(walk, is_heap, chunk, header, limit, end_ret);
 	if (size % CHUNK_ALIGN || size > limit - chunk || header & CHUNK_IS_MMAPPED || (!is_heap && header & CHUNK_NON_MAIN))
 		return HEADER_BROKEN;
-	if (__builtin_expect(is_heap && header == PHANTOM, 0) && limit - chunk >= CHUNK_MINIMUM + CHUNK_HEADER &&
+	if (__builtin_expect(is_heap && (header & ~(uint64_t)CHUNK_PREV_INUSE) == PHANTOM_SIZE, 0) && limit - chunk >= CHUNK_MINIMUM + CHUNK_HEADER &&
 	    window_word(&walk->window, chunk + CHUNK_MINIMUM + 8, &next) && next == HEAP_FENCE_LAST) {
 		*end_ret = chunk + CHUNK_MINIMUM + CHUNK_HEADER;
 		return HEADER_FENCE;

@@ -22,6 +22,31 @@ struct search {
 	ARRAY(size_t) spare;
 };
 
+/* How little a root says to people: a variable most, a slot of a frame that nobody can name next to nothing. */
+static unsigned vagueness(const struct roots *roots, const struct root *root)
+{
+	switch (roots->places.v[root->place].kind) {
+	case PLACE_VARIABLE:
+	case PLACE_TLS:
+		return 0;
+	case PLACE_FRAME:
+		return root->path ? 1 : 4;
+	case PLACE_REGISTER:
+		return root->path ? 2 : 5;
+	case PLACE_DESCRIPTOR:
+	case PLACE_MAPPING:
+		return 3;
+	case PLACE_MODULE:
+	case PLACE_THREAD:
+	case PLACE_LIBC:
+	case PLACE_LEAKED:
+	case PLACE_KINDS:
+		break;
+	}
+	return 6;
+}
+
+/* By chunk; of one chunk those first that say most. */
 static int compare_roots(const void *left, const void *right, void *context)
 {
 	const struct roots *roots = context;
@@ -30,6 +55,11 @@ static int compare_roots(const void *left, const void *right, void *context)
 
 	if (chunk_a != chunk_b)
 		return chunk_a < chunk_b ? -1 : 1;
+
+	unsigned vague_a = vagueness(roots, &roots->v.v[a]), vague_b = vagueness(roots, &roots->v.v[b]);
+
+	if (vague_a != vague_b)
+		return vague_a < vague_b ? -1 : 1;
 	return a < b ? -1 : a > b;
 }
 
@@ -120,12 +150,19 @@ static void search_run(struct search *search, chunk_id target, size_t wanted, ch
 		chain_add(search, search->roots->v.v[search->spare.v[i]].chunk, search->spare.v[i], chains);
 }
 
-static int compare_chains(const void *left, const void *right)
+static int compare_chains(const void *left, const void *right, void *context)
 {
+	const struct roots *roots = context;
 	const struct chain *a = left, *b = right;
 
 	if (a->hops.n != b->hops.n)
 		return a->hops.n < b->hops.n ? -1 : 1;
+	if (a->root != SIZE_MAX && b->root != SIZE_MAX) {
+		unsigned vague_a = vagueness(roots, &roots->v.v[a->root]), vague_b = vagueness(roots, &roots->v.v[b->root]);
+
+		if (vague_a != vague_b)
+			return vague_a < vague_b ? -1 : 1;
+	}
 	return a->root < b->root ? -1 : a->root > b->root;
 }
 
@@ -146,10 +183,10 @@ void chains_find(const struct edges *edges, const struct edges_in *in, const str
 		search.place_used = xcalloc(roots->places.n + 1, 1);
 		for (size_t i = 0; i < roots->v.n; i++)
 			search.by_chunk[i] = i;
-		qsort_r(search.by_chunk, roots->v.n, sizeof(*search.by_chunk), compare_roots, (void *)roots);
+		qsort_r(search.by_chunk, roots->v.n, sizeof(*search.by_chunk), compare_roots, (void *)(uintptr_t)roots);
 		search_run(&search, chunk, wanted, &chains);
 		if (chains.n)
-			qsort(chains.v, chains.n, sizeof(*chains.v), compare_chains);
+			qsort_r(chains.v, chains.n, sizeof(*chains.v), compare_chains, (void *)(uintptr_t)roots);
 		column_free(search.next, n * sizeof(*search.next));
 		column_free(search.queue, n * sizeof(*search.queue));
 		free(search.by_chunk);

@@ -2,7 +2,7 @@
 /*
  * Chains: how a root reaches a chunk, hop by hop.
  *
- * Found from the chunk backwards, level by level, so the shortest come first. A reachable chunk has chains without weak edges, and only these are
+ * Found from the chunk backwards, level by level, so the shortest come first; of one length those whose roots have names. A reachable chunk has chains without weak edges, and only these are
  * told; a possible one has others. What is leaked has no root: its chains begin at the direct leaks that hold it.
  *
  * Chains are distinct in the place they begin in; only when there are too few of these, in where within the place. They may share their ends.

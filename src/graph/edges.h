@@ -33,10 +33,10 @@ enum {
 	EDGE_PLACE_MAX = (1 << EDGE_HIT_SHIFT) - 1,
 };
 
-/** The start of a chunk that is not looked at: a stack lies there, and this is what lies below its stack pointer. */
+/** A chunk whose first bytes are not looked at: a stack or a TLS block lies there, which is looked at as such. */
 struct edge_cut {
 	chunk_id chunk;
-	/** Units: bytes. */
+	/** Where its edges begin. Units: bytes. */
 	uint64_t offset;
 };
 

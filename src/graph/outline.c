@@ -11,7 +11,7 @@ enum {
 	/** A chunk that holds more than these is an array of them. */
 	ARRAY_MIN = 24,
 	/** Kinds that are told apart below one node, and in all, and how deep: past that the size does not count any more. */
-	CHILDREN_MAX = 16,
+	CHILDREN_MAX = 24,
 	NODES_MAX = 1 << 14,
 	DEPTH_MAX = 8,
 	/** Out-edges that tell leaks of one size apart. */
@@ -90,9 +90,9 @@ static uint32_t node_get(struct builder *builder, uint32_t parent, uint64_t offs
 		if (node->parent == parent && node->offset == offset && node->usable == usable && builder->patterns.v[index] == pattern)
 			return index;
 	}
-	// Too many kinds: one node for the rest of them. (Its own description is another one, so this ends.)
-	if (usable && (outline->nodes.n >= NODES_MAX ||
-		       (parent != OUTLINE_NONE && (builder->n_children.v[parent] >= CHILDREN_MAX || depth >= DEPTH_MAX))))
+	// Too many kinds: one node for the rest of them. (Its own description is another one, so this ends.) A place ends a way, however deep.
+	if (usable && (outline->nodes.n >= NODES_MAX || (parent != OUTLINE_NONE && builder->n_children.v[parent] >= CHILDREN_MAX) ||
+		       (depth >= DEPTH_MAX && usable < CHUNK_MEM_END)))
 		return node_get(builder, parent, OUTLINE_ANY_OFFSET, 0, 0, example);
 	builder->table[at] = (uint32_t)outline->nodes.n + 1;
 	if (parent != OUTLINE_NONE)

@@ -121,11 +121,11 @@ static void claim_malloc(struct survey *survey)
 
 /* ---- threads ---- */
 
-/* A chunk that holds part of a thread: that part is an area of the thread, and the chunk lives. */
-static void claim_in_chunk(struct survey *survey, chunk_id chunk, vaddr start, vaddr end, uint64_t cut, struct root_area area)
+/* A chunk that holds part of a thread: that part is an area of the thread, the chunk lives, and nothing else in it counts. */
+static void claim_in_chunk(struct survey *survey, chunk_id chunk, vaddr start, vaddr end, struct root_area area)
 {
 	array_append(&survey->areas->held, (struct held_chunk){ chunk, survey->areas->v.n });
-	array_append(&survey->areas->cuts, (struct edge_cut){ chunk, cut });
+	array_append(&survey->areas->cuts, (struct edge_cut){ chunk, survey->heap->chunks.usable[chunk] });
 	claim(survey, CLAIM_IN_CHUNK, start, end, area);
 }
 
@@ -146,8 +146,7 @@ static void claim_tls(struct survey *survey, size_t thread)
 		} else if (chunk_is_node(&survey->heap->chunks, chunk)) {
 			vaddr end = survey->heap->chunks.mem[chunk] + survey->heap->chunks.usable[chunk];
 
-			claim_in_chunk(survey, chunk, area.base, area.base + size < end ? area.base + size : end,
-				       survey->heap->chunks.usable[chunk], area);
+			claim_in_chunk(survey, chunk, area.base, area.base + size < end ? area.base + size : end, area);
 		}
 	}
 }
@@ -285,7 +284,7 @@ static void claim_stack(struct survey *survey, size_t index)
 	if (chunk != CHUNK_NONE && chunk_is_node(chunks, chunk)) {
 		vaddr low = with_red_zone(thread->sp, chunks->mem[chunk]);
 
-		claim_in_chunk(survey, chunk, low, chunks->mem[chunk] + chunks->usable[chunk], low - chunks->mem[chunk], area);
+		claim_in_chunk(survey, chunk, low, chunks->mem[chunk] + chunks->usable[chunk], area);
 	} else if (mapping && mapping->prot & MAPPING_WRITE) {
 		claim(survey, CLAIM_STACK, with_red_zone(thread->sp, mapping->start), mapping->end, area);
 	}

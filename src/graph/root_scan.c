@@ -10,15 +10,21 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "debug/functions.h"
+#include "debug/locals.h"
 #include "debug/symbols.h"
+#include "debug/variables.h"
 
 enum {
 	/** Pointers without a symbol that are no further apart belong to one row … Units: bytes. */
 	ROW_GAP = 64,
 	/** … which is a place of its own if it has more than these; else each of them is. */
 	ROW_MIN = 64,
-	/** Roots that are kept. */
+	/** Roots that are kept, and how many of them get a path. */
 	ROOTS_MAX = 1 << 28,
+	PATHS_MAX = 1 << 16,
+	/** Frames that are asked for a variable in a register. */
+	FRAMES_ASKED = 32,
 	/** Below the stack pointer, part of the innermost frame. */
 	RED_ZONE = 128,
 	/** Keys of pthread_setspecific() that have their slots in the descriptor: two words each, the second is the value. */
@@ -48,8 +54,9 @@ struct scan {
 	/** Places of modules and threads, made when first needed; PLACE_NONE before. The last one of threads is for those that have ended. */
 	place_id *module_places, *thread_places;
 	place_id libc_place;
-	/** Of the thread whose stack is being scanned: places of its frames, one more for what is behind the last; PLACE_NONE. */
+	/** Of the thread whose stack is being scanned: places of its frames, one more for what is behind the last (PLACE_NONE). */
 	place_id *frame_places;
+	size_t n_paths;
 };
 
 static char *copy(const char *string)
@@ -90,12 +97,13 @@ static place_id thread_place(struct scan *scan, size_t thread)
 	return *place;
 }
 
-static void root_add(struct scan *scan, place_id place, const struct met *met)
+static struct root *root_add(struct scan *scan, place_id place, const struct met *met)
 {
 	array_append(&scan->roots->v, (struct root){ .place = place,
 						     .chunk = met->chunk,
 						     .offset = met->address - scan->roots->places.v[place].start,
 						     .hit = met->hit });
+	return &scan->roots->v.v[scan->roots->v.n - 1];
 }
 
 /* The last place that was made, if it holds an address. */
@@ -144,29 +152,80 @@ static void nameless_add(struct scan *scan, const struct root_area *area, place_
 	}
 }
 
+static bool is_in_libc(const struct scan *scan, const struct module *module)
+{
+	return scan->is_libcs[module - scan->modules->v.v];
+}
+
+/* Whether DWARF is asked about a module. For libc symbols do; its DWARF takes longer to open than all the rest. */
+static bool has_dwarf(const struct scan *scan, const struct module *module)
+{
+	return !scan->options->without_dwarf && !is_in_libc(scan, module);
+}
+
+/* Names a place after a variable, and takes its strings. `base` is what its start counts from. */
+static void place_name(struct root_place *place, const struct variable *variable, vaddr base)
+{
+	place->name = variable->name;
+	place->source = variable->source;
+	place->start = base + variable->start;
+	place->end = place->start + variable->size;
+}
+
+/* What a root is of its variable, as far as so many are told. */
+static void root_tell(struct scan *scan, struct root *root, struct module *module, const struct variable *variable)
+{
+	if (variable->name && scan->n_paths++ < PATHS_MAX)
+		root->path = variable_member(scan->modules, module, variable, root->offset);
+}
+
+/* The variable that holds an address, by DWARF, else by symbol. *variable_ret borrows the strings of the place; without a name it was not DWARF. */
+static bool variable_find(struct scan *scan, struct module *module, vaddr address, struct root_place *ret, struct variable *variable_ret)
+{
+	struct symbol symbol;
+
+	variable_ret->name = NULL;
+	if (has_dwarf(scan, module) && variable_at(scan->modules, module, address - module->bias, variable_ret)) {
+		place_name(ret, variable_ret, module->bias);
+		return true;
+	}
+	if (!symbol_at(scan->modules, module, address - module->bias, &symbol))
+		return false;
+	ret->name = copy(symbol.name);
+	ret->start = symbol.value + module->bias;
+	ret->end = ret->start + symbol.size;
+	return true;
+}
+
 static void data_add(struct scan *scan, const struct root_area *area)
 {
 	struct module *module = &scan->modules->v.v[area->module];
 	place_id parent = module_place(scan, area->module);
+	struct variable variable = { 0 };
 	size_t nameless = 0, i;
 
 	for (i = 0; i < scan->met.n; i++) {
 		const struct met *met = &scan->met.v[i];
+		struct root_place new = { .kind = PLACE_VARIABLE, .parent = parent };
 		place_id place = last_place(scan, PLACE_VARIABLE, parent, met->address);
-		struct symbol symbol;
 
-		if (place == PLACE_NONE || nameless < i) {
-			if (!symbol_at(scan->modules, module, met->address - module->bias, &symbol))
+		if (place == PLACE_NONE || nameless < i || i == 0) {
+			if (!variable_find(scan, module, met->address, &new, &variable))
 				continue;
 			nameless_add(scan, area, parent, nameless, i);
-			place = roots_add_place(scan->roots, (struct root_place){ .kind = PLACE_VARIABLE,
-										  .parent = parent,
-										  .module = copy(module_name(module)),
-										  .name = copy(symbol.name),
-										  .start = symbol.value + module->bias,
-										  .end = symbol.value + symbol.size + module->bias });
+			place = last_place(scan, PLACE_VARIABLE, parent, met->address);
+			if (place == PLACE_NONE || scan->roots->places.v[place].start != new.start) {
+				new.module = copy(module_name(module));
+				place = roots_add_place(scan->roots, new);
+			} else {
+				// It goes on from the area before.
+				free(new.name);
+				free(new.source);
+				if (variable.name)
+					variable.name = scan->roots->places.v[place].name;
+			}
 		}
-		root_add(scan, place, met);
+		root_tell(scan, root_add(scan, place, met), module, &variable);
 		nameless = i + 1;
 	}
 	nameless_add(scan, area, parent, nameless, i);
@@ -189,31 +248,44 @@ static void mapping_add(struct scan *scan, const struct root_area *area)
 
 /* ---- threads ---- */
 
-static void tls_add(struct scan *scan, const struct root_area *area)
+/* The thread-local variable that holds an address, by DWARF, else by symbol. */
+static void thread_local_find(struct scan *scan, const struct root_area *area, vaddr address, struct root_place *ret, struct variable *variable_ret)
 {
 	struct module *module = &scan->modules->v.v[area->module];
-	place_id parent = thread_place(scan, area->thread);
+	struct symbol symbol;
+
+	variable_ret->name = NULL;
+	if (has_dwarf(scan, module) && variable_thread_local(scan->modules, module, address - area->base, variable_ret)) {
+		place_name(ret, variable_ret, area->base);
+	} else if (symbol_thread_local(scan->modules, module, address - area->base, &symbol)) {
+		ret->name = copy(symbol.name);
+		ret->start = area->base + symbol.value;
+		ret->end = ret->start + symbol.size;
+	} else {
+		ret->name = xasprintf("%s.tls+0x%" PRIxVADDR, module_name(module), address - area->base);
+		ret->start = address;
+		ret->end = address + 8;
+	}
+}
+
+static void tls_add(struct scan *scan, const struct root_area *area)
+{
+	place_id parent = thread_place(scan, area->thread), place = PLACE_NONE;
+	struct variable variable = { 0 };
 
 	for (size_t i = 0; i < scan->met.n; i++) {
 		const struct met *met = &scan->met.v[i];
-		place_id place = last_place(scan, PLACE_TLS, parent, met->address);
-		struct symbol symbol;
 
-		if (place == PLACE_NONE) {
-			struct root_place new = { .kind = PLACE_TLS, .parent = parent, .module = copy(module_name(module)), .tid = thread_tid(scan, area->thread) };
+		if (place == PLACE_NONE || last_place(scan, PLACE_TLS, parent, met->address) != place) {
+			struct root_place new = { .kind = PLACE_TLS,
+						  .parent = parent,
+						  .module = copy(module_name(&scan->modules->v.v[area->module])),
+						  .tid = thread_tid(scan, area->thread) };
 
-			if (symbol_thread_local(scan->modules, module, met->address - area->base, &symbol)) {
-				new.name = copy(symbol.name);
-				new.start = area->base + symbol.value;
-				new.end = new.start + symbol.size;
-			} else {
-				new.name = xasprintf("%s.tls+0x%" PRIxVADDR, module_name(module), met->address - area->base);
-				new.start = met->address;
-				new.end = met->address + 8;
-			}
+			thread_local_find(scan, area, met->address, &new, &variable);
 			place = roots_add_place(scan->roots, new);
 		}
-		root_add(scan, place, met);
+		root_tell(scan, root_add(scan, place, met), &scan->modules->v.v[area->module], &variable);
 	}
 }
 
@@ -268,6 +340,71 @@ static size_t frame_at(const frame_array *frames, vaddr address)
 	return found;
 }
 
+/* A frame as its module knows it. */
+struct described_frame {
+	/** NULL when there is none. */
+	struct module *module;
+	/** In its code, as a file address: of a caller the call, not where it goes on. */
+	vaddr pc;
+	struct local_frame frame;
+};
+
+static struct described_frame frame_describe(const struct scan *scan, const frame_array *frames, size_t index)
+{
+	vaddr pc = local_frame_pc(frames, index);
+	struct module *module = modules_find(scan->modules, pc);
+
+	return (struct described_frame){ .module = module,
+					 .pc = module ? pc - module->bias : 0,
+					 .frame = local_frame_of(frames, index, scan->target->machine) };
+}
+
+/* What is in force in a frame, by DWARF; NULL when nothing is known. */
+static const struct locals *frame_locals(const struct scan *scan, const struct described_frame *frame)
+{
+	return frame->module && has_dwarf(scan, frame->module) ? locals_at(scan->modules, frame->module, frame->pc) : NULL;
+}
+
+/* The name of a frame's function, and in *source_ret, unless it is NULL, where in it the frame is. */
+static char *function_name(struct scan *scan, const struct described_frame *frame, char **source_ret)
+{
+	struct symbol symbol;
+	struct code code;
+
+	if (has_dwarf(scan, frame->module) && code_at(scan->modules, frame->module, frame->pc, &code)) {
+		// What was inlined into it has no frame of its own.
+		struct code_function *function = &code.functions.v[code.functions.n - 1];
+		char *name = take_pointer(function->name);
+
+		if (source_ret)
+			*source_ret = take_pointer(function->source);
+		code_deinit(&code);
+		return name;
+	}
+	return symbol_at(scan->modules, frame->module, frame->pc, &symbol) ? copy(symbol.name) :
+									     xasprintf("%s+0x%" PRIxVADDR, module_name(frame->module), frame->pc);
+}
+
+/* Names a frame by its function; one of libc also by who called libc, which is what the program's authors know. */
+static void frame_name(struct scan *scan, const frame_array *frames, size_t index, struct root_place *place)
+{
+	struct described_frame frame = frame_describe(scan, frames, index), caller = frame;
+
+	if (!frame.module)
+		return;
+	for (size_t i = index + 1; i < frames->n && caller.module && is_in_libc(scan, caller.module); i++)
+		caller = frame_describe(scan, frames, i);
+	if (caller.module && caller.module != frame.module && !is_in_libc(scan, caller.module)) {
+		_cleanup_free_ char *callee = function_name(scan, &frame, NULL), *name = function_name(scan, &caller, &place->source);
+
+		place->name = xasprintf("%s below %s", callee, name);
+		frame = caller;
+	} else {
+		place->name = function_name(scan, &frame, &place->source);
+	}
+	place->module = copy(module_name(frame.module));
+}
+
 static place_id frame_place(struct scan *scan, const struct root_area *area, size_t index, vaddr address)
 {
 	const frame_array *frames = &scan->areas->frames[area->thread];
@@ -278,24 +415,37 @@ static place_id frame_place(struct scan *scan, const struct root_area *area, siz
 		return *place;
 	new.parent = thread_place(scan, area->thread);
 	if (index < frames->n) {
-		const struct frame *frame = &frames->v[index];
-		// A caller goes on behind its call.
-		vaddr pc = frame->pc - (index && !frame->interrupted ? 1 : 0);
-		struct module *module = modules_find(scan->modules, pc);
-		struct symbol symbol;
-
 		new.start = frame_start(frames, index);
-		if (module) {
-			new.module = copy(module_name(module));
-			new.name = symbol_at(scan->modules, module, pc - module->bias, &symbol) ?
-					   copy(symbol.name) :
-					   xasprintf("%s+0x%" PRIxVADDR, module_name(module), pc - module->bias);
-		}
+		frame_name(scan, frames, index, &new);
 	} else {
 		new.start = address;
 	}
 	*place = roots_add_place(scan->roots, new);
 	return *place;
+}
+
+/* What a variable is called, with what of it is at an offset; one of an inlined function with that. */
+static char *local_text(struct scan *scan, struct module *module, const struct local *local, uint64_t offset)
+{
+	_cleanup_free_ char *member = scan->n_paths++ < PATHS_MAX ? local_member(scan->modules, module, local, offset) : NULL;
+
+	return xasprintf("%s%s%s%s", local->function ? local->function : "", local->function ? "::" : "", local->name, member ? member : "");
+}
+
+/* The variable of a frame that holds an address, and what of it; NULL when none does. */
+static char *local_path(struct scan *scan, const frame_array *frames, size_t index, vaddr address)
+{
+	struct described_frame frame;
+	const struct locals *locals;
+	const struct local *local;
+	uint64_t offset;
+
+	if (index >= frames->n)
+		return NULL;
+	frame = frame_describe(scan, frames, index);
+	locals = frame_locals(scan, &frame);
+	local = locals ? local_covering(locals, &frame.frame, address, &offset) : NULL;
+	return local ? local_text(scan, frame.module, local, offset) : NULL;
 }
 
 static void stack_add(struct scan *scan, const struct root_area *area)
@@ -319,7 +469,7 @@ static void stack_add(struct scan *scan, const struct root_area *area)
 
 		if (met->address + 8 > scan->roots->places.v[place].end)
 			scan->roots->places.v[place].end = met->address + 8;
-		root_add(scan, place, met);
+		root_add(scan, place, met)->path = local_path(scan, frames, at, met->address);
 		if (at == frames->n)
 			at = 0;
 	}
@@ -341,6 +491,29 @@ static const char *register_name(enum machine machine, unsigned number, char buf
 	return buffer;
 }
 
+/* The variable that a register stands for: of the innermost frame that has one in it, if nobody further in has changed it. */
+static char *register_path(struct scan *scan, size_t index, unsigned number)
+{
+	const frame_array *frames = &scan->areas->frames[index];
+	uint64_t value = scan->target->threads.v[index].registers[number];
+
+	for (size_t i = 0; !scan->options->without_dwarf && i < frames->n && i < FRAMES_ASKED; i++) {
+		struct described_frame frame = frame_describe(scan, frames, i);
+		const struct locals *locals = frame_locals(scan, &frame);
+		const struct local *local = locals ? local_in_register(locals, number) : NULL;
+
+		if (!(frames->v[i].known >> number & 1) || frames->v[i].registers[number] != value)
+			break;
+		if (local) {
+			_cleanup_free_ char *text = local_text(scan, frame.module, local, local->piece_offset);
+			_cleanup_free_ char *function = function_name(scan, &frame, NULL);
+
+			return xasprintf("%s in %s", text, function);
+		}
+	}
+	return NULL;
+}
+
 static void registers_scan(struct scan *scan, size_t index)
 {
 	const struct thread *thread = &scan->target->threads.v[index];
@@ -360,7 +533,8 @@ static void registers_scan(struct scan *scan, size_t index)
 											   .name = copy(name),
 											   .tid = thread->tid });
 
-			root_add(scan, place, &(struct met){ 0, scan->met.v[i].chunk, scan->met.v[i].hit });
+			root_add(scan, place, &(struct met){ 0, scan->met.v[i].chunk, scan->met.v[i].hit })->path =
+				register_path(scan, index, number);
 		}
 	}
 }
@@ -517,5 +691,6 @@ void roots_scan(const struct target *target, struct modules *modules, const stru
 	internal_add(&scan);
 	*leaked_ret = roots_add_place(ret, (struct root_place){ .kind = PLACE_LEAKED, .parent = PLACE_NONE });
 	array_deinit(&scan.met);
+	dwarf_files_release(modules);
 	roots_seal(ret);
 }

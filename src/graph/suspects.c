@@ -76,6 +76,7 @@ static void begin(struct hunt *hunt, vertex_id start)
 	array_append(&hunt->suspects,
 		     (struct suspect){ .place = start < dominators->n_chunks ? place_of(hunt, dominators->idom[start]) : place_of(hunt, start),
 				       .is_shared = start < dominators->n_chunks,
+				       .start = start < dominators->n_chunks ? start : VERTEX_NONE,
 				       .point = point < dominators->n_chunks ? point : VERTEX_NONE,
 				       .retained = dominators->retained[start] });
 }
@@ -97,6 +98,7 @@ static void begin_shared(struct hunt *hunt)
 			continue;
 		array_append(&hunt->suspects, (struct suspect){ .place = place_of(hunt, vertices.v[group->parent]),
 								.is_shared = true,
+								.start = VERTEX_NONE,
 								.point = VERTEX_NONE,
 								.retained = group->retained,
 								.child_usable = group->usable,

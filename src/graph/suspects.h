@@ -20,6 +20,8 @@ struct image;
 struct suspect {
 	/** Where it begins: the place that has it, or a module, a thread or PLACE_NONE (the whole process), where several places share it. */
 	place_id place;
+	/** Where it begins below the place: VERTEX_NONE for the place itself, else the chunk that several places share. */
+	vertex_id start;
 	/** Below it, where the chunks fan out: VERTEX_NONE when `place` itself is what holds them, else a chunk. */
 	vertex_id point;
 	/** Several places share the chunks; none of them can be named. */

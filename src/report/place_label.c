@@ -41,7 +41,7 @@ static char *label(const struct roots *roots, const struct root_place *place, co
 		return thread_label(roots, place);
 	case PLACE_REGISTER:
 		thread = thread_label(roots, place);
-		return xasprintf("register %s, %s", place->name, thread);
+		return *what ? xasprintf("%s (register %s), %s", what, place->name, thread) : xasprintf("register %s, %s", place->name, thread);
 	case PLACE_FRAME:
 		thread = thread_label(roots, place);
 		if (!place->name)

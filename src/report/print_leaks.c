@@ -48,7 +48,7 @@ static void print_kinds(struct writer *writer, const struct reach *reach)
 /* What a row is, for eyes: «48 B», below it «+0x8 → 200 B». */
 static char *node_label(const struct writer *writer, const struct outline_node *node, size_t depth)
 {
-	_cleanup_free_ char *size = node->usable ? size_text(writer, node->usable) : xstrdup("other sizes"), *offset = NULL;
+	_cleanup_free_ char *size = node->usable ? size_text(writer, node->usable) : xstrdup("others"), *offset = NULL;
 	const char *more = node->is_cycle ? ", in cycles" : node->is_again ? ", and on to more like it" : "";
 
 	if (!depth)

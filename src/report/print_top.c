@@ -7,6 +7,7 @@
 #include "report/print_top.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/column.h"
@@ -20,6 +21,8 @@
 enum {
 	/** A chunk that retains one part in so many of everything is a row of its own. */
 	LARGE_PART = 100,
+	/** Below modules and threads; deeper rows have their place above them. */
+	SHARED_DEPTH = 2,
 	/** Sizes in the table by size. */
 	SIZES_SHOWN = 10,
 };
@@ -46,6 +49,26 @@ struct tree {
 	uint64_t total, large;
 	ARRAY(struct tree_row) rows;
 };
+
+/* The first root that holds a chunk by itself, whoever else holds it too; SIZE_MAX. */
+static size_t root_of(const struct snapshot *snapshot, vertex_id chunk)
+{
+	const struct roots *roots = &snapshot->graph.roots;
+	size_t found = SIZE_MAX;
+
+	for (size_t i = 0; i < roots->v.n; i++) {
+		enum place_kind kind = roots->places.v[roots->v.v[i].place].kind;
+
+		if (roots->v.v[i].chunk != chunk || kind == PLACE_LIBC)
+			continue;
+		// A variable says more than a stack or a register.
+		if (kind == PLACE_VARIABLE || kind == PLACE_TLS)
+			return i;
+		if (found == SIZE_MAX)
+			found = i;
+	}
+	return found;
+}
 
 static bool is_place(const struct tree *tree, vertex_id vertex)
 {
@@ -177,8 +200,14 @@ static char *row_name(const struct writer *writer, const struct tree *tree, cons
 
 	_cleanup_free_ char *size = size_text(writer, row->usable);
 
-	if (row->vertex != VERTEX_NONE)
-		return xasprintf("0x%" PRIxVADDR " of %s", snapshot->heap.chunks.mem[row->vertex], size);
+	if (row->vertex != VERTEX_NONE) {
+		// A large chunk at the top is shared, so no place stands above it; one that holds it can be named all the same.
+		size_t root = row->retained >= tree->large && row->depth <= SHARED_DEPTH ? root_of(snapshot, row->vertex) : SIZE_MAX;
+		_cleanup_free_ char *label = root == SIZE_MAX ? NULL : root_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[root]);
+
+		return xasprintf("0x%" PRIxVADDR " of %s%s%s", snapshot->heap.chunks.mem[row->vertex], size, label ? ", held by " : "",
+				 label ? label : "");
+	}
 	return xasprintf("%s chunks of %s", text_count(count, row->count), size);
 }
 
@@ -349,14 +378,60 @@ static char *amount(struct writer *writer, uint64_t bytes, uint64_t total)
 	return xasprintf("%s (%s)", text, share);
 }
 
-/* Where the children hang: « at +0x8», « in an array at +0x0». */
-static char *suspect_place(const struct suspect *suspect)
+/* What is at an offset of a place, if its type is known: «.buckets[]», the index left out. NULL else. */
+static char *member_text(const struct snapshot *snapshot, const struct suspect *suspect)
 {
+	const struct roots *roots = &snapshot->graph.roots;
+	size_t end, at;
+	char *path = NULL, *open, *close;
+
+	if (suspect->point != VERTEX_NONE)
+		return NULL;
+	at = roots_of_place(roots, suspect->place, &end);
+	for (; at < end && !path; at++)
+		if (roots->v.v[at].offset == suspect->offset && roots->v.v[at].path)
+			path = xstrdup(roots->v.v[at].path);
+	open = path ? strrchr(path, '[') : NULL;
+	close = open ? strchr(open, ']') : NULL;
+	if (close)
+		memmove(open + 1, close, strlen(close) + 1);
+	return path;
+}
+
+/* Where the children hang: « at +0x8», « hanging off .buckets[]». */
+static char *suspect_place(const struct snapshot *snapshot, const struct suspect *suspect)
+{
+	_cleanup_free_ char *member = suspect->n_offsets ? member_text(snapshot, suspect) : NULL;
+
 	if (suspect->n_offsets == 0)
 		return xstrdup("");
+	if (member && *member)
+		return xasprintf(" hanging off %s", member);
 	if (suspect->n_offsets == 1 || suspect->child_count == 1)
 		return xasprintf(" at +0x%" PRIx64, suspect->offset);
 	return xasprintf(" in an array from +0x%" PRIx64 " on", suspect->offset);
+}
+
+/* What begins in a chunk that several places share: it is called by one that holds it by itself, if there is one. */
+static char *shared_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect, const char *keeps,
+			     const char *through)
+{
+	const struct graph *graph = &snapshot->graph;
+	const struct chunks *chunks = &snapshot->heap.chunks;
+	size_t root = root_of(snapshot, suspect->start);
+	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = size_text(writer, chunks->usable[suspect->start]);
+	_cleanup_free_ char *label = root == SIZE_MAX ? NULL : root_label(&graph->roots, &graph->roots.v.v[root]), *point = NULL;
+
+	if (suspect->point != suspect->start) {
+		_cleanup_free_ char *own = size_text(writer, chunks->usable[suspect->point]);
+
+		point = xasprintf(" through the chunk 0x%" PRIxVADDR " of %s", chunks->mem[suspect->point], own);
+	}
+	if (label)
+		return xasprintf("%s, which other places hold too (0x%" PRIxVADDR " of %s), keeps %s%s%s%s.", label, chunks->mem[suspect->start], size, keeps,
+				 point ? point : "", through ? ", most of it in " : "", through ? through : "");
+	return xasprintf("The chunk 0x%" PRIxVADDR " of %s, which several places of %s share, keeps %s%s%s%s.", chunks->mem[suspect->start], size, place,
+			 keeps, point ? point : "", through ? ", most of it in " : "", through ? through : "");
 }
 
 static char *suspect_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
@@ -364,7 +439,7 @@ static char *suspect_sentence(struct writer *writer, const struct snapshot *snap
 	const struct graph *graph = &snapshot->graph;
 	uint64_t total = graph->dominators.retained[vertex_top(&graph->dominators)];
 	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *keeps = amount(writer, suspect->retained, total);
-	_cleanup_free_ char *size = size_text(writer, suspect->child_usable), *where = suspect_place(suspect), *through = NULL, *point = NULL;
+	_cleanup_free_ char *size = size_text(writer, suspect->child_usable), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
 	char count[TEXT_NUMBER_MAX];
 
 	if (suspect->point == VERTEX_NONE && suspect->is_shared)
@@ -377,8 +452,7 @@ static char *suspect_sentence(struct writer *writer, const struct snapshot *snap
 
 		point = xasprintf("0x%" PRIxVADDR " of %s", snapshot->heap.chunks.mem[suspect->point], own);
 		if (suspect->is_shared)
-			return xasprintf("The chunk %s, which several places of %s share, keeps %s%s%s.", point, place, keeps,
-					 through ? ", most of it in " : "", through ? through : "");
+			return shared_sentence(writer, snapshot, suspect, keeps, through);
 		return xasprintf("%s keeps %s: through the chunk %s%s%s.", place, keeps, point, through ? ", which holds " : "", through ? through : "");
 	}
 	return xasprintf("%s keeps %s%s%s.", place, keeps, through ? " through " : "", through ? through : "");

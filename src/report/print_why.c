@@ -213,7 +213,7 @@ static char *referrer_label(const struct writer *writer, const struct snapshot *
 		name = text_escape(place, strlen(place));
 		return xasprintf("%*s%s", (int)depth * 2, "", name);
 	}
-	name = node->usable ? size_text(writer, node->usable) : xstrdup("other sizes");
+	name = node->usable ? size_text(writer, node->usable) : xstrdup("others");
 	if (!depth)
 		return xasprintf("%s%s", name, node->is_again ? ", also by each other" : "");
 	offset = offset_text(node->offset);

@@ -131,6 +131,12 @@ struct error *process_refused(const struct process *process, int errnum)
 					 "is 3, so that nothing can be "
 					 "attached to until the next boot",
 					 pid, process->name));
+	if (!capable && !ours_all && its.uids[1] == ours.uids[1])
+		return refusal(errnum,
+			       xasprintf("process %d (%s) cannot be read: it belongs to the same user "
+					 "but has the rights of another one too (setuid); run heapsnap "
+					 "as root or with CAP_SYS_PTRACE",
+					 pid, process->name));
 	if (!capable && !ours_all) {
 		_cleanup_free_ char *owner = user_name(its.uids[1]);
 		_cleanup_free_ char *we = user_name(ours.uids[1]);
@@ -173,8 +179,17 @@ struct error *process_check_executable(const struct process *process, int exe)
 {
 	unsigned char header[EI_NIDENT + 4];
 
-	if (exe < 0)
-		return process_refused(process, errno);
+	if (exe < 0) {
+		int errnum = errno;
+		_cleanup_close_ int memory = openat(process->proc, "mem", O_RDONLY | O_CLOEXEC);
+
+		if (errnum == EACCES && memory >= 0)
+			return refusal(errnum,
+				       xasprintf("process %d (%s): its executable may not be read, only "
+						 "executed; run heapsnap as root",
+						 process->pid, process->name));
+		return process_refused(process, errnum);
+	}
 	if (pread(exe, header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
 	    memcmp(header, ELFMAG, SELFMAG) != 0)
 		return error_create(ERROR_UNSUPPORTED,

@@ -12,9 +12,12 @@
 #include "base/alloc.h"
 #include "debug/allocator.h"
 #include "debug/disasm.h"
+#include "debug/functions.h"
 #include "debug/layout.h"
+#include "debug/locals.h"
 #include "debug/relocations.h"
 #include "debug/symbols.h"
+#include "debug/variables.h"
 #include "target/elf_headers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -63,6 +66,26 @@ static bool visit(const struct symbol *symbol, void *context)
 	return true;
 }
 
+/* What DWARF says of an address, be it data or code. */
+static void ask_dwarf(struct modules *modules, struct module *module, vaddr address)
+{
+	const struct locals *locals = locals_at(modules, module, address);
+	struct variable variable;
+	struct code code;
+
+	if (variable_at(modules, module, address, &variable)) {
+		assert(variable.start <= address && variable.name);
+		free(variable_member(modules, module, &variable, address - variable.start));
+		variable_deinit(&variable);
+	}
+	if (code_at(modules, module, address, &code)) {
+		assert(code.functions.n);
+		code_deinit(&code);
+	}
+	for (size_t i = 0; locals && i < locals->v.n; i++)
+		free(local_member(modules, module, &locals->v.v[i], 8));
+}
+
 static void ask(struct modules *modules, struct module *module)
 {
 	struct layout_member members[] = { { .name = "next" }, { .name = "bins" }, { .name = "as_double" } };
@@ -83,6 +106,12 @@ static void ask(struct modules *modules, struct module *module)
 	symbol_named(modules, module, "work", &symbol);
 	symbol_named(modules, module, "main_thing", &symbol);
 	layouts_from_dwarf(modules, module, "thing.c", layouts, 2, variables, 2, &low, &high);
+	for (uint64_t at = 0; at < 32; at += 8) {
+		struct variable variable;
+
+		if (variable_thread_local(modules, module, at, &variable))
+			variable_deinit(&variable);
+	}
 	relocations_relative(module, &words);
 	relocations_tls(module, &slots);
 	array_deinit(&words);
@@ -92,6 +121,8 @@ static void ask(struct modules *modules, struct module *module)
 
 		for (uint64_t at = 0; at < segment->file_size && at < 4096; at += 64)
 			symbol_at(modules, module, segment->start + at, &symbol);
+		for (uint64_t at = 0; at < 1024; at += 8)
+			ask_dwarf(modules, module, segment->start + at);
 		disasm_references(module, segment->start, segment->file_size < 4096 ? segment->file_size : 4096, &references);
 		array_deinit(&references);
 	}

@@ -2,12 +2,13 @@
 /*
  * The live target alone, for tests: opens a process, captures it, prints what was captured and lets go. No allocator, no report.
  *
- *	capture_driver [-s] [-d DIR] [-o] [-j N] [-r N] [-w] [-p] [-m] [-g] [-x START-END]... PID
+ *	capture_driver [-s] [-d DIR] [-o] [-j N] [-r N] [-w] [-p] [-m] [-g] [-l ADDRESS] [-x START-END]... PID
  *
  *	-s        spool even when memory would do        -d DIR  spool there
  *	-o        as on Linux before 6.7                 -j N    copy with N threads
  *	-r N      capture N times                        -w      let each thread run for a moment in the quiesce step
  *	-p        between opening and capturing, print «opened» and read a line; one with a range is as -x, and another follows
+ *	-l ADDRESS  three words there are the start, size and sum of a mapping: «latest right», «latest wrong», or «latest none» for start 0
  *	-x RANGE  print the sum of the 64-bit words in it
  *	-m        list the mappings                      -g      list the segments
  *
@@ -29,7 +30,7 @@ static struct error *let_all_run(struct stopped *stopped, void *context)
 {
 	(void)context;
 	for (size_t i = 0; i < stopped_threads(stopped); i++)
-		stopped_run(stopped, i, 0);
+		stopped_run(stopped, i, 500);
 	return NULL;
 }
 
@@ -41,6 +42,30 @@ static int report(struct error *error)
 	printf("error %s %s\n", codes[error->code], error->message);
 	error_destroy(error);
 	return 1;
+}
+
+static bool sum_is(const struct image *image, vaddr start, uint64_t size, uint64_t wanted)
+{
+	uint64_t word;
+
+	for (vaddr at = start; at < start + size; at += sizeof(word)) {
+		if (!image_get_word(image, at, &word))
+			return false;
+		wanted -= word;
+	}
+	return !wanted;
+}
+
+static void print_latest(const struct image *image, vaddr address)
+{
+	uint64_t words[3];
+
+	if (!image_get(image, address, words, sizeof(words)))
+		puts("latest absent");
+	else if (!words[0])
+		puts("latest none");
+	else
+		printf("latest %s\n", sum_is(image, words[0], words[1], words[2]) ? "right" : "wrong");
 }
 
 static void print_sum(const struct image *image, struct range range)
@@ -80,8 +105,9 @@ int main(int argc, char **argv)
 	ARRAY(struct range) ranges = { 0 };
 	bool list_mappings = false, list_segments = false, pause_between = false, run = false;
 	unsigned repeat = 1;
+	vaddr latest = 0;
 
-	for (int option; (option = getopt(argc, argv, "sd:oj:r:wpx:mg")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "sd:oj:r:wpl:x:mg")) != -1;) {
 		struct range range;
 
 		switch (option) {
@@ -105,6 +131,9 @@ int main(int argc, char **argv)
 			break;
 		case 'p':
 			pause_between = true;
+			break;
+		case 'l':
+			latest = strtoull(optarg, NULL, 0);
 			break;
 		case 'x':
 			if (sscanf(optarg, "%" SCNx64 "-%" SCNx64, &range.start, &range.end) != 2)
@@ -184,6 +213,8 @@ int main(int argc, char **argv)
 		       : segment->untouched ? "untouched"
 					    : "bytes");
 	}
+	if (latest)
+		print_latest(&target->image, latest);
 	for (size_t i = 0; i < ranges.n; i++)
 		print_sum(&target->image, ranges.v[i]);
 	for (size_t i = 0; i < target->notices.n; i++)

@@ -199,6 +199,46 @@ else
 fi
 stop_target
 
+# Of the same user, and yet not to be read.
+nobody='setpriv --reuid 65534 --regid 65534 --clear-groups'
+if [ "$(id -u)" = 0 ] && $nobody "$HEAPSNAP" version >/dev/null 2>&1 && $nobody test -x "$fixtures/one_chunk"; then
+	mkdir bin
+	cp "$fixtures/one_chunk" bin/unread
+	cp "$fixtures/one_chunk" bin/other
+	chmod 111 bin/unread
+	# shellcheck disable=SC2086
+	start_target $nobody "$fixtures/one_chunk" --secret || done_testing
+	# shellcheck disable=SC2086
+	run $nobody "$HEAPSNAP" doctor "$target_pid"
+	matches "doctor knows what is not dumpable" "$out" '^PROBLEM permission +the process belongs to us but is not dumpable'
+	# shellcheck disable=SC2086
+	run $nobody "$HEAPSNAP" "$target_pid"
+	matches "and so does a report" "$err" 'belongs to the same user: it is marked as not dumpable'
+	stop_target
+	# shellcheck disable=SC2086
+	start_target $nobody bin/unread || done_testing
+	# shellcheck disable=SC2086
+	run $nobody "$HEAPSNAP" "$target_pid"
+	matches "an executable that may not be read" "$err" '(its executable may not be read|marked as not dumpable)'
+	stop_target
+	chown 65534 bin/other
+	chmod 4755 bin/other
+	start_target bin/other || done_testing
+	if grep -q '^Uid:[[:space:]]0[[:space:]]65534[[:space:]]' "/proc/$target_pid/status"; then
+		# shellcheck disable=SC2086
+		run $nobody "$HEAPSNAP" doctor "$target_pid"
+		matches "doctor knows setuid" "$out" '^PROBLEM permission +the process belongs to us but has the rights of another$'
+		# shellcheck disable=SC2086
+		run $nobody "$HEAPSNAP" "$target_pid"
+		matches "and so does a report of it" "$err" 'but has the rights of another one too \(setuid\)'
+	else
+		skip "a setuid program" "programs are not setuid in $tmp"
+	fi
+	stop_target
+else
+	skip "processes of the same user" "this is not root, or another user cannot run the program"
+fi
+
 run "$HEAPSNAP" doctor -p "$target_pid"
 is "status of doctor on no process" "$status" 3
 matches "doctor says that there is none" "$out" '^PROBLEM process +there is no process'

@@ -24,7 +24,7 @@ else
 fi
 
 # A child that has ended and is not waited for.
-start_target sh -c 'sleep 0 & echo "zombie $!"; echo ready; exec sleep 1000' || done_testing
+start_target sh -c 'sleep 1 & echo "zombie $!"; echo ready; exec sleep 1000' || done_testing
 zombie=$(sed -n 's/^zombie //p' "$target_out")
 check "there is a zombie" wait_for_state "$zombie" Z
 refused "a zombie" '^error os process [0-9]* \(sleep\) is a zombie: it has ended' "$driver" "$zombie"

@@ -9,7 +9,7 @@
  * must be as it was: alive, no tracer, not stopped, and counting up the number in FILE (fixtures/programs/busy.c). Prints
  *
  *	trials 100 in_stop 98 harmed 0		in_stop: PID still had its tracer when the signal was sent
- *	exit 1 / signal 9 				how the command ended; for -t and for the last trial
+ *	exit 1 / signal 9 				how the command ended; for -t, and for the last trial that hit the stop
  */
 #include <dirent.h>
 #include <errno.h>
@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 
-	int trials = atoi(argv[0]), pid = atoi(argv[1]), in_stop = 0, harmed = 0;
+	int trials = atoi(argv[0]), pid = atoi(argv[1]), in_stop = 0, harmed = 0, end = 0;
 	int fd = open(argv[2], O_RDONLY);
 	const volatile uint64_t *counter = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	char path[64];
@@ -193,7 +193,10 @@ int main(int argc, char **argv)
 		}
 		if (!ended)
 			waitpid(child, &status, 0);
-		in_stop += tracer != 0;
+		if (tracer) {
+			in_stop++;
+			end = status;
+		}
 
 		// The end of the command is the end of the stop; the kernel needs a moment to say so.
 		uint64_t since = now(), before = *counter;
@@ -211,6 +214,6 @@ int main(int argc, char **argv)
 		}
 	}
 	printf("trials %d in_stop %d harmed %d\n", trials, in_stop, harmed);
-	print_end(status);
+	print_end(end);
 	return 0;
 }

@@ -121,11 +121,14 @@ stop_target "$served"
 for what in threads mappings; do
 	start_target "$fixtures/restless" $what || done_testing
 	restless=$target_pid restless_out=$target_out
+	latest=$(sed -n 's/^latest //p' "$restless_out")
 	wrong=0
+	: >"$tmp/latest"
 	trial=0
 	while [ $trial -lt 20 ]; do
 		# shellcheck disable=SC2046
-		run "$driver" $([ $((trial % 2)) = 0 ] || echo -w) $(range_options "$restless_out") "$restless"
+		run "$driver" $([ $((trial % 2)) = 0 ] || echo -w) -l "$latest" $(range_options "$restless_out") "$restless"
+		grep '^latest' "$out" >>"$tmp/latest"
 		{ [ "$status" = 0 ] && sums_agree "$restless_out"; } >"$tmp/why" || {
 			wrong=$((wrong + 1))
 			diag_file "$out"
@@ -134,6 +137,11 @@ for what in threads mappings; do
 		trial=$((trial + 1))
 	done
 	is "restless $what: 20 captures succeed" "$wrong" 0
+	if [ $what = mappings ]; then
+		# What was mapped after the preparations, and after a thread was let run on, is in the copy too.
+		matches "restless $what: a new mapping is captured" "$tmp/latest" '^latest right$'
+		check_not "restless $what: and every time" grep -vE '^latest (right|none)$' "$tmp/latest"
+	fi
 	check "restless $what: the target runs on" untouched "$restless"
 	stop_target "$restless"
 done

@@ -660,6 +660,52 @@ START_TEST(searching_for_segments_is_linear)
 }
 END_TEST
 
+START_TEST(foreign_gaps_before_brk_failed)
+{
+	// In the stretches behind a gap a chunk may start where a page does, as a segment would.
+	for (unsigned gaps = 1; gaps <= 3; gaps++)
+		for (unsigned at_page = 0; at_page < 2; at_page++) {
+			struct image_builder b;
+			struct heap heap;
+			vaddr behind[3];
+
+			image_builder_init(&b, GLIBC_2_36);
+
+			struct pen pen = pen_main(&b, HEAP_SIZE);
+
+			pen_used(&pen, 0x40);
+			for (unsigned i = 0; i < gaps; i++) {
+				pen_fence(&pen);
+				pen.at += 0x810;
+				behind[i] = pen_used(&pen, 0x50);
+				if (at_page) {
+					pen_used(&pen, BRK_HEAP + 0x4000 * (i + 1) - pen.at);
+					pen_used(&pen, 0x60);
+				}
+				// The fence ends a page, or (of the last one) the heap.
+				vaddr end = i + 1 < gaps ? (pen.at + 0x2000) & ~UINT64_C(0xfff)
+							 : pen.end;
+
+				pen_used(&pen, end - 0x20 - pen.at);
+			}
+			pen_fence(&pen);
+			builder_put_int(&b, MAIN_ARENA + builder_layout(&b)->arena.flags,
+					ARENA_NONCONTIGUOUS);
+			segment_make(&b, MMAPPED, true);
+			walk_image(&b, &heap);
+			expect_exact(&heap);
+			for (unsigned i = 0; i < gaps; i++)
+				expect_chunk(&heap, behind[i], 0x48, CHUNK_IN_USE);
+			ck_assert_uint_eq(heap.sources.n, 2);
+			ck_assert_uint_eq(heap.totals.foreign, 0x810 * gaps);
+			ck_assert_uint_eq(heap.totals.count[CHUNK_IN_USE],
+					  3 + gaps * (at_page ? 4 : 2));
+			heap_deinit(&heap);
+			image_builder_deinit(&b);
+		}
+}
+END_TEST
+
 START_TEST(a_second_libc_never_had_brk)
 {
 	struct image_builder b;
@@ -737,5 +783,6 @@ UNIT_SUITE("arenas", a_ring_of_arenas, a_process_that_never_called_malloc, a_rin
 	   books_that_say_another_size, sbrk_base_behind_what_others_took,
 	   a_main_arena_whose_start_is_not_known, a_top_that_cannot_be,
 	   segments_in_anonymous_mappings, what_looks_like_a_segment_only_at_first,
-	   a_segment_that_is_missing, searching_for_segments_is_linear, a_second_libc_never_had_brk,
+	   a_segment_that_is_missing, searching_for_segments_is_linear,
+	   foreign_gaps_before_brk_failed, a_second_libc_never_had_brk,
 	   a_fence_across_the_end_of_a_segment)

@@ -317,6 +317,272 @@ START_TEST(any_word_may_be_overwritten)
 }
 END_TEST
 
+/* ---- random processes ---- */
+
+/* A process as it is written, and the rows that the walk must find. */
+struct random_process {
+	struct image_builder b;
+	ARRAY(struct expected_row) rows;
+	/* The caches of its threads and of one that is gone. */
+	vaddr caches[4];
+	size_t n_caches;
+	unsigned in_lists[4][64];
+	/* Bytes of others in the main arena. */
+	uint64_t foreign;
+};
+
+static unsigned roll(unsigned n)
+{
+	return (unsigned)rand() % n;
+}
+
+static void row_add(struct random_process *r, vaddr mem, uint64_t usable, enum chunk_state state)
+{
+	struct expected_row row = { mem, usable, "" };
+
+	snprintf(row.state, sizeof(row.state), "%s", chunk_state_name(state));
+	array_append(&r->rows, row);
+}
+
+/* What a program may have written there: nothing, text, pointers, small numbers. */
+static void scribble(struct image_builder *b, vaddr start, vaddr end)
+{
+	unsigned kind = roll(4);
+
+	for (vaddr at = start; kind && at + 8 <= end; at += 8)
+		builder_put(b, at,
+			    kind == 1	? UINT64_C(0x6d656d206f6e2021)
+			    : kind == 2 ? BRK_HEAP + roll(0x20000)
+					: roll(8));
+}
+
+static void chunk_add(struct random_process *r, struct pen *pen, uint64_t size, bool last)
+{
+	const struct glibc_layout *layout = builder_layout(&r->b);
+	unsigned kind = roll(6);
+
+	if (kind == 0 && !pen->free_before && !last) {
+		vaddr chunk = pen_free(pen, size);
+		unsigned bin = roll(4) == 0 ? 1 : size < 0x400 ? bin_of(size) : 64 + roll(62);
+
+		builder_bin(&r->b, pen->arena, bin, chunk);
+		row_add(r, chunk + 16, size - 8,
+			bin == 1   ? CHUNK_UNSORTED
+			: bin < 64 ? CHUNK_SMALL
+				   : CHUNK_LARGE);
+		return;
+	}
+	vaddr mem = pen_used(pen, size);
+	enum chunk_state state = CHUNK_IN_USE;
+
+	scribble(&r->b, mem, mem + size - 16);
+	if (kind == 1 && r->n_caches && size < 0x410) {
+		size_t cache = roll((unsigned)r->n_caches);
+
+		if (r->in_lists[cache][tcache_bin(size)] < TCACHE_COUNT) {
+			r->in_lists[cache][tcache_bin(size)]++;
+			builder_tcache(&r->b, r->caches[cache], tcache_bin(size), mem);
+			state = CHUNK_TCACHE;
+		}
+	} else if (kind == 2 && layout->arena.n_fastbins && size <= 0x80) {
+		builder_fastbin(&r->b, pen->arena, (unsigned)(size / 16 - 2), mem - 16);
+		state = CHUNK_FAST;
+	}
+	row_add(r, mem, size - 8, state);
+}
+
+/* Chunks up to an address, exactly; the last one is in use where top follows. */
+static void stretch_add(struct random_process *r, struct pen *pen, vaddr end, bool before_top)
+{
+	while (pen->at < end) {
+		uint64_t rest = end - pen->at,
+			 size = 0x20 + 16 * (uint64_t)roll(roll(8) ? 16 : 300);
+
+		if (rest < size + 0x20 || roll(60) == 0)
+			size = rest > 0x4000 ? 0x1000 - (pen->at & 0xfff) : rest;
+		if (size < 0x20 || rest - size < 0x20)
+			size = rest;
+		chunk_add(r, pen, size, before_top && size == rest);
+	}
+}
+
+static void top_add(struct random_process *r, struct pen *pen)
+{
+	vaddr top = pen_top(pen);
+
+	if (pen->end - top > 16)
+		row_add(r, top + 16, pen->end - top - 16, CHUNK_TOP);
+}
+
+static void main_arena_make(struct random_process *r)
+{
+	const struct glibc_layout *layout = builder_layout(&r->b);
+	uint64_t size = 0x1000 * (16 + (uint64_t)roll(64));
+	struct pen pen = pen_main(&r->b, size);
+	bool noncontiguous = roll(2);
+
+	for (size_t i = 0; layout->tcache.size && i < 3; i++) {
+		r->caches[r->n_caches++] = pen_tcache(&pen);
+		row_add(r, r->caches[i], tcache_chunk_size(&r->b) - 8, CHUNK_INTERNAL);
+		if (i < 2)
+			builder_thread(&r->b, r->caches[i]);
+	}
+	// An orphan is known by an entry.
+	if (layout->tcache.size) {
+		vaddr mem = pen_used(&pen, 0x20);
+
+		builder_tcache(&r->b, r->caches[2], 0, mem);
+		r->in_lists[2][0]++;
+		row_add(r, mem, 0x18, CHUNK_TCACHE);
+	}
+	for (unsigned gaps = roll(4); gaps && pen.end - pen.at > 0x8000; gaps--) {
+		uint64_t gap = 16 * (uint64_t)roll(400);
+
+		// An old top ends where a page does.
+		stretch_add(r, &pen,
+			    ((pen.at + 0x1000 * roll(4) + 0x1fff) & ~UINT64_C(0xfff)) - 0x20,
+			    false);
+		pen_fence(&pen);
+		scribble(&r->b, pen.at, pen.at + gap);
+		// A chain of small chunks that ends before the gap does.
+		for (uint64_t at = 0, decoy = roll(2); decoy && at + 0x100 <= gap; at += 0x20)
+			builder_put(&r->b, pen.at + at + 8, at + 0x120 <= gap ? 0x21 : 0);
+		pen.at += gap;
+		r->foreign += gap;
+	}
+	if (!noncontiguous) {
+		stretch_add(r, &pen, pen.end - 0x20 - 16 * (uint64_t)roll(100), true);
+		top_add(r, &pen);
+		return;
+	}
+	stretch_add(r, &pen, pen.end - 0x20, false);
+	pen_fence(&pen);
+	builder_put_int(&r->b, MAIN_ARENA + layout->arena.flags, ARENA_NONCONTIGUOUS);
+
+	unsigned segments = 1 + roll(3), with_top = roll(segments);
+
+	for (unsigned i = 0; i < segments; i++) {
+		// Some of them side by side.
+		vaddr start = MMAPPED - 0x8000000 +
+			      i * (roll(2) ? UINT64_C(0x20000) : UINT64_C(0x400000));
+		struct pen other = {
+			.b = &r->b, .arena = MAIN_ARENA, .at = start, .end = start + 0x20000
+		};
+
+		while (builder_find(&r->b, start)) {
+			start += 0x20000;
+			other.at = start;
+			other.end = start + 0x20000;
+		}
+		builder_map(&r->b, start, 0x20000, NULL);
+		arena_add_system(&r->b, MAIN_ARENA, 0x20000);
+		stretch_add(r, &other, other.end - 0x20, i == with_top);
+		if (i == with_top)
+			top_add(r, &other);
+		else
+			pen_fence(&other);
+	}
+}
+
+static void other_arena_make(struct random_process *r, unsigned index)
+{
+	vaddr heap = THREAD_HEAP + index * 4 * HEAP_STRIDE, prev = 0;
+	unsigned heaps = 1 + roll(3);
+	struct pen pen = pen_thread_arena(&r->b, heap, 0x21000);
+
+	for (unsigned i = 0;; i++) {
+		if (i + 1 == heaps) {
+			stretch_add(r, &pen, pen.end - 0x20 - 16 * (uint64_t)roll(100), true);
+			top_add(r, &pen);
+			return;
+		}
+		if (roll(3)) {
+			stretch_add(r, &pen, pen.end - 0x20, false);
+			pen_heap_fence(&pen);
+		} else {
+			// The phantom.
+			stretch_add(r, &pen, pen.end - 0x30, false);
+			builder_put(&r->b, pen.at + 8, 0x20 | (pen.free_before ? 0 : 1));
+			if (pen.free_before)
+				builder_put(&r->b, pen.at, pen.free_before);
+			builder_put(&r->b, pen.at + 0x28, 1);
+		}
+		prev = heap;
+		heap += HEAP_STRIDE;
+		builder_map(&r->b, heap, 0x21000, NULL);
+		pen = pen_heap(&r->b, pen.arena, heap, 0x21000, prev);
+	}
+}
+
+static void mmapped_make(struct random_process *r)
+{
+	uint64_t tail = builder_layout(&r->b)->mmapped_tail;
+	vaddr at = MMAPPED;
+
+	builder_map(&r->b, MMAPPED, 0x80000, NULL);
+	for (unsigned n = roll(12); n; n--) {
+		uint64_t total = 0x1000 * (2 + (uint64_t)roll(8)), offset = 0;
+
+		if (roll(3) == 0)
+			offset = (UINT64_C(32) << roll(7)) - 16;
+		else if (roll(3) == 0)
+			offset = 0x1000 * (1 + (uint64_t)roll((unsigned)(total / 0x1000) - 1)) - 16;
+		if (offset)
+			builder_put(&r->b, at + 8, (total + 0x1000 * roll(3) - tail) | 2);
+
+		vaddr mem = builder_mmapped(&r->b, at, total, offset);
+
+		// Not the header of a page on which another offset header could stand.
+		builder_put(&r->b, mem, 0x6d656d206f6e2021);
+		row_add(r, mem, total - offset - (tail ? 24 : 16), CHUNK_IN_USE);
+		at += total + 0x1000 * roll(2);
+	}
+}
+
+static int compare_expected(const void *left, const void *right)
+{
+	const struct expected_row *a = left, *b = right;
+
+	return a->mem < b->mem ? -1 : a->mem > b->mem;
+}
+
+START_TEST(random_processes_are_found_exactly)
+{
+	for (unsigned seed = 0; seed < 400; seed++) {
+		struct random_process r = { 0 };
+		struct heap heap;
+
+		srand(seed);
+		image_builder_init(&r.b, (enum glibc_release)(seed % GLIBC_RELEASES));
+		main_arena_make(&r);
+		for (unsigned n = roll(3); n; n--)
+			other_arena_make(&r, n);
+		mmapped_make(&r);
+		qsort(r.rows.v, r.rows.n, sizeof(*r.rows.v), compare_expected);
+		walk_image(&r.b, &heap);
+		if (!heap_is_exact(&heap))
+			heap_print(&heap);
+		ck_assert_msg(heap_is_exact(&heap), "process %u is not exact", seed);
+		for (size_t i = 0; i < r.rows.n && i < heap.chunks.n; i++)
+			if (heap.chunks.mem[i] != r.rows.v[i].mem ||
+			    heap.chunks.usable[i] != r.rows.v[i].usable ||
+			    strcmp(chunk_state_name((enum chunk_state)heap.chunks.state[i]),
+				   r.rows.v[i].state))
+				ck_abort_msg(
+					"process %u: 0x%" PRIx64 " %" PRIu64 " %s, not 0x%" PRIx64
+					" %" PRIu64 " %s",
+					seed, heap.chunks.mem[i], heap.chunks.usable[i],
+					chunk_state_name((enum chunk_state)heap.chunks.state[i]),
+					r.rows.v[i].mem, r.rows.v[i].usable, r.rows.v[i].state);
+		ck_assert_uint_eq(heap.chunks.n, r.rows.n);
+		ck_assert_uint_eq(heap.totals.foreign, r.foreign);
+		array_deinit(&r.rows);
+		heap_deinit(&heap);
+		image_builder_deinit(&r.b);
+	}
+}
+END_TEST
+
 /* ---- what is told besides ---- */
 
 START_TEST(allocators_are_described)
@@ -403,5 +669,6 @@ END_TEST
 #define IMAGE_FUNCTION(name) image_##name,
 UNIT_SUITE("glibc", IMAGES(IMAGE_FUNCTION) every_image_is_tested,
 	   the_loader_says_which_line_it_does_not_understand, a_process_with_everything,
-	   any_page_may_be_missing, any_word_may_be_overwritten, allocators_are_described,
-	   without_an_allocator_there_is_nothing, threads_inside_malloc_are_flagged)
+	   any_page_may_be_missing, any_word_may_be_overwritten, random_processes_are_found_exactly,
+	   allocators_are_described, without_an_allocator_there_is_nothing,
+	   threads_inside_malloc_are_flagged)

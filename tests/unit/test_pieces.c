@@ -315,7 +315,7 @@ static void heap_with_end(struct image_builder *b, struct pen *pen, struct pen *
 
 START_TEST(heaps_end_in_fences_of_several_forms)
 {
-	for (unsigned what = 0; what < 4; what++) {
+	for (unsigned what = 0; what < 5; what++) {
 		struct image_builder b;
 		struct pen pen, newer;
 		struct heap heap;
@@ -343,11 +343,20 @@ START_TEST(heaps_end_in_fences_of_several_forms)
 			pen_used(&pen, pen.end - 0x10 - pen.at);
 			builder_put(&b, pen.at + 8, 1);
 			break;
+		case 4: { // the phantom, when the chunk before it was freed later
+			vaddr chunk = pen_free(&pen, pen.end - 0x30 - pen.at);
+
+			builder_bin(&b, pen.arena, 1, chunk);
+			builder_put(&b, pen.at, pen.free_before);
+			builder_put(&b, pen.at + 8, 0x20);
+			builder_put(&b, pen.at + 0x28, 1);
+			break;
+		}
 		}
 		walk_image(&b, &heap);
 		expect_exact(&heap);
 		ck_assert_uint_eq(heap.chunks.n, rows);
-		ck_assert_uint_eq(heap.totals.count[CHUNK_IN_USE], what == 1 ? 2 : 3);
+		ck_assert_uint_eq(heap.totals.count[CHUNK_IN_USE], what == 1 || what == 4 ? 2 : 3);
 		ck_assert_uint_eq(heap.totals.foreign + heap.totals.unwalked, 0);
 		heap_deinit(&heap);
 		image_builder_deinit(&b);

@@ -75,6 +75,8 @@ static const Elf64_Sym table[] = {
 	SYMBOL(TLS, STB_LOCAL, STT_TLS, 0x48, 8),
 	{.st_name = UNDEFINED, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC)},
 	SYMBOL(READ, STB_GLOBAL, STT_FUNC, 0x6000, 16),
+	// As the linker names the versions of libc: «GLIBC_PRIVATE».
+	{.st_name = OUTER + 1, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = SHN_ABS},
 };
 
 static void table_case_init(struct symbols_case *one)

@@ -13,6 +13,11 @@ export CK_FORK
 for test in $UNIT_TESTS; do
 	run timeout -k 5 600 valgrind -q --error-exitcode=97 --leak-check=full \
 		--errors-for-leak-kinds=definite,indirect,possible "$top_builddir/$test"
+	# Its own reader of debug information gives up on some files that a test maps.
+	if [ "$status" -ne 0 ] && grep -q "^==[0-9]*== Valgrind: I can't recover" "$err"; then
+		skip "$test is clean under valgrind" "$(valgrind --version) gave up, not the test"
+		continue
+	fi
 	is "$test is clean under valgrind" "$status" 0
 	if [ "$status" -ne 0 ]; then
 		diag_file "$out"
