@@ -700,6 +700,11 @@ static bool place_is_good(const struct roots *roots, size_t i)
 	return true;
 }
 
+static bool is_node_or_none(const struct chunks *chunks, vertex_id vertex)
+{
+	return vertex == VERTEX_NONE || (vertex < chunks->n && chunk_is_node(chunks, vertex));
+}
+
 /* What the ordinary tables say must refer to what there is. */
 static struct error *tables_check(const struct snapshot *snapshot)
 {
@@ -725,8 +730,8 @@ static struct error *tables_check(const struct snapshot *snapshot)
 		const struct suspect *suspect = &graph->suspects.v[i];
 
 		if ((suspect->place != PLACE_NONE && suspect->place >= n_places) ||
-		    (suspect->point != VERTEX_NONE &&
-		     (suspect->point >= chunks->n || !chunk_is_node(chunks, suspect->point))))
+		    !is_node_or_none(chunks, suspect->start) ||
+		    !is_node_or_none(chunks, suspect->point))
 			return error_create(ERROR_FORMAT, "suspect %zu is about nothing", i);
 	}
 	return NULL;
@@ -755,7 +760,8 @@ struct error *graph_read(struct sqlite3 *db, unsigned parts, uint64_t memory,
 		error = read_edges(db, memory, snapshot);
 		// Those who walk along edges rely on what these reach, so it is found anew.
 		if (!error)
-			reach_compute(&snapshot->heap.chunks, &graph->edges, &graph->roots, &graph->reach);
+			reach_compute(&snapshot->heap.chunks, &graph->edges, &graph->roots,
+				      &graph->reach);
 	} else {
 		error = read_reach(db, leaks, memory, snapshot);
 	}

@@ -188,6 +188,7 @@ static const struct field root_fields[] = {
 #define U(member) offsetof(struct suspect, member)
 static const struct field suspect_fields[] = {
 	{ "place", FIELD_INDEX, U(place), NULL },
+	{ "start", FIELD_INDEX, U(start), NULL },
 	{ "chunk", FIELD_INDEX, U(point), NULL },
 	{ "is_shared", FIELD_FLAG, U(is_shared), NULL },
 	{ "retained", FIELD_U64, U(retained), NULL },
@@ -197,6 +198,19 @@ static const struct field suspect_fields[] = {
 	{ "offset", FIELD_U64, U(offset), NULL },
 	{ "n_offsets", FIELD_U64, U(n_offsets), NULL },
 };
+
+// A member more is a column more, or a reason why not.
+_Static_assert(sizeof(struct snapshot_module) == 56, "struct snapshot_module has changed");
+_Static_assert(sizeof(struct snapshot_thread) == 48, "struct snapshot_thread has changed");
+_Static_assert(sizeof(struct heap_allocator) == 64, "struct heap_allocator has changed");
+_Static_assert(sizeof(struct heap_arena) == 216, "struct heap_arena has changed");
+_Static_assert(sizeof(struct heap_source) == 192, "struct heap_source has changed");
+_Static_assert(sizeof(struct heap_tcache) == 32, "struct heap_tcache has changed");
+_Static_assert(sizeof(struct heap_check) == 32, "struct heap_check has changed");
+_Static_assert(sizeof(struct heap_finding) == 32, "struct heap_finding has changed");
+_Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed");
+_Static_assert(sizeof(struct root) == 32, "struct root has changed");
+_Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
 
 #define RECORD(table, fields, type, maximum, member, part)                                         \
 	{                                                                                          \

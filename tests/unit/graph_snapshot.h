@@ -75,6 +75,7 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 			   &graph->dominators);
 	graph->edges = builder_edges(&builder);
 	array_append(&graph->suspects, (struct suspect){ .place = 1,
+							 .start = some_node(chunks, &state),
 							 .point = some_node(chunks, &state),
 							 .retained = 5000,
 							 .child_usable = 88,
@@ -83,6 +84,7 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 							 .offset = 16,
 							 .n_offsets = 2 });
 	array_append(&graph->suspects, (struct suspect){ .place = PLACE_NONE,
+							 .start = VERTEX_NONE,
 							 .point = VERTEX_NONE,
 							 .is_shared = true,
 							 .retained = 70000 });
