@@ -90,17 +90,44 @@ static bool has_prefix(const char *string, const char *prefix)
 	return !strncmp(string, prefix, strlen(prefix));
 }
 
-static bool holds_stack_pointer(const struct target *target, const struct mapping *mapping)
+typedef ARRAY(vaddr) vaddr_array;
+
+static int compare_addresses(const void *left, const void *right)
 {
+	const vaddr *a = left, *b = right;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
+/* Sorted: there may be as many threads as mappings, and many of both. */
+static vaddr_array stack_pointers(const struct target *target)
+{
+	vaddr_array pointers = { 0 };
+
 	for (size_t i = 0; i < target->threads.n; i++)
-		if (target->threads.v[i].sp >= mapping->start &&
-		    target->threads.v[i].sp < mapping->end)
-			return true;
-	return false;
+		array_append(&pointers, target->threads.v[i].sp);
+	if (pointers.n)
+		qsort(pointers.v, pointers.n, sizeof(*pointers.v), compare_addresses);
+	return pointers;
+}
+
+static bool holds_stack_pointer(const vaddr_array *pointers, const struct mapping *mapping)
+{
+	size_t low = 0, high = pointers->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (pointers->v[middle] < mapping->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < pointers->n && pointers->v[low] < mapping->end;
 }
 
 /* What a mapping is for where malloc does not use it. */
-static enum memory_kind mapping_kind(const struct target *target, const struct mapping *mapping)
+static enum memory_kind mapping_kind(const vaddr_array *pointers, const struct mapping *mapping)
 {
 	const char *path = mapping->path ? mapping->path : "";
 
@@ -115,7 +142,7 @@ static enum memory_kind mapping_kind(const struct target *target, const struct m
 	      has_prefix(path, "[anon_shmem") || !*path)))
 		return MEMORY_SHARED;
 	if (mapping_is_private_anonymous(mapping) || !*path || *path == '[')
-		return holds_stack_pointer(target, mapping) ? MEMORY_STACK : MEMORY_ANONYMOUS;
+		return holds_stack_pointer(pointers, mapping) ? MEMORY_STACK : MEMORY_ANONYMOUS;
 	return MEMORY_FILE;
 }
 
@@ -130,7 +157,8 @@ static void add(struct snapshot_memory *memory, uint64_t mapped, uint64_t rss)
 }
 
 static void add_mapping(const struct target *target, const struct mapping *mapping,
-			const range_array *ranges, size_t *range, struct snapshot *snapshot)
+			const vaddr_array *pointers, const range_array *ranges, size_t *range,
+			struct snapshot *snapshot)
 {
 	uint64_t size = mapping->end - mapping->start, rss = mapping->rss, ours = 0, touched = 0;
 
@@ -145,13 +173,11 @@ static void add_mapping(const struct target *target, const struct mapping *mappi
 		ours += to - from;
 		touched += touched_bytes(&target->image, from, to);
 	}
-	// What nobody may touch is merely reserved. Pages of it can be in memory, since debuggers read them: they are zero.
-	if (!mapping->prot) {
-		size = 0;
-		rss = rss == UINT64_MAX ? rss : 0;
-	}
+	// What nobody may touch is merely reserved, but for what it holds from before.
+	if (!mapping->prot)
+		size = rss == UINT64_MAX ? 0 : rss;
 
-	enum memory_kind kind = mapping_kind(target, mapping);
+	enum memory_kind kind = mapping_kind(pointers, mapping);
 
 	if (ours == 0) {
 		add(&snapshot->memory[kind], size, rss);
@@ -188,11 +214,13 @@ static void add_resident(vaddr start, vaddr end, void *context)
 void memory_account(const struct target *target, struct snapshot *snapshot)
 {
 	range_array ranges = heap_ranges(&snapshot->heap, target->page_size);
+	vaddr_array pointers = stack_pointers(target);
 	size_t range = 0;
 
 	for (size_t i = 0; i < target->mappings.n; i++)
-		add_mapping(target, &target->mappings.v[i], &ranges, &range, snapshot);
+		add_mapping(target, &target->mappings.v[i], &pointers, &ranges, &range, snapshot);
 	array_deinit(&ranges);
+	array_deinit(&pointers);
 	// A core has pages that were dumped, whether or not they were resident.
 	if (target->kind == TARGET_LIVE) {
 		struct resident resident = { .image = &target->image };

@@ -125,9 +125,16 @@ static int scan_fast(int pagemap, const mapping_array *mappings, page_run_array 
 			if (got < 0)
 				return -1;
 			take_regions(regions, (size_t)got, mappings, n, &at, &first, ret);
-			if (argument.walk_end <= argument.start)
+
+			// Where there are more regions than the kernel collects at a time (512), the end it reports may be
+			// the last but one place where it paused, as late as 6.18: the regions behind would come twice.
+			uint64_t next = argument.walk_end;
+
+			if (got > 0 && regions[got - 1].end > next)
+				next = regions[got - 1].end;
+			if (next <= argument.start)
 				break;
-			argument.start = argument.walk_end;
+			argument.start = next;
 		}
 	}
 	return 0;

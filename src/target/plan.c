@@ -268,9 +268,10 @@ bool plan_reserve(const struct plan *plan, const mapping_array *mappings, uint32
 			end = mappings->v[i].end;
 		}
 		// The next span is further away than both its slack and ours.
-		vaddr low = start - previous_end > SPAN_SLACK ? start - SPAN_SLACK
-			    : previous_end < start	      ? previous_end
-							      : start;
+		// (Some old programs have a page at address zero.)
+		vaddr low = start <= previous_end		? start
+			    : start - previous_end > SPAN_SLACK ? start - SPAN_SLACK
+								: previous_end;
 		vaddr high = end + SPAN_SLACK > end ? end + SPAN_SLACK : end;
 
 		if (!store_reserve(store, low, high) && !reserve_runs(plan, start, end, store))

@@ -47,7 +47,7 @@ esac
 END
 # sudo, env and the rest of the system as they are; no service may be touched, so no policy either.
 # PATH is replaced, so that a sudo of this machine is not found.
-for tool in sh env cat grep sed awk find mkdir rm touch chmod printf nproc dirname readlink head ls cp systemctl; do
+for tool in sh env cat grep sed awk sort find mkdir rm touch chmod printf nproc dirname readlink head ls cp systemctl; do
 	found=$(command -v "$tool") || continue
 	case $found in
 	/*) [ "$tool" = systemctl ] || ln -sf "$found" "$tmp/bin/$tool" ;;

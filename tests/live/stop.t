@@ -86,8 +86,16 @@ if grep -q '^reserve' "$unreadable_out"; then
 else
 	skip "a reserve of 20 TiB" "the system does not give it"
 fi
+fragments=$(sed -n 's/^fragments //p' "$unreadable_out")
 looked=$(sed -n 's/^looked //p' "$unreadable_out")
+run "$driver" -m "$unreadable"
+matches "pages in many places are counted" "$out" "^mapping ${fragments% *} prot 3 shared 0 rss ${fragments#* } "
 if printf '6.7\n%s\n' "$(uname -r)" | sort -VC; then
+	# What older kernels cannot tell: two pages of the reserve, and the pages of zeros.
+	bytes=$(($(value bytes) + ${looked#*-} - ${looked%-*}))
+	! grep -q '^reserve' "$unreadable_out" || bytes=$((bytes - 8192))
+	run "$driver" -m -o "$unreadable"
+	is "pages in many places are copied once" "$bytes" "$(value bytes)"
 	run "$driver" -m "$unreadable"
 	matches "pages that were read and never written are not resident" "$out" "^mapping $looked prot 1 shared 0 rss 0 "
 else

@@ -182,7 +182,14 @@ static inline void damaged_snapshot(struct snapshot *snapshot)
 		heap_finding(heap, i % 3 == 2 ? FINDING_AMBIGUOUS : FINDING_CORRUPTION,
 			     0x555555600000 + i * 0x40, i % 2 ? 0 : UINT32_MAX,
 			     "the size 0x%x is no size; 0x60 bytes of \"a\\b\" follow", i);
-	array_append(&snapshot->notices, xstrdup("the segment at 0x7f1000000000 was not dumped"));
+	array_append(&snapshot->notices,
+		     xstrdup("the segment at 0x7f1000000000 of /srv/\x1b[2Jheap was not dumped"));
+	// A second libc, which its path tells from the first.
+	array_append(&heap->allocators,
+		     (struct heap_allocator){ .name = xstrdup("glibc"),
+					      .version = xstrdup("2.41"),
+					      .module = xstrdup("/opt/\x1b]0;x\a/libc.so.6"),
+					      .offsets = xstrdup("structure") });
 }
 
 /* The same served by another allocator, with nothing in glibc's heap. */

@@ -153,6 +153,29 @@ START_TEST(places_of_a_thread)
 }
 END_TEST
 
+START_TEST(system_calls_that_malloc_makes)
+{
+	static const long calls[] = { SYS_brk,	  SYS_mmap,	SYS_munmap,
+				      SYS_mremap, SYS_mprotect, SYS_madvise };
+	static const vaddr pcs[] = { LIBC_OTHER, MALLOC_CODE, PROGRAM_CODE };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		struct image_builder b;
+		bool anywhere;
+
+		malloc_threads_init(&b, 1);
+		struct thread *thread = builder_thread(&b, 0);
+
+		thread_place(&b, thread, pcs, 3);
+		thread->syscall = calls[i];
+		ck_assert_msg(until(&b, thread, &anywhere) == frame_sp(thread, 2), "system call %ld",
+			      calls[i]);
+		ck_assert(anywhere);
+		image_builder_deinit(&b);
+	}
+}
+END_TEST
+
 START_TEST(frames_that_do_not_tell)
 {
 	struct image_builder b;
@@ -311,6 +334,6 @@ START_TEST(rings_of_arenas_that_are_broken)
 }
 END_TEST
 
-UNIT_SUITE("inside", code_of_malloc, places_of_a_thread, frames_that_do_not_tell,
+UNIT_SUITE("inside", code_of_malloc, places_of_a_thread, system_calls_that_malloc_makes, frames_that_do_not_tell,
 	   a_thread_that_cannot_be_inside_is_not_unwound, malloc_deep_below,
 	   who_waits_for_a_lock_is_outside, locks_that_are_held, rings_of_arenas_that_are_broken)

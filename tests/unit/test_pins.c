@@ -213,6 +213,29 @@ START_TEST(trim_keeps_the_first_words_of_a_chunk)
 }
 END_TEST
 
+START_TEST(trim_keeps_48_bytes_not_less)
+{
+	struct heap heap;
+
+	heap_init(&heap);
+	array_append(&heap.arenas, (struct heap_arena){ .is_main = false });
+
+	struct layout_at at = source_begin(&heap, START);
+
+	// One that starts 48 bytes before a page, which can go, and one 32 bytes before.
+	chunk_next(&at, PAGE - 48 - 8, CHUNK_IN_USE);
+	chunk_next(&at, 48 + PAGE - 8, CHUNK_LARGE);
+	chunk_next(&at, PAGE - 32 - 8, CHUNK_IN_USE);
+	chunk_next(&at, 32 + PAGE - 8, CHUNK_LARGE);
+	chunk_next(&at, 24, CHUNK_IN_USE);
+	source_end_top(&at, SOURCE_HEAP, 0, START, START + PAGE * 64);
+	chunks_seal(&heap.chunks);
+	heap_sum(&heap);
+	ck_assert_uint_eq(trimmable(&heap), PAGE);
+	heap_deinit(&heap);
+}
+END_TEST
+
 START_TEST(an_empty_heap_pins_nothing)
 {
 	struct heap heap;
@@ -228,4 +251,5 @@ START_TEST(an_empty_heap_pins_nothing)
 END_TEST
 
 UNIT_SUITE("pins", pins_are_those_counted_by_bytes, what_is_trimmed_holds_nothing,
-	   trim_keeps_the_first_words_of_a_chunk, an_empty_heap_pins_nothing)
+	   trim_keeps_the_first_words_of_a_chunk, trim_keeps_48_bytes_not_less,
+	   an_empty_heap_pins_nothing)

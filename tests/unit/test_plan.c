@@ -305,7 +305,29 @@ START_TEST(plan_finds_room_for_what_is_new)
 }
 END_TEST
 
+START_TEST(plan_has_room_for_a_page_at_zero)
+{
+	struct subject subject;
+	copy_part_array parts = { 0 };
+
+	// As with personality(MMAP_PAGE_ZERO).
+	subject_init(&subject, "00000000-00001000 rw-p 00000000 00:00 0\n"
+			       "00001000-00002000 ---p 00000000 00:00 0\n"
+			       "55555000-55556000 rw-p 00000000 00:00 0\n");
+	page(&subject, 0, PAGE, PAGE_PRESENT);
+	page(&subject, 0x55555000, 0x55556000, PAGE_PRESENT);
+	make(&subject);
+	ck_assert(plan_reserve(&subject.plan, &subject.mappings, PAGE, &subject.store));
+	ck_assert(plan_parts(&subject.plan, &subject.store, &parts));
+	ck_assert_uint_eq(parts.n, 2);
+	ck_assert_uint_eq(parts.v[0].start, 0);
+	ck_assert_ptr_nonnull(store_find(&subject.store, 0));
+	array_deinit(&parts);
+	subject_deinit(&subject);
+}
+END_TEST
+
 UNIT_SUITE("plan", plan_takes_anonymous_pages_that_exist, plan_takes_what_differs_from_files,
 	   plan_leaves_devices_alone, plan_bounds_shared_memory,
 	   plan_answers_the_unknown_from_before, plan_reserves_terabytes_for_nothing,
-	   plan_finds_room_for_what_is_new)
+	   plan_finds_room_for_what_is_new, plan_has_room_for_a_page_at_zero)
