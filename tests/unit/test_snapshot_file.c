@@ -104,14 +104,27 @@ static uint8_t *bytes_of(const char *name, size_t *size_ret)
 
 static void bytes_put(const uint8_t *bytes, size_t size)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	// A file system may take its time to replace what a file holds, as if it mattered.
+	unlink(path);
+
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, bytes, size), (ssize_t)size);
 }
 
+/* Writes what build() makes; again and again the same bytes, without the work. */
 static void write_sample(void (*build)(struct snapshot *))
 {
+	static void (*built)(struct snapshot *);
+	static uint8_t *bytes;
+	static size_t size;
+
+	if (build == built) {
+		bytes_put(bytes, size);
+		return;
+	}
+
 	struct snapshot snapshot;
 
 	build(&snapshot);
@@ -119,6 +132,9 @@ static void write_sample(void (*build)(struct snapshot *))
 	unlink(path);
 	succeeds(snapshot_write(&snapshot, path));
 	snapshot_deinit(&snapshot);
+	free(bytes);
+	bytes = bytes_of(path, &size);
+	built = build;
 }
 
 /* ---- what is written comes back ---- */
@@ -402,11 +418,11 @@ END_TEST
 
 START_TEST(large_tables_round_trip)
 {
-	static const size_t sizes[] = { 1, COLUMN_BLOCK - 1, COLUMN_BLOCK, COLUMN_BLOCK + 1,
+	static const size_t sizes[] = { COLUMN_BLOCK + 1, COLUMN_BLOCK, COLUMN_BLOCK - 1, 1,
 					3 * COLUMN_BLOCK + 12345 };
 
 	folder_make();
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+	for (size_t i = 0; i < unit_rounds(sizeof(sizes) / sizeof(*sizes)); i++) {
 		struct snapshot snapshot;
 
 		large_snapshot(&snapshot, sizes[i]);
@@ -476,6 +492,7 @@ START_TEST(a_disk_without_room_leaves_the_old_file)
 	struct snapshot snapshot;
 	struct stat status;
 	struct rlimit limit;
+	const unsigned rounds = unit_rounds(30);
 	size_t size, again;
 
 	folder_make();
@@ -487,7 +504,7 @@ START_TEST(a_disk_without_room_leaves_the_old_file)
 
 	_cleanup_free_ uint8_t *old = bytes_of(path, &size);
 
-	for (off_t room = 0; room < status.st_size; room += 20000) {
+	for (off_t room = 0; room < status.st_size; room += status.st_size / rounds + 1) {
 		ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
 		limit.rlim_cur = (rlim_t)room;
 		ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -524,14 +541,15 @@ static void kill_writer(const struct snapshot *snapshot, unsigned microseconds)
 
 START_TEST(a_killed_writer_leaves_nothing)
 {
-	enum { TRIALS = 80, LONGEST = 30000 };
+	enum { LONGEST = 30000 };
+	const unsigned trials = unit_rounds(30);
 	struct snapshot snapshot, read;
 	unsigned written = 0;
 
 	folder_make();
 	large_snapshot(&snapshot, 150000);
 	srand(1);
-	for (unsigned i = 0; i < TRIALS; i++) {
+	for (unsigned i = 0; i < trials; i++) {
 		// Nothing half is ever under the name, and where there is no old file nothing beside it.
 		kill_writer(&snapshot, (unsigned)rand() % LONGEST);
 		ck_assert_uint_eq(others(), 0);
@@ -544,10 +562,10 @@ START_TEST(a_killed_writer_leaves_nothing)
 		unlink(path);
 	}
 	// The moments were spread over the whole of it, or nearly.
-	ck_assert_uint_lt(written, TRIALS);
+	ck_assert_uint_lt(written, trials);
 
 	write_sample(sample_snapshot);
-	for (unsigned i = 0; i < TRIALS / 3; i++) {
+	for (unsigned i = 0; i < trials / 3; i++) {
 		kill_writer(&snapshot, (unsigned)rand() % LONGEST);
 		succeeds(snapshot_read(path, 0, MEMORY, &read));
 		ck_assert(read.heap.chunks.n == snapshot.heap.chunks.n ||
@@ -588,7 +606,8 @@ END_TEST
 
 START_TEST(a_flipped_bit_is_seen)
 {
-	enum { FLIPS = 2500 };
+	enum { FLIPS = 2500, HEADER_FLIPS = 800 };
+	const unsigned stride = FLIPS / unit_rounds(FLIPS);
 	size_t size;
 
 	folder_make();
@@ -599,11 +618,12 @@ START_TEST(a_flipped_bit_is_seen)
 
 	ck_assert_int_ge(fd, 0);
 	srand(2);
-	for (unsigned i = 0; i < FLIPS; i++) {
+	for (unsigned i = 0; i < FLIPS; i += stride) {
 		// The header bit by bit, the rest here and there.
-		size_t at = i < 800 ? i / 8 : ((size_t)rand() << 16 ^ (size_t)rand()) % size;
+		bool in_header = i < HEADER_FLIPS;
+		size_t at = in_header ? i / 8 : ((size_t)rand() << 16 ^ (size_t)rand()) % size;
 		uint8_t byte = bytes[at] ^
-			       (uint8_t)(1u << (i < 800 ? i % 8 : (unsigned)rand() % 8));
+			       (uint8_t)(1u << (in_header ? i % 8 : (unsigned)rand() % 8));
 		struct snapshot snapshot;
 
 		ck_assert_int_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
@@ -654,7 +674,7 @@ START_TEST(books_that_cannot_be_are_refused)
 	} cases[] = {
 		{ "UPDATE arenas SET id = 7 WHERE id = 1", "table arenas has rows that cannot be" },
 		{ "DELETE FROM modules WHERE id = 0", "table modules has rows that cannot be" },
-		{ "UPDATE arenas SET allocator = 1", "belongs to no allocator" },
+		{ "UPDATE arenas SET allocator = 7", "belongs to no allocator" },
 		{ "UPDATE arenas SET allocator = -1",
 		  "row 0 of table arenas has no valid allocator" },
 		{ "UPDATE arenas SET is_main = 2", "has no valid is_main" },
@@ -932,6 +952,7 @@ START_TEST(graphs_of_anything)
 		{ "edge.to", 2500 },
 		{ "edge.place", 2500 },
 	};
+	const unsigned n_patterns = 12, stride = n_patterns / unit_rounds(n_patterns);
 	struct snapshot snapshot;
 	unsigned refused = 0, taken = 0;
 	uint64_t state = 77;
@@ -944,7 +965,8 @@ START_TEST(graphs_of_anything)
 
 	snapshot_deinit(&snapshot);
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
-		for (unsigned pattern = 0; pattern < 12; pattern++) {
+		for (unsigned pattern = (unsigned)i % stride; pattern < n_patterns;
+		     pattern += stride) {
 			size_t n = columns[i].n ? columns[i].n : chunks,
 			       width = pattern < 4   ? pattern * 2
 				       : pattern < 8 ? 1
@@ -974,8 +996,8 @@ START_TEST(graphs_of_anything)
 				snapshot_deinit(&snapshot);
 			}
 		}
-	ck_assert_uint_gt(refused, 60);
-	ck_assert_uint_gt(taken, 5);
+	ck_assert_uint_gt(refused, 60 / stride);
+	ck_assert_uint_gt(taken, 5 / stride);
 	folder_remove();
 }
 END_TEST
@@ -983,7 +1005,7 @@ END_TEST
 /* Flips behind the checksums: nothing crashes, whatever comes of them. */
 START_TEST(sealed_flips_do_no_harm)
 {
-	enum { FLIPS = 1500 };
+	const unsigned flips = unit_rounds(400);
 	unsigned refused = 0;
 	size_t size;
 
@@ -995,7 +1017,7 @@ START_TEST(sealed_flips_do_no_harm)
 
 	ck_assert_int_ge(fd, 0);
 	srand(3);
-	for (unsigned i = 0; i < FLIPS; i++) {
+	for (unsigned i = 0; i < flips; i++) {
 		size_t at = ((size_t)rand() << 16 ^ (size_t)rand()) % size,
 		       start = at - at % DESCRIPTOR_PAGE;
 		uint8_t page[DESCRIPTOR_PAGE];
@@ -1013,7 +1035,7 @@ START_TEST(sealed_flips_do_no_harm)
 			error_destroy(error);
 		} else {
 			_cleanup_free_ char *complaint = chunks_verify(&snapshot.heap.chunks);
-			_cleanup_free_ char *text = print_all(&snapshot, FORMAT_JSON);
+			_cleanup_free_ char *text = print_all(&snapshot, FORMAT_TEXT);
 
 			ck_assert_msg(complaint == NULL, "%s", complaint);
 			snapshot_deinit(&snapshot);
@@ -1021,7 +1043,7 @@ START_TEST(sealed_flips_do_no_harm)
 		ck_assert_int_eq(pwrite(fd, bytes + start, sizeof(page), (off_t)start),
 				 sizeof(page));
 	}
-	ck_assert_uint_gt(refused, 10);
+	ck_assert_uint_gt(refused, flips / 100);
 	folder_remove();
 }
 END_TEST

@@ -8,7 +8,8 @@ need valgrind
 [ -n "$UNIT_TESTS" ] || skip_all "there are no unit tests in this build"
 unset CK_TAP_LOG_FILE_NAME
 CK_FORK=no
-export CK_FORK
+UNIT_SLOWER=50
+export CK_FORK UNIT_SLOWER
 
 for test in $UNIT_TESTS; do
 	run timeout -k 5 600 valgrind -q --error-exitcode=97 --leak-check=full \
