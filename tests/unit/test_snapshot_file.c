@@ -992,6 +992,8 @@ START_TEST(graphs_of_anything)
 
 				_cleanup_free_ char *text = print_all(&snapshot, FORMAT_TEXT);
 
+				ck_assert_uint_gt(strlen(text), 0);
+
 				taken++;
 				snapshot_deinit(&snapshot);
 			}
@@ -1037,6 +1039,7 @@ START_TEST(sealed_flips_do_no_harm)
 			_cleanup_free_ char *complaint = chunks_verify(&snapshot.heap.chunks);
 			_cleanup_free_ char *text = print_all(&snapshot, FORMAT_TEXT);
 
+			ck_assert_uint_gt(strlen(text), 0);
 			ck_assert_msg(complaint == NULL, "%s", complaint);
 			snapshot_deinit(&snapshot);
 		}
