@@ -353,9 +353,8 @@ static void fill_threads(struct snapshot *snapshot, const struct target *target,
 static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk,
 			uint64_t limit)
 {
-	uint64_t length = snapshot->heap.chunks.usable[chunk] < limit
-				  ? snapshot->heap.chunks.usable[chunk]
-				  : limit;
+	uint64_t usable = chunk_usable(&snapshot->heap.chunks, chunk),
+		 length = usable < limit ? usable : limit;
 	size_t at = snapshot->content_bytes.n;
 
 	array_reserve(&snapshot->content_bytes, length);

@@ -143,10 +143,10 @@ static void count_owners(struct census *census, const struct snapshot *snapshot)
 			continue;
 
 		uint32_t owner = owners[i] == PLACE_NONE ? CENSUS_SHARED : names[owners[i]];
+		uint64_t usable = chunk_usable(chunks, (chunk_id)i);
 
-		series_count(&census->owners, owner, 1, chunks->usable[i]);
-		series_count(&census->kept, census_key(chunks->usable[i], owner), 1,
-			     chunks->usable[i]);
+		series_count(&census->owners, owner, 1, usable);
+		series_count(&census->kept, census_key(usable, owner), 1, usable);
 	}
 	column_free(owners, (chunks->n ? chunks->n : 1) * sizeof(*owners));
 }

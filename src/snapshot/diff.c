@@ -249,17 +249,18 @@ void diff_survivors(struct diff *diff, const struct snapshot *first, const struc
 			i++;
 
 		bool survived = i < old->n && old->mem[i] == now->mem[j] &&
-				old->state[i] == CHUNK_IN_USE && old->usable[i] == now->usable[j];
+				old->state[i] == CHUNK_IN_USE &&
+				chunk_usable(old, (chunk_id)i) == chunk_usable(now, (chunk_id)j);
 
 		if (survived) {
-			sizes_at(&diff->surviving, now->usable[j])->count++;
+			sizes_at(&diff->surviving, chunk_usable(now, (chunk_id)j))->count++;
 			diff->surviving_count++;
 		}
 		if (!diff->has_leaks || !reach_is_leaked(&last->graph.reach, (chunk_id)j))
 			continue;
 		if (!survived)
-			value_add(&diff->leaked_new, now->usable[j]);
+			value_add(&diff->leaked_new, chunk_usable(now, (chunk_id)j));
 		else if (!reach_is_leaked(&first->graph.reach, (chunk_id)i))
-			value_add(&diff->leaked_since, now->usable[j]);
+			value_add(&diff->leaked_since, chunk_usable(now, (chunk_id)j));
 	}
 }

@@ -31,8 +31,9 @@ enum {
 };
 
 enum {
-	/** What a chunk takes in memory, its part of the index included. Units: bytes. */
-	CHUNK_COST = 32,
+	/** What a chunk takes in memory at most, its part of the index included, and of the list
+	    of sizes that do not fit their column. Units: bytes. */
+	CHUNK_COST = 64,
 };
 
 static const char magic[] = "SQLite format 3";
@@ -57,7 +58,7 @@ static uint64_t unzigzag(uint64_t value)
 
 static vaddr row_end(const struct chunks *chunks, size_t row)
 {
-	return chunks->mem[row] + chunks->usable[row];
+	return chunks->mem[row] + chunk_usable(chunks, (chunk_id)row);
 }
 
 static void get_mem(const void *context, size_t first, size_t n, uint64_t *values)
@@ -78,12 +79,18 @@ static bool put_mem(void *context, size_t first, size_t n, const uint64_t *value
 	      expected = first ? before + HEADER_BETWEEN : 0;
 
 	for (size_t i = 0; i < n; i++) {
-		vaddr mem = expected + unzigzag(values[i]), end = mem + chunks->usable[first + i];
+		chunk_id row = (chunk_id)(first + i);
+		bool is_odd = chunks->size_units[row] == CHUNK_SIZE_ODD;
+		uint64_t usable = is_odd ? chunks->mem[row] : chunk_usable(chunks, row);
+		vaddr mem = expected + unzigzag(values[i]), end = mem + usable;
 
 		// They ascend and do not overlap; sealing them sees the rest.
 		if (mem < before || end < mem)
 			return false;
-		chunks->mem[first + i] = mem;
+		chunks->mem[row] = mem;
+		// Behind those that are there, as rows ascend.
+		if (is_odd)
+			chunks_set_usable(chunks, row, usable);
 		before = end;
 		expected = end + HEADER_BETWEEN;
 	}
@@ -94,14 +101,25 @@ static void get_usable(const void *context, size_t first, size_t n, uint64_t *va
 {
 	const struct chunks *chunks = context;
 
-	memcpy(values, chunks->usable + first, n * sizeof(*values));
+	for (size_t i = 0; i < n; i++)
+		values[i] = chunk_usable(chunks, (chunk_id)(first + i));
 }
 
+/* Sizes that do not fit their column are kept by mem, so they wait in its place until that is read. */
 static bool put_usable(void *context, size_t first, size_t n, const uint64_t *values)
 {
 	struct chunks *chunks = context;
 
-	memcpy(chunks->usable + first, values, n * sizeof(*values));
+	for (size_t i = 0; i < n; i++) {
+		uint64_t units = values[i] / CHUNK_SIZE_UNIT;
+
+		if (values[i] % CHUNK_SIZE_UNIT || units >= CHUNK_SIZE_ODD) {
+			chunks->size_units[first + i] = CHUNK_SIZE_ODD;
+			chunks->mem[first + i] = values[i];
+		} else {
+			chunks->size_units[first + i] = (uint32_t)units;
+		}
+	}
 	return true;
 }
 

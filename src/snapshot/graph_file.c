@@ -64,7 +64,8 @@ static bool put_reach(void *context, size_t first, size_t n, const uint64_t *val
 			return false;
 		snapshot->graph.reach.kind[first + i] = (uint8_t)values[i];
 		snapshot->graph.reach.count[values[i]]++;
-		snapshot->graph.reach.bytes[values[i]] += snapshot->heap.chunks.usable[first + i];
+		snapshot->graph.reach.bytes[values[i]] += chunk_usable(&snapshot->heap.chunks,
+								       (chunk_id)(first + i));
 	}
 	return true;
 }
@@ -138,7 +139,8 @@ static void get_chunk_retained(const void *context, size_t first, size_t n, uint
 		values[i - first] = dominators->idom[i] == VERTEX_NONE
 					    ? zigzag(dominators->retained[i])
 					    : zigzag(dominators->retained[i] -
-						     snapshot->heap.chunks.usable[i]);
+						     chunk_usable(&snapshot->heap.chunks,
+								  (chunk_id)(i)));
 }
 
 static bool put_chunk_retained(void *context, size_t first, size_t n, const uint64_t *values)
@@ -147,9 +149,11 @@ static bool put_chunk_retained(void *context, size_t first, size_t n, const uint
 	struct dominators *dominators = &snapshot->graph.dominators;
 
 	for (size_t i = first; i < first + n; i++)
-		dominators->retained[i] =
-			unzigzag(values[i - first]) +
-			(dominators->idom[i] == VERTEX_NONE ? 0 : snapshot->heap.chunks.usable[i]);
+		dominators->retained[i] = unzigzag(values[i - first]) +
+					  (dominators->idom[i] == VERTEX_NONE
+						   ? 0
+						   : chunk_usable(&snapshot->heap.chunks,
+								  (chunk_id)(i)));
 	return true;
 }
 
@@ -376,7 +380,8 @@ static bool put_content_length(void *context, size_t first, size_t n, const uint
 	for (size_t i = 0; i < n; i++) {
 		struct snapshot_content *content = &walk->snapshot->contents.v[first + i];
 
-		if (values[i] > walk->snapshot->heap.chunks.usable[content->chunk] ||
+		if (values[i] > chunk_usable(&walk->snapshot->heap.chunks,
+					     (chunk_id)(content->chunk)) ||
 		    values[i] > SIZE_MAX - walk->before)
 			return false;
 		content->length = values[i];

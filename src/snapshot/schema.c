@@ -532,7 +532,7 @@ static struct error *histogram_write(sqlite3 *db, const struct chunks *chunks)
 	sizes_init(&sizes);
 	for (size_t i = 0; i < chunks->n; i++)
 		if (chunks->state[i] == CHUNK_IN_USE)
-			sizes_at(&sizes, chunks->usable[i])->count++;
+			sizes_at(&sizes, chunk_usable(chunks, (chunk_id)i))->count++;
 	sizes_list(&sizes, &list);
 	sizes_deinit(&sizes);
 	if (list.n)

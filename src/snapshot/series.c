@@ -92,7 +92,7 @@ void series_add_sizes(struct series *series, const struct chunks *chunks)
 	sizes_init(&sizes);
 	for (size_t i = 0; i < chunks->n; i++)
 		if (chunks->state[i] == CHUNK_IN_USE)
-			sizes_at(&sizes, chunks->usable[i])->count++;
+			sizes_at(&sizes, chunk_usable(chunks, (chunk_id)i))->count++;
 	sizes_list(&sizes, &list);
 	sizes_deinit(&sizes);
 	series_begin(series);

@@ -338,7 +338,7 @@ static int chunk_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
 		sqlite3_result_int64(context, (sqlite3_int64)chunks->mem[row]);
 		break;
 	case CHUNK_SIZE:
-		sqlite3_result_int64(context, (sqlite3_int64)chunks->usable[row]);
+		sqlite3_result_int64(context, (sqlite3_int64)chunk_usable(chunks, (chunk_id)row));
 		break;
 	case CHUNK_KIND:
 		sqlite3_result_text(context, chunk_kind_name(chunks->kind[row]), -1, SQLITE_STATIC);

@@ -90,7 +90,7 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 							 .retained = 70000 });
 	for (unsigned i = 0; i < 50; i++) {
 		chunk_id chunk = i * 7;
-		size_t length = chunks->usable[chunk] < 64 ? chunks->usable[chunk] : 64,
+		size_t length = chunk_usable(chunks, chunk) < 64 ? chunk_usable(chunks, chunk) : 64,
 		       at = snapshot->content_bytes.n;
 
 		for (size_t j = 0; j < length; j++)
@@ -137,7 +137,7 @@ static inline void print_everything(struct writer *writer, const struct snapshot
 						   .address = chunks->mem[i],
 						   .target = "X" });
 		print_why_chunk(writer, snapshot, (chunk_id)i, &why);
-		print_why_size(writer, snapshot, chunks->usable[i], &why);
+		print_why_size(writer, snapshot, chunk_usable(chunks, (chunk_id)i), &why);
 	}
 }
 

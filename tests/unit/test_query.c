@@ -63,7 +63,7 @@ START_TEST(chunks_are_rows)
 			snprintf(arena, sizeof(arena), "%u", source->arena);
 
 		int length = snprintf(line, sizeof(line), "%zu,%" PRIu64 ",%" PRIu64 ",%s,%s,%s\n",
-				      i, chunks->mem[i], chunks->usable[i],
+				      i, chunks->mem[i], chunk_usable(chunks, (chunk_id)i),
 				      chunk_kind_name(chunks->kind[i]), arena,
 				      chunk_state_name(chunks->state[i]));
 

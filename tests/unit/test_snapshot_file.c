@@ -202,10 +202,14 @@ static void snapshots_are_equal(const struct snapshot *a, const struct snapshot 
 	ck_assert_uint_eq(left->n, right->n);
 	if (left->n) {
 		ck_assert_mem_eq(left->mem, right->mem, left->n * sizeof(*left->mem));
-		ck_assert_mem_eq(left->usable, right->usable, left->n * sizeof(*left->usable));
+		ck_assert_mem_eq(left->size_units, right->size_units,
+				 left->n * sizeof(*left->size_units));
 		ck_assert_mem_eq(left->state, right->state, left->n);
 		ck_assert_mem_eq(left->kind, right->kind, left->n);
 	}
+	ck_assert_uint_eq(left->odd.n, right->odd.n);
+	if (left->odd.n)
+		ck_assert_mem_eq(left->odd.v, right->odd.v, left->odd.n * sizeof(*left->odd.v));
 	ck_assert_mem_eq(&a->heap.totals, &b->heap.totals, sizeof(a->heap.totals));
 	ck_assert_uint_eq(a->heap.system_bytes, b->heap.system_bytes);
 	for (size_t i = 0; i < a->heap.arenas.n; i++) {
