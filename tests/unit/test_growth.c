@@ -95,7 +95,7 @@ static void random_series(struct series *series, size_t steps)
 START_TEST(rows_add_up)
 {
 	srand(5);
-	for (unsigned round = 0; round < unit_rounds(40); round++) {
+	for (int round = 0; round < unit_rounds(40); round++) {
 		struct series series;
 		size_t steps = 2 + (size_t)rand() % 5;
 

@@ -118,7 +118,7 @@ START_TEST(plans_change_nothing)
 	const struct chunks *chunks = &snapshot.heap.chunks;
 
 	srand(1);
-	for (unsigned i = 0; i < unit_rounds(700); i++) {
+	for (int i = 0; i < unit_rounds(700); i++) {
 		const char *operation = operations[(size_t)rand() % 7],
 			   *other = operations[(size_t)rand() % 7],
 			   *state = states[(size_t)rand() % 5];

@@ -27,20 +27,10 @@
 
 #include <check.h>
 
+#include "rounds.h"
+
 /* Seconds a single test may take; generous, because sanitizers and valgrind are slow. */
 enum { UNIT_TIMEOUT = 120 };
-
-/*
- * How many of so many alike rounds a test makes: all of them, or where UNIT_SLOWER says how many
- * times slower everything is (valgrind.t does), as many as take the same time, and one at least.
- */
-static inline unsigned unit_rounds(unsigned rounds)
-{
-	const char *slower = getenv("UNIT_SLOWER");
-	int times = slower ? atoi(slower) : 1;
-
-	return times <= 1 ? rounds : rounds / (unsigned)times + 1;
-}
 
 static int unit_main(const char *suite_name, const TTest *const *tests, size_t count)
 {
