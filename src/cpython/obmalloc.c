@@ -562,7 +562,7 @@ void obmalloc_add(struct py_walk *walk)
 		const struct py_arena *arena = &walk->arenas.v[i];
 		struct heap_arena *to = &heap->arenas.v[first + arena->state];
 
-		array_append(&heap->sources, (struct heap_source){ .kind = SOURCE_PYMALLOC,
+		array_append(&heap->sources, (struct heap_source){ .kind = SOURCE_SEGMENT,
 								   .arena = first + arena->state,
 								   .start = arena->address,
 								   .end = arena->address + arena_size(walk) });

@@ -40,12 +40,10 @@ struct heap_totals {
 };
 
 enum source_kind {
-	/** A contiguous stretch of the main arena (brk, or mmap where brk failed). */
+	/** A contiguous stretch of the main arena (brk, or mmap where brk failed), or of CPython's own allocator. */
 	SOURCE_SEGMENT,
 	/** A heap_info region of another arena. */
 	SOURCE_HEAP,
-	/** An arena of CPython's own allocator, whose chunks are its blocks. */
-	SOURCE_PYMALLOC,
 };
 
 struct heap_source {

@@ -278,7 +278,7 @@ static void print_heap_table(struct writer *writer, const struct heap *heap,
 			   (struct value[]){
 				   value_address(source->start),
 				   value_address(source->end),
-				   value_word(source->kind == SOURCE_PYMALLOC ? "pymalloc"
+				   value_word(heap->arenas.v[source->arena].is_pymalloc ? "pymalloc"
 					      : source->kind == SOURCE_HEAP  ? "heap"
 									     : "segment"),
 				   value_word(label),
