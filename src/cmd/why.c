@@ -47,6 +47,8 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 
 	(void)status;
 	if (operand_python_type(operands[0])) {
+		if (!snapshot->python.why.name)
+			return error_create(ERROR_UNSUPPORTED, "a snapshot has no references with names: ask the process or its core for %s", operands[0]);
 		print_why_python(writer, snapshot, options_has(options, OPTION_CHAINS) ? options->chains : text ? PATHS_DEFAULT : 0);
 		print_trouble(writer, snapshot, why.lines);
 		return NULL;

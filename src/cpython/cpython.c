@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/column.h"
 #include "cpython/lost.h"
 #include "cpython/paths.h"
 #include "cpython/walk.h"
@@ -46,11 +45,11 @@ static void python_count(struct python *python, const struct heap *heap)
 
 		if (chunks->state[i] != CHUNK_IN_USE)
 			continue;
-		python->totals[role].count++;
-		python->totals[role].bytes += bytes;
+		python->roles.v[role].all.count++;
+		python->roles.v[role].all.bytes += bytes;
 		if (chunks->kind[i] != CHUNK_PYMALLOC) {
-			python->in_malloc[role].count++;
-			python->in_malloc[role].bytes += bytes;
+			python->roles.v[role].in_malloc.count++;
+			python->roles.v[role].in_malloc.bytes += bytes;
 		}
 	}
 }
@@ -62,20 +61,6 @@ static void walk_deinit(struct py_walk *walk)
 	array_deinit(&walk->states);
 	array_deinit(&walk->arenas);
 	chunks_deinit(&walk->blocks);
-}
-
-/* The columns, one value for each chunk of the finished table. */
-static void columns_make(struct python *python, struct heap *heap)
-{
-	size_t n = heap->chunks.n ? heap->chunks.n : 1;
-
-	chunks_make_heads(&heap->chunks);
-	python->n_chunks = heap->chunks.n;
-	python->role = column_grow(NULL, 0, n * sizeof(*python->role));
-	python->type = column_grow(NULL, 0, n * sizeof(*python->type));
-	python->owner = column_grow(NULL, 0, n * sizeof(*python->owner));
-	memset(python->type, 0xff, n * sizeof(*python->type));
-	memset(python->owner, 0xff, n * sizeof(*python->owner));
 }
 
 /* The modules that hold a CPython. */
@@ -119,8 +104,10 @@ struct cpython *cpython_walk(struct modules *modules, const struct target *targe
 	find_runtimes(cpython, modules, target, heap, ret);
 	for (size_t i = 0; i < cpython->n; i++)
 		any |= cpython->known[i] = read_blocks(&cpython->walks[i]);
-	if (any)
-		columns_make(ret, heap);
+	if (any) {
+		chunks_make_heads(&heap->chunks);
+		python_make_columns(ret, heap->chunks.n);
+	}
 	for (size_t i = 0; i < cpython->n; i++) {
 		if (!cpython->known[i])
 			continue;

@@ -61,8 +61,6 @@ void lost_find(struct py_walk *walk, const uint8_t *is_leaked)
 
 		class->lost.count++;
 		class->lost.bytes += chunk_usable(chunks, i);
-		python->lost.count++;
-		python->lost.bytes += chunk_usable(chunks, i);
 	}
 	column_free(lost.found, size);
 }

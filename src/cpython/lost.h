@@ -9,7 +9,7 @@
 
 #include "cpython/walk.h"
 
-/** Finds, among the objects that nothing reaches, those that count more references than lead to them; adds them to python.lost and to their classes. */
+/** Finds, among the objects that nothing reaches, those that count more references than lead to them; adds them to their classes. */
 void lost_find(struct py_walk *walk, const uint8_t *is_leaked);
 
 #endif

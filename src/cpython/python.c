@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/column.h"
@@ -26,11 +27,35 @@ void python_deinit(struct python *python)
 	for (size_t i = 0; i < python->classes.n; i++)
 		free(python->classes.v[i].name);
 	array_deinit(&python->classes);
+	array_deinit(&python->roles);
 	py_why_deinit(&python->why);
 	column_free(python->role, n * sizeof(*python->role));
 	column_free(python->type, n * sizeof(*python->type));
 	column_free(python->owner, n * sizeof(*python->owner));
 	*python = (struct python){ 0 };
+}
+
+void python_make_columns(struct python *python, size_t n)
+{
+	size_t room = n ? n : 1;
+
+	python->n_chunks = n;
+	python->role = column_grow(NULL, 0, room * sizeof(*python->role));
+	python->type = column_grow(NULL, 0, room * sizeof(*python->type));
+	python->owner = column_grow(NULL, 0, room * sizeof(*python->owner));
+	memset(python->type, 0xff, room * sizeof(*python->type));
+	memset(python->owner, 0xff, room * sizeof(*python->owner));
+	for (enum py_role role = 0; role < PY_ROLES && python->roles.n < PY_ROLES; role++)
+		array_append(&python->roles, (struct py_role_sums){ .role = role });
+}
+
+uint64_t python_lost(const struct python *python)
+{
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < python->classes.n; i++)
+		lost += python->classes.v[i].lost.count;
+	return lost;
 }
 
 void py_why_deinit(struct py_why *why)
@@ -92,8 +117,8 @@ void python_unreachable(struct python *python, const struct chunks *chunks, cons
 		uint8_t role = python->role ? python->role[i] : PY_FOREIGN;
 		uint32_t type = python->type ? python->type[i] : PY_TYPE_NONE;
 
-		python->unreachable[role].count++;
-		python->unreachable[role].bytes += chunk_usable(chunks, i);
+		python->roles.v[role].unreachable.count++;
+		python->roles.v[role].unreachable.bytes += chunk_usable(chunks, i);
 		if (role == PY_OBJECT && type != PY_TYPE_NONE) {
 			python->classes.v[type].unreachable.count++;
 			python->classes.v[type].unreachable.bytes += chunk_usable(chunks, i);

@@ -45,6 +45,12 @@ struct py_totals {
 	uint64_t bytes;
 };
 
+/** Sums of the chunks of one role: of all, of those of malloc alone, and of those that nothing reaches. */
+struct py_role_sums {
+	enum py_role role;
+	struct py_totals all, in_malloc, unreachable;
+};
+
 struct py_class {
 	/** Of its type object. */
 	vaddr address;
@@ -109,13 +115,6 @@ struct py_runtime {
 	struct py_gc gc;
 };
 
-/** A line of the interpreter's own memory. */
-struct py_own {
-	/** «dict keys», «arena table» … Borrowed: for ever. */
-	const char *label;
-	struct py_totals totals;
-};
-
 /** How objects of one type are reached: a pattern of steps, in which the items of a large container are one step. */
 struct py_path {
 	/** «__main__.leak['cache'][i].conn». Owned, unescaped. */
@@ -153,13 +152,10 @@ struct python {
 	uint32_t *type;
 	chunk_id *owner;
 	size_t n_chunks;
-	/** Sums by role; and of chunks of malloc alone. */
-	struct py_totals totals[PY_ROLES], in_malloc[PY_ROLES];
-	/** Objects that are not in any chunk: what the interpreter was linked with. */
-	uint64_t static_objects;
-	/** Chunks that nothing reaches, by role; filled when the graph is there. */
+	/** One for each role, in their order; empty when there is no runtime with a view. */
+	ARRAY(struct py_role_sums) roles;
+	/** What is unreachable is known: the graph was there. */
 	bool has_unreachable;
-	struct py_totals unreachable[PY_ROLES], lost;
 	/** Empty unless it was asked for. */
 	struct py_why why;
 };
@@ -175,6 +171,12 @@ static inline bool python_is_known(const struct python *python)
 {
 	return python->role != NULL;
 }
+
+/** Makes room for what each of n chunks is, all PY_FOREIGN, and the sums. */
+void python_make_columns(struct python *python, size_t n);
+
+/** Objects that count more references than lead to them, of all classes. */
+uint64_t python_lost(const struct python *python);
 
 /** «object», «table» …: the word of the JSON. Borrowed: for ever. */
 const char *py_role_name(enum py_role role);

@@ -426,6 +426,7 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	print_sides(writer, diff);
 	print_relation(writer, diff);
 	print_change_of_account(writer, diff);
+	print_types(writer, "types", &diff->census, rows.from, rows.to, OWNERS_MAX);
 	print_rows(writer, diff, &growth);
 	print_owners(writer, "owners", &diff->census, rows.from, rows.to, OWNERS_MAX);
 	print_totals(writer, diff, &growth);

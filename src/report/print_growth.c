@@ -263,14 +263,15 @@ void print_causes(struct writer *writer, const struct growth *growth, const stru
 	print_paragraph(writer, text);
 }
 
-void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
-		  size_t to, size_t limit)
+/* A table of what has names: of a series whose keys are indexes of these. */
+static void print_named(struct writer *writer, const char *key, const char *name_key, const char *name_title, const char *count_title,
+			const struct series *series, char *const *names, size_t from, size_t to, size_t limit)
 {
 	bool text = writer_options(writer)->format == FORMAT_TEXT, has_trend = to - from > 1;
 	const struct column columns[] = {
-		{ .key = "owner", .title = "kept by" },
+		{ .key = name_key, .title = name_title },
 		{ .key = "old_count" },
-		{ .key = "new_count", .title = "chunks", .flags = COLUMN_RIGHT },
+		{ .key = "new_count", .title = count_title, .flags = COLUMN_RIGHT },
 		{ .key = "count_change", .title = "change", .flags = COLUMN_RIGHT },
 		{ .key = "old_bytes" },
 		{ .key = "new_bytes", .title = "bytes", .flags = COLUMN_RIGHT },
@@ -289,9 +290,7 @@ void print_owners(struct writer *writer, const char *key, const struct census *c
 					  .to = to };
 	struct growth growth;
 
-	if (!census->has_owners)
-		return;
-	growth_compute(&census->owners, &options, &growth);
+	growth_compute(series, &options, &growth);
 	if (growth.rows.n)
 		writer_print(writer, STYLE_PLAIN, "\n");
 	writer_table_begin(writer, &table);
@@ -301,7 +300,7 @@ void print_owners(struct writer *writer, const char *key, const struct census *c
 
 		writer_row(writer,
 			   (struct value[]){
-				   value_text(census->owner_names.v[row->min]),
+				   value_text(names[row->min]),
 				   value_count(row->from.count),
 				   value_count(row->to.count),
 				   value_count_change(growth_count(row)),
@@ -316,4 +315,17 @@ void print_owners(struct writer *writer, const char *key, const struct census *c
 	}
 	writer_table_end(writer);
 	growth_deinit(&growth);
+}
+
+void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
+		  size_t to, size_t limit)
+{
+	if (census->has_owners)
+		print_named(writer, key, "owner", "kept by", "chunks", &census->owners, census->owner_names.v, from, to, limit);
+}
+
+void print_types(struct writer *writer, const char *key, const struct census *census, size_t from, size_t to, size_t limit)
+{
+	if (census->has_types)
+		print_named(writer, key, "type", "Python type", "objects", &census->types, census->owner_names.v, from, to, limit);
 }

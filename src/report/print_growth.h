@@ -30,6 +30,9 @@ void print_causes(struct writer *writer, const struct growth *growth, const stru
 void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
 		  size_t to, size_t limit);
 
+/** Which Python types changed, otherwise as print_owners(): objects, and bytes with what they own. */
+void print_types(struct writer *writer, const char *key, const struct census *census, size_t from, size_t to, size_t limit);
+
 /** Prose, in text: broken at blanks so that it fits the terminal. What came from the target must have passed text_escape(). */
 void print_paragraph(struct writer *writer, const char *text);
 

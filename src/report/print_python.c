@@ -86,23 +86,23 @@ static struct shares shares_of(const struct snapshot *snapshot)
 	const struct python *python = &snapshot->python;
 	struct shares shares = {
 		.whole = snapshot->heap.totals.bytes[CHUNK_IN_USE],
-		.objects = python->totals[PY_OBJECT].count,
-		.tables = python->totals[PY_TABLE].count,
-		.object_bytes = python->totals[PY_OBJECT].bytes + python->totals[PY_TABLE].bytes,
-		.native = python->totals[PY_NATIVE].count,
-		.native_bytes = python->totals[PY_NATIVE].bytes,
-		.foreign = python->totals[PY_FOREIGN].count,
-		.foreign_bytes = python->totals[PY_FOREIGN].bytes,
+		.objects = python->roles.v[PY_OBJECT].all.count,
+		.tables = python->roles.v[PY_TABLE].all.count,
+		.object_bytes = python->roles.v[PY_OBJECT].all.bytes + python->roles.v[PY_TABLE].all.bytes,
+		.native = python->roles.v[PY_NATIVE].all.count,
+		.native_bytes = python->roles.v[PY_NATIVE].all.bytes,
+		.foreign = python->roles.v[PY_FOREIGN].all.count,
+		.foreign_bytes = python->roles.v[PY_FOREIGN].all.bytes,
 	};
 	static const enum py_role own[] = { PY_CACHED, PY_INTERPRETER, PY_UNKNOWN };
 
 	for (size_t i = 0; i < 3; i++) {
-		shares.own += python->totals[own[i]].count;
-		shares.own_bytes += python->totals[own[i]].bytes;
+		shares.own += python->roles.v[own[i]].all.count;
+		shares.own_bytes += python->roles.v[own[i]].all.bytes;
 	}
 	for (size_t i = 0; i < PY_ROLES; i++) {
-		shares.unreachable += python->unreachable[i].count;
-		shares.unreachable_bytes += python->unreachable[i].bytes;
+		shares.unreachable += python->roles.v[i].unreachable.count;
+		shares.unreachable_bytes += python->roles.v[i].unreachable.bytes;
 	}
 	return shares;
 }
@@ -133,13 +133,13 @@ static void print_shares(struct writer *writer, const struct snapshot *snapshot)
 	share_line(writer, &shares, "native memory owned by Python", shares.native_bytes, counted(shares.native, "chunk", "chunks"));
 	share_line(writer, &shares, "native memory owned by C code", shares.foreign_bytes, counted(shares.foreign, "chunk", "chunks"));
 	if (snapshot->python.has_unreachable) {
-		uint64_t garbage = snapshot->python.unreachable[PY_OBJECT].count;
+		uint64_t garbage = snapshot->python.roles.v[PY_OBJECT].unreachable.count;
 		_cleanup_free_ char *lost = counted(garbage, "object", "objects");
 		_cleanup_free_ char *chunks = counted(shares.unreachable - garbage, "chunk", "chunks");
-		_cleanup_free_ char *excess = counted(snapshot->python.lost.count, "is lost: a reference", "are lost: references");
+		_cleanup_free_ char *excess = counted(python_lost(&snapshot->python), "is lost: a reference", "are lost: references");
 
 		share_line(writer, &shares, "unreachable", shares.unreachable_bytes,
-			   snapshot->python.lost.count ? xasprintf("of all of it: %s, %s besides; %s to them that nobody holds", lost, chunks, excess)
+			   python_lost(&snapshot->python) ? xasprintf("of all of it: %s, %s besides; %s to them that nobody holds", lost, chunks, excess)
 						       : xasprintf("of all of it: %s, %s besides", lost, chunks));
 	}
 	share_line(writer, &shares, "the interpreter's own", shares.own_bytes, counted(shares.own, "chunk", "chunks"));
@@ -152,8 +152,8 @@ static void print_shares(struct writer *writer, const struct snapshot *snapshot)
 	writer_field(writer, "interpreter_bytes", value_bytes(shares.own_bytes));
 	writer_field(writer, "unreachable_bytes", snapshot->python.has_unreachable ? value_bytes(shares.unreachable_bytes) : value_none());
 	writer_field(writer, "unreachable_objects",
-		     snapshot->python.has_unreachable ? value_count(snapshot->python.unreachable[PY_OBJECT].count) : value_none());
-	writer_field(writer, "lost_objects", snapshot->python.has_unreachable ? value_count(snapshot->python.lost.count) : value_none());
+		     snapshot->python.has_unreachable ? value_count(snapshot->python.roles.v[PY_OBJECT].unreachable.count) : value_none());
+	writer_field(writer, "lost_objects", snapshot->python.has_unreachable ? value_count(python_lost(&snapshot->python)) : value_none());
 	writer_group_end(writer);
 }
 
@@ -161,7 +161,7 @@ static void print_headline(struct writer *writer, const struct snapshot *snapsho
 {
 	_cleanup_free_ char *name = text_escape(snapshot->name ? snapshot->name : "?", strlen(snapshot->name ? snapshot->name : "?"));
 	_cleanup_free_ char *bytes = writer_prose_bytes(writer, snapshot->heap.totals.bytes[CHUNK_IN_USE]);
-	_cleanup_free_ char *objects = counted(snapshot->python.totals[PY_OBJECT].count, "Python object", "Python objects");
+	_cleanup_free_ char *objects = counted(snapshot->python.roles.v[PY_OBJECT].all.count, "Python object", "Python objects");
 
 	writer_print(writer, STYLE_BOLD, "%s", name);
 	if (snapshot->pid)
@@ -267,11 +267,11 @@ static void print_roles(struct writer *writer, const struct snapshot *snapshot)
 	for (enum py_role role = 0; role < PY_ROLES; role++)
 		writer_row(writer, (struct value[]){
 					   value_word(py_role_name(role)),
-					   value_count(python->totals[role].count),
-					   value_bytes(python->totals[role].bytes),
-					   value_count(python->in_malloc[role].count),
-					   value_bytes(python->in_malloc[role].bytes),
-					   python->has_unreachable ? value_count(python->unreachable[role].count) : value_none(),
+					   value_count(python->roles.v[role].all.count),
+					   value_bytes(python->roles.v[role].all.bytes),
+					   value_count(python->roles.v[role].in_malloc.count),
+					   value_bytes(python->roles.v[role].in_malloc.bytes),
+					   python->has_unreachable ? value_count(python->roles.v[role].unreachable.count) : value_none(),
 				   });
 	writer_table_end(writer);
 }

@@ -443,6 +443,7 @@ void watch_finish(struct watch *watch, enum watch_end end)
 	growth_compute(&watch->census.sizes, &options, &explained);
 	print_causes(watch->writer, &explained, &watch->census, 0, steps - 1);
 	print_whole(watch, &growth);
+	print_types(watch->writer, "types", &watch->census, 0, steps - 1, watch->options.limit);
 	print_owners(watch->writer, "owners", &watch->census, 0, steps - 1, watch->options.limit);
 	if (growth.steps > INTERVALS_MIN && watch->census.has_owners)
 		print_verdicts(watch);

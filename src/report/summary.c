@@ -733,12 +733,12 @@ void print_beyond(struct writer *writer, const struct snapshot *snapshot)
 		writer_print(writer, STYLE_PLAIN, "Below is glibc's part of the heap alone.\n");
 	}
 	if (python_is_known(&snapshot->python)) {
-		const struct py_totals *totals = snapshot->python.totals;
-		_cleanup_free_ char *python = writer_prose_bytes(writer, totals[PY_OBJECT].bytes + totals[PY_TABLE].bytes + totals[PY_NATIVE].bytes);
+		const struct py_role_sums *roles = snapshot->python.roles.v;
+		_cleanup_free_ char *python = writer_prose_bytes(writer, roles[PY_OBJECT].all.bytes + roles[PY_TABLE].all.bytes + roles[PY_NATIVE].all.bytes);
 		char objects[TEXT_NUMBER_MAX];
 
 		writer_print(writer, STYLE_PLAIN, "Of what is in use, %s Python objects and what they own have %s\n(heapsnap python says which).\n",
-			     text_count(objects, totals[PY_OBJECT].count), python);
+			     text_count(objects, roles[PY_OBJECT].all.count), python);
 	} else if (snapshot->runtime) {
 		_cleanup_free_ char *runtime = escaped(snapshot->runtime);
 

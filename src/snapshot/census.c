@@ -9,10 +9,11 @@
 
 void census_init(struct census *census)
 {
-	*census = (struct census){ .has_owners = true };
+	*census = (struct census){ .has_owners = true, .has_types = true };
 	series_init(&census->sizes);
 	series_init(&census->owners);
 	series_init(&census->kept);
+	series_init(&census->types);
 }
 
 void census_deinit(struct census *census)
@@ -20,6 +21,7 @@ void census_deinit(struct census *census)
 	series_deinit(&census->sizes);
 	series_deinit(&census->owners);
 	series_deinit(&census->kept);
+	series_deinit(&census->types);
 	for (size_t i = 0; i < census->owner_names.n; i++)
 		free(census->owner_names.v[i]);
 	array_deinit(&census->owner_names);
@@ -118,15 +120,21 @@ static char *owner_name(const struct root_place *place)
 
 /* ---- counting ---- */
 
+/* The names that have keys of their own come first. */
+static void names_begin(struct census *census)
+{
+	if (census->owner_names.n)
+		return;
+	name_index(census, xstrdup("several places"));
+	name_index(census, xstrdup("nothing (leaked)"));
+}
+
 /* The index of the name of each place. Owner: the caller. */
 static uint32_t *places_name(struct census *census, const struct roots *roots)
 {
 	uint32_t *indexes = xcalloc(roots->places.n + 1, sizeof(*indexes));
 
-	if (!census->owner_names.n) {
-		name_index(census, xstrdup("several places"));
-		name_index(census, xstrdup("nothing (leaked)"));
-	}
+	names_begin(census);
 	for (size_t i = 0; i < roots->places.n; i++)
 		indexes[i] = name_index(census, owner_name(&roots->places.v[i]));
 	return indexes;
@@ -151,11 +159,27 @@ static void count_owners(struct census *census, const struct snapshot *snapshot)
 	column_free(owners, (chunks->n ? chunks->n : 1) * sizeof(*owners));
 }
 
+static void count_types(struct census *census, const struct python *python)
+{
+	names_begin(census);
+	for (size_t i = 0; i < python->classes.n; i++) {
+		const struct py_class *class = &python->classes.v[i];
+
+		if (class->objects.count)
+			series_count(&census->types, name_index(census, xstrdup(class->name)), class->objects.count,
+				     class->objects.bytes + class->tables.bytes + class->native.bytes);
+	}
+}
+
 void census_add(struct census *census, const struct snapshot *snapshot)
 {
 	series_add_sizes(&census->sizes, &snapshot->heap.chunks);
 	series_begin(&census->owners);
 	series_begin(&census->kept);
+	series_begin(&census->types);
+	census->has_types &= python_is_known(&snapshot->python);
+	if (census->has_types)
+		count_types(census, &snapshot->python);
 	census->has_owners &= snapshot->graph.is_built && snapshot->graph.options.with_dominators;
 	if (census->has_owners)
 		count_owners(census, snapshot);
@@ -166,4 +190,5 @@ void census_thin(struct census *census)
 	series_thin(&census->sizes);
 	series_thin(&census->owners);
 	series_thin(&census->kept);
+	series_thin(&census->types);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A census: how much there was of what in each of several snapshots, counted in three ways, so that these need not be kept.
+ * A census: how much there was of what in each of several snapshots, counted in four ways, so that these need not be kept.
  *
  *   sizes     by usable size
  *   owners    by who keeps it: the lowest place that alone does (graph/dominators.h)
  *   kept      by size and owner
+ *   types     Python objects, by the name of their type
  *
  * Owners have names that mean the same in every thread and every run: «session_cache (server)», «frame of worker_main». What several places share has
  * CENSUS_SHARED, what nothing holds CENSUS_LEAKED.
@@ -32,9 +33,11 @@ struct census {
 	struct series owners;
 	/** Keys are census_key(). */
 	struct series kept;
-	/** Every snapshot so far knew its owners. */
-	bool has_owners;
-	/** Owned, unescaped. */
+	/** Keys are indexes of owner_names, whose names are types here; bytes are with the tables and native memory of the objects. Nothing is counted unless has_types. */
+	struct series types;
+	/** Every snapshot so far knew its owners; and the types of its Python objects. */
+	bool has_owners, has_types;
+	/** Of owners and types. Owned, unescaped. */
 	ARRAY(char *) owner_names;
 	/** Names by hash: open addressing, a power of two of slots, index + 1; 0 is empty. */
 	uint32_t *slots;

@@ -154,6 +154,33 @@ static const struct column_kind chunk_columns[] = {
 
 enum { CHUNK_COLUMNS = sizeof(chunk_columns) / sizeof(*chunk_columns) };
 
+/* What a chunk is to Python: its role in the lower three bits, and one more than its type above. */
+static void get_python(const void *context, size_t first, size_t n, uint64_t *values)
+{
+	const struct python *python = context;
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = python->role[first + i] | (uint64_t)(python->type[first + i] + 1) << 3;
+}
+
+static bool put_python(void *context, size_t first, size_t n, const uint64_t *values)
+{
+	struct python *python = context;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t role = values[i] & 7, type = values[i] >> 3;
+		bool has_type = role == PY_OBJECT || role == PY_TABLE || role == PY_NATIVE || role == PY_CACHED;
+
+		if (role >= PY_ROLES || type > python->classes.n || (has_type && !type))
+			return false;
+		python->role[first + i] = (uint8_t)role;
+		python->type[first + i] = (uint32_t)type - 1;
+	}
+	return true;
+}
+
+static const struct column_kind python_column = { "chunk.python", get_python, put_python };
+
 /* ---- writing ---- */
 
 static struct error *tables_fill(sqlite3 *db, const struct snapshot *snapshot)
@@ -167,6 +194,8 @@ static struct error *tables_fill(sqlite3 *db, const struct snapshot *snapshot)
 	for (size_t i = 0; !error && i < CHUNK_COLUMNS; i++)
 		error = column_write(db, &chunk_columns[i], snapshot->heap.chunks.n,
 				     &snapshot->heap.chunks);
+	if (!error && python_is_known(&snapshot->python))
+		error = column_write(db, &python_column, snapshot->heap.chunks.n, &snapshot->python);
 	return error ? error : graph_write(db, snapshot);
 }
 
@@ -532,6 +561,20 @@ static struct error *books_check(const struct heap *heap)
 	return NULL;
 }
 
+/* A file without a Python has none of its tables filled. */
+static struct error *python_read(sqlite3 *db, size_t n, struct python *python)
+{
+	if (!python->roles.n)
+		return NULL;
+	if (python->roles.n != PY_ROLES || !python->runtimes.n)
+		return error_create(ERROR_FORMAT, "its tables about Python do not fit together");
+	for (size_t i = 0; i < PY_ROLES; i++)
+		if (python->roles.v[i].role != (enum py_role)i)
+			return error_create(ERROR_FORMAT, "role %zu of Python is not in its place", i);
+	python_make_columns(python, n);
+	return column_read(db, &python_column, n, python);
+}
+
 static struct error *contents_read(int fd, unsigned parts, uint64_t memory,
 				   struct snapshot *snapshot)
 {
@@ -550,6 +593,8 @@ static struct error *contents_read(int fd, unsigned parts, uint64_t memory,
 		error = chunks_read(db, memory, &snapshot->heap.chunks);
 	if (!error)
 		heap_sum(&snapshot->heap);
+	if (!error)
+		error = python_read(db, snapshot->heap.chunks.n, &snapshot->python);
 	return error ? error : graph_read(db, parts, memory, snapshot);
 }
 

@@ -50,6 +50,15 @@ static const char *const finding_kinds[] = { [FINDING_CORRUPTION] = "corruption"
 					     [FINDING_MISSING] = "missing",
 					     NULL };
 
+static const char *const roles[] = { [PY_FOREIGN] = "foreign",
+				     [PY_OBJECT] = "object",
+				     [PY_TABLE] = "table",
+				     [PY_NATIVE] = "native",
+				     [PY_CACHED] = "cached",
+				     [PY_INTERPRETER] = "interpreter",
+				     [PY_UNKNOWN] = "unknown",
+				     NULL };
+
 #define S(member) offsetof(struct snapshot, member)
 
 const struct field schema_meta[] = {
@@ -86,6 +95,7 @@ const struct field schema_meta[] = {
 	{ "unread_chunk_bytes", FIELD_U64, S(graph.unread_chunks), NULL },
 	{ "unread_root_bytes", FIELD_U64, S(graph.unread_roots), NULL },
 	{ "refused_edges", FIELD_U64, S(graph.refused), NULL },
+	{ "python_unreachable", FIELD_FLAG, S(python.has_unreachable), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
 
@@ -200,6 +210,66 @@ static const struct field suspect_fields[] = {
 	{ "n_offsets", FIELD_U64, U(n_offsets), NULL },
 };
 
+#define PR(member) offsetof(struct py_runtime, member)
+static const struct field runtime_fields[] = {
+	{ "module", FIELD_STRING, PR(module), NULL },
+	{ "version", FIELD_TEXT, PR(version), NULL },
+	{ "offsets", FIELD_TEXT, PR(offsets), NULL },
+	{ "why_not", FIELD_TEXT, PR(why_not), NULL },
+	{ "interpreters", FIELD_U64, PR(interpreters), NULL },
+	{ "threads", FIELD_U64, PR(threads), NULL },
+	{ "pymalloc", FIELD_U64, PR(pymalloc.address), NULL },
+	{ "arenas", FIELD_U64, PR(pymalloc.arenas), NULL },
+	{ "arena_bytes", FIELD_U64, PR(pymalloc.arena_bytes), NULL },
+	{ "pools", FIELD_U64, PR(pymalloc.pools), NULL },
+	{ "free_pools", FIELD_U64, PR(pymalloc.free_pools), NULL },
+	{ "fresh_pools", FIELD_U64, PR(pymalloc.fresh_pools), NULL },
+	{ "pool_bytes", FIELD_U64, PR(pymalloc.pool_bytes), NULL },
+	{ "used", FIELD_U64, PR(pymalloc.used.count), NULL },
+	{ "used_bytes", FIELD_U64, PR(pymalloc.used.bytes), NULL },
+	{ "free", FIELD_U64, PR(pymalloc.free.count), NULL },
+	{ "free_bytes", FIELD_U64, PR(pymalloc.free.bytes), NULL },
+	{ "raw", FIELD_U64, PR(pymalloc.raw_blocks), NULL },
+	{ "in_motion", FIELD_U64, PR(pymalloc.in_motion), NULL },
+	{ "is_debug", FIELD_FLAG, PR(pymalloc.is_debug), NULL },
+	{ "gc_known", FIELD_FLAG, PR(gc.is_known), NULL },
+	{ "gc_collecting", FIELD_FLAG, PR(gc.is_collecting), NULL },
+	{ "generation0", FIELD_U64, PR(gc.generations[0]), NULL },
+	{ "generation1", FIELD_U64, PR(gc.generations[1]), NULL },
+	{ "generation2", FIELD_U64, PR(gc.generations[2]), NULL },
+	{ "permanent", FIELD_U64, PR(gc.generations[3]), NULL },
+	{ "garbage", FIELD_U64, PR(gc.garbage), NULL },
+};
+
+#define PC(member) offsetof(struct py_class, member)
+static const struct field class_fields[] = {
+	{ "address", FIELD_U64, PC(address), NULL },
+	{ "name", FIELD_STRING, PC(name), NULL },
+	{ "count", FIELD_U64, PC(objects.count), NULL },
+	{ "object_bytes", FIELD_U64, PC(objects.bytes), NULL },
+	{ "getsizeof_bytes", FIELD_U64, PC(getsizeof_bytes), NULL },
+	{ "tracked", FIELD_U64, PC(tracked), NULL },
+	{ "tables", FIELD_U64, PC(tables.count), NULL },
+	{ "table_bytes", FIELD_U64, PC(tables.bytes), NULL },
+	{ "native_chunks", FIELD_U64, PC(native.count), NULL },
+	{ "native_bytes", FIELD_U64, PC(native.bytes), NULL },
+	{ "unreachable", FIELD_U64, PC(unreachable.count), NULL },
+	{ "unreachable_bytes", FIELD_U64, PC(unreachable.bytes), NULL },
+	{ "lost", FIELD_U64, PC(lost.count), NULL },
+	{ "lost_bytes", FIELD_U64, PC(lost.bytes), NULL },
+};
+
+#define PS(member) offsetof(struct py_role_sums, member)
+static const struct field role_fields[] = {
+	{ "role", FIELD_WORD, PS(role), roles },
+	{ "chunks", FIELD_U64, PS(all.count), NULL },
+	{ "bytes", FIELD_U64, PS(all.bytes), NULL },
+	{ "malloc_chunks", FIELD_U64, PS(in_malloc.count), NULL },
+	{ "malloc_bytes", FIELD_U64, PS(in_malloc.bytes), NULL },
+	{ "unreachable", FIELD_U64, PS(unreachable.count), NULL },
+	{ "unreachable_bytes", FIELD_U64, PS(unreachable.bytes), NULL },
+};
+
 // A member more is a column more, or a reason why not.
 _Static_assert(sizeof(struct snapshot_module) == 56, "struct snapshot_module has changed");
 _Static_assert(sizeof(struct snapshot_thread) == 48, "struct snapshot_thread has changed");
@@ -209,6 +279,8 @@ _Static_assert(sizeof(struct heap_source) == 192, "struct heap_source has change
 _Static_assert(sizeof(struct heap_tcache) == 32, "struct heap_tcache has changed");
 _Static_assert(sizeof(struct heap_check) == 32, "struct heap_check has changed");
 _Static_assert(sizeof(struct heap_finding) == 32, "struct heap_finding has changed");
+_Static_assert(sizeof(struct py_class) == 112, "struct py_class has changed");
+_Static_assert(sizeof(struct py_role_sums) == 56, "struct py_role_sums has changed");
 _Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed");
 _Static_assert(sizeof(struct root) == 32, "struct root has changed");
 _Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
@@ -234,6 +306,9 @@ const struct record schema_records[] = {
 	RECORD("roots", root_fields, struct root, 1 << 28, graph.roots.v, SNAPSHOT_GRAPH),
 	RECORD("suspects", suspect_fields, struct suspect, 1 << 10, graph.suspects,
 	       SNAPSHOT_DOMINATORS),
+	RECORD("python_runtimes", runtime_fields, struct py_runtime, 1 << 10, python.runtimes, 0),
+	RECORD("python_types", class_fields, struct py_class, 1 << 22, python.classes, 0),
+	RECORD("python_roles", role_fields, struct py_role_sums, PY_ROLES, python.roles, 0),
 	{ NULL, NULL, 0, 0, 0, 0, 0 },
 };
 

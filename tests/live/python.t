@@ -91,6 +91,56 @@ run "$HEAPSNAP" leaks -q -p "$target_pid"
 is "cycles: leaks finds them" "$status" 1
 stop_target
 
+# What grew, by type; and a snapshot has all that the process had, but references with names.
+cat >"$tmp/grows.py" <<'END'
+import signal
+
+class Connection:
+    def __init__(self, number):
+        self.number = number
+
+kept = [Connection(i) for i in range(100)]
+
+def more(*_):
+    kept.extend(Connection(i) for i in range(3000))
+    print("more", flush=True)
+
+signal.signal(signal.SIGUSR1, more)
+print("ready", flush=True)
+while True:
+    signal.pause()
+END
+start_target /usr/bin/python3 -S -E "$tmp/grows.py" || done_testing
+run "$HEAPSNAP" save -q -p "$target_pid" -o "$tmp/old.hsnap"
+is "save: status" "$status" 0
+kill -USR1 "$target_pid"
+tries=0
+while ! grep -q more "$target_out" && [ "$tries" -lt 500 ]; do
+	tries=$((tries + 1))
+	sleep 0.02
+done
+run "$HEAPSNAP" save -q -p "$target_pid" -o "$tmp/new.hsnap"
+run "$HEAPSNAP" diff --format json "$tmp/old.hsnap" "$tmp/new.hsnap"
+is "diff: status" "$status" 0
+check "diff: 3000 connections more" /usr/bin/python3 -c '
+import json, sys
+rows = [row for row in json.load(open(sys.argv[1]))["types"] if row["type"] == "__main__.Connection"]
+assert len(rows) == 1 and rows[0]["old_count"] == 100 and rows[0]["new_count"] == 3100 and rows[0]["count_change"] == 3000, rows' "$out"
+for format in text csv; do
+	run "$HEAPSNAP" python --format $format -q -n 0 -p "$target_pid"
+	cp "$out" "$tmp/of_process"
+	run "$HEAPSNAP" python --format $format -q -n 0 "$tmp/new.hsnap"
+	check "python says the same of a snapshot, as $format" cmp "$tmp/of_process" "$out"
+done
+run "$HEAPSNAP" list --format csv -q -p "$target_pid"
+cut -d, -f1-7,12 "$out" >"$tmp/of_process"
+run "$HEAPSNAP" list --format csv -q "$tmp/new.hsnap"
+cut -d, -f1-7,12 "$out" >"$tmp/of_file"
+check "list says the same of a snapshot" cmp "$tmp/of_process" "$tmp/of_file"
+run "$HEAPSNAP" why "$tmp/new.hsnap" py:Connection
+is "why py: of a snapshot: status" "$status" 4
+stop_target
+
 # A program without any Python.
 start_target "$fixtures/one_chunk" || done_testing
 run "$HEAPSNAP" python -p "$target_pid"

@@ -78,7 +78,7 @@ while IFS=, read -r table column type; do
 done <columns
 cut -d, -f1 columns | sort -u >tables
 echo columns | sort - tables >known
-sed -n '/^\.SH TABLES/,/^\.SH COLUMNS/s/^\.SS \([a-z]*\)$/\1/p' "$manual" | sort >described
+sed -n '/^\.SH TABLES/,/^\.SH COLUMNS/s/^\.SS \([a-z_]*\)$/\1/p' "$manual" | sort >described
 check "the manual has no table that is none" cmp described known
 "$HEAPSNAP" sql F.hsnap 'SELECT key FROM meta' --format csv | sed 1d >keys
 while read -r key; do
