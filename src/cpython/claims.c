@@ -28,10 +28,9 @@ struct claims {
 	ARRAY(chunk_id) pending;
 };
 
-static void take(struct py_walk *walk, chunk_id chunk, enum py_role role, chunk_id owner, uint32_t type, uint16_t head)
+static void take(struct py_walk *walk, chunk_id chunk, enum py_role role, uint32_t type, uint16_t head)
 {
 	walk->python->role[chunk] = (uint8_t)role;
-	walk->python->owner[chunk] = owner;
 	walk->python->type[chunk] = type;
 	walk->heap->chunks.head[chunk] = head;
 }
@@ -49,7 +48,7 @@ static void claim(struct py_walk *walk, chunk_id owner, vaddr address)
 	chunk_id chunk = address ? chunk_got(walk, address) : CHUNK_NONE;
 
 	if (is_in_use(walk, chunk) && chunk != owner && walk->python->role[chunk] != PY_TABLE)
-		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], debug_lead(walk, chunk) / 8 | CHUNK_HEAD_EXACT);
+		take(walk, chunk, PY_TABLE, walk->python->type[owner], debug_lead(walk, chunk) / 8 | CHUNK_HEAD_EXACT);
 }
 
 /* The values of attributes: what points to them may lead behind what stands in front. */
@@ -59,7 +58,7 @@ static void claim_values(struct py_walk *walk, chunk_id owner, vaddr address)
 	chunk_id chunk = address ? chunks_find(chunks, address) : CHUNK_NONE;
 
 	if (is_in_use(walk, chunk) && chunk != owner && walk->python->role[chunk] != PY_TABLE && address - chunks->mem[chunk] <= CHUNK_HEAD_WORDS * 8)
-		take(walk, chunk, PY_TABLE, owner, walk->python->type[owner], (uint16_t)((address - chunks->mem[chunk]) / 8 | CHUNK_HEAD_EXACT));
+		take(walk, chunk, PY_TABLE, walk->python->type[owner], (uint16_t)((address - chunks->mem[chunk]) / 8 | CHUNK_HEAD_EXACT));
 }
 
 static void claim_deque(struct py_walk *walk, chunk_id owner, vaddr object)
@@ -173,7 +172,7 @@ static bool is_free_to_take(const struct py_walk *walk, chunk_id chunk)
 }
 
 /* Takes what a word leads to the start of. */
-static void follow(struct claims *claims, uint64_t word, enum py_role role, chunk_id owner, uint32_t type)
+static void follow(struct claims *claims, uint64_t word, enum py_role role, uint32_t type)
 {
 	struct py_walk *walk = claims->walk;
 	chunk_id chunk;
@@ -189,17 +188,17 @@ static void follow(struct claims *claims, uint64_t word, enum py_role role, chun
 	// A small one is the interpreter's way to make tables, whoever asked for it.
 	if (role == PY_NATIVE && walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC)
 		role = PY_TABLE;
-	take(walk, chunk, role, owner, type, (uint16_t)((word - walk->heap->chunks.mem[chunk]) / 8));
+	take(walk, chunk, role, type, (uint16_t)((word - walk->heap->chunks.mem[chunk]) / 8));
 	array_append(&claims->pending, chunk);
 }
 
-static void follow_words(struct claims *claims, vaddr start, vaddr end, enum py_role role, chunk_id owner, uint32_t type)
+static void follow_words(struct claims *claims, vaddr start, vaddr end, enum py_role role, uint32_t type)
 {
 	for (vaddr at = start; at < end && end - at >= 8; at += 8) {
 		uint64_t word;
 
 		if (window_word(&claims->walk->near, at, &word)) {
-			follow(claims, word, role, owner, type);
+			follow(claims, word, role, type);
 		} else {
 			at = window_next(&claims->walk->near, at + 8);
 			if (at == VADDR_NONE)
@@ -218,8 +217,7 @@ static void follow_pending(struct claims *claims, enum py_role role)
 		chunk_id chunk = claims->pending.v[--claims->pending.n];
 		uint64_t size = chunk_usable(chunks, chunk) < SCAN_MAX ? chunk_usable(chunks, chunk) : SCAN_MAX;
 
-		follow_words(claims, chunks->mem[chunk], chunks->mem[chunk] + size, role, claims->walk->python->owner[chunk],
-			     claims->walk->python->type[chunk]);
+		follow_words(claims, chunks->mem[chunk], chunks->mem[chunk] + size, role, claims->walk->python->type[chunk]);
 	}
 }
 
@@ -232,7 +230,7 @@ static void claim_interpreter(struct claims *claims)
 		vaddr start = module->segments.v[i].start + module->bias, end = module->segments.v[i].end + module->bias;
 
 		if (module->segments.v[i].flags & SEGMENT_WRITE && start >= module->start && end <= module->end)
-			follow_words(claims, (start + 7) & ~UINT64_C(7), end, PY_INTERPRETER, CHUNK_NONE, PY_TYPE_NONE);
+			follow_words(claims, (start + 7) & ~UINT64_C(7), end, PY_INTERPRETER, PY_TYPE_NONE);
 	}
 	follow_pending(claims, PY_INTERPRETER);
 }
@@ -299,11 +297,11 @@ static void claim_native(struct claims *claims)
 
 		if (!is_opaque(type))
 			continue;
-		follow_words(claims, object + OBJECT_HEADER, end, PY_NATIVE, i, walk->python->type[i]);
+		follow_words(claims, object + OBJECT_HEADER, end, PY_NATIVE, walk->python->type[i]);
 		if (type->kind == KIND_MODULE) {
 			chunk_id state = chunk_got(walk, py_at(walk, object + MODULE_STATE));
 
-			if (is_in_use(walk, state) && walk->python->owner[state] == i)
+			if (is_in_use(walk, state) && walk->python->role[state] == PY_TABLE && walk->python->type[state] == walk->python->type[i])
 				array_append(&claims->pending, state);
 		}
 		follow_pending(claims, PY_NATIVE);

@@ -31,7 +31,6 @@ void python_deinit(struct python *python)
 	py_why_deinit(&python->why);
 	column_free(python->role, n * sizeof(*python->role));
 	column_free(python->type, n * sizeof(*python->type));
-	column_free(python->owner, n * sizeof(*python->owner));
 	*python = (struct python){ 0 };
 }
 
@@ -42,9 +41,7 @@ void python_make_columns(struct python *python, size_t n)
 	python->n_chunks = n;
 	python->role = column_grow(NULL, 0, room * sizeof(*python->role));
 	python->type = column_grow(NULL, 0, room * sizeof(*python->type));
-	python->owner = column_grow(NULL, 0, room * sizeof(*python->owner));
 	memset(python->type, 0xff, room * sizeof(*python->type));
-	memset(python->owner, 0xff, room * sizeof(*python->owner));
 	for (enum py_role role = 0; role < PY_ROLES && python->roles.n < PY_ROLES; role++)
 		array_append(&python->roles, (struct py_role_sums){ .role = role });
 }

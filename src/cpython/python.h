@@ -4,7 +4,7 @@
  *
  *   runtimes   one for each CPython in the process: version, where its offsets come from, what its allocator and its collector say
  *   types      one for each class, by its address: objects, sizes, what they own
- *   role, type, owner   a value for each chunk
+ *   role, type a value for each chunk
  *
  * Every chunk of pymalloc has a role that says what it is; chunks of malloc have one where Python holds them.
  */
@@ -146,11 +146,10 @@ struct py_why {
 struct python {
 	ARRAY(struct py_runtime) runtimes;
 	ARRAY(struct py_class) classes;
-	/** For each chunk: enum py_role; index in classes or PY_TYPE_NONE; the object that owns a table or native memory, or CHUNK_NONE. NULL when there is
-	    no runtime with a view. */
+	/** For each chunk: enum py_role; index in classes or PY_TYPE_NONE, of the object or of the one that owns a table or native memory. NULL when there is no
+	    runtime with a view. */
 	uint8_t *role;
 	uint32_t *type;
-	chunk_id *owner;
 	size_t n_chunks;
 	/** One for each role, in their order; empty when there is no runtime with a view. */
 	ARRAY(struct py_role_sums) roles;

@@ -5,7 +5,7 @@
  *   runtime_find      `_PyRuntime`, its interpreters and threads, and whether the layout fits           → runtime
  *   obmalloc_find     the allocator's state, by its structure;  obmalloc_walk: arenas, pools, blocks    → blocks
  *   types_…           which addresses are types, and what they are called                               → types
- *   objects_classify  what each chunk is;  tables_claim: what objects own                               → role, type, owner
+ *   objects_classify  what each chunk is;  tables_claim: what objects own                               → role, type
  *
  * Nothing here trusts a word of the image: a pointer is looked up before it is followed, and every list and table is bounded by the memory it could lie in.
  */
