@@ -171,6 +171,21 @@ static bool is_free_to_take(const struct py_walk *walk, chunk_id chunk)
 	return is_in_use(walk, chunk) && (walk->python->role[chunk] == PY_FOREIGN || walk->python->role[chunk] == PY_UNKNOWN);
 }
 
+/* A chunk of malloc whose program keeps the size in front, as SQLite does: pointers lead behind it. */
+static chunk_id behind_size(struct py_walk *walk, vaddr address)
+{
+	enum { IN_FRONT = 8, SLACK = 32 };
+	const struct chunks *chunks = &walk->heap->chunks;
+	chunk_id chunk = chunks_find(chunks, address);
+	uint64_t size, usable;
+
+	if (chunk == CHUNK_NONE || chunks->kind[chunk] == CHUNK_PYMALLOC || address - chunks->mem[chunk] != IN_FRONT)
+		return CHUNK_NONE;
+	size = py_at(walk, chunks->mem[chunk]);
+	usable = chunk_usable(chunks, chunk) - IN_FRONT;
+	return size && size <= usable && size + SLACK >= usable ? chunk : CHUNK_NONE;
+}
+
 /* Takes what a word leads to the start of. */
 static void follow(struct claims *claims, uint64_t word, enum py_role role, uint32_t type)
 {
@@ -183,6 +198,8 @@ static void follow(struct claims *claims, uint64_t word, enum py_role role, uint
 	// What an extension got from malloc itself has nothing before it.
 	if (chunk == CHUNK_NONE && walk->debug_chunk)
 		chunk = chunks_at(&walk->heap->chunks, word);
+	if (chunk == CHUNK_NONE)
+		chunk = behind_size(walk, word);
 	if (!is_free_to_take(walk, chunk))
 		return;
 	// A small one is the interpreter's way to make tables, whoever asked for it.

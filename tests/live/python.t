@@ -141,6 +141,54 @@ run "$HEAPSNAP" why "$tmp/new.hsnap" py:Connection
 is "why py: of a snapshot: status" "$status" 4
 stop_target
 
+# Memory of extensions is their objects'.
+cat >"$tmp/native.py" <<'END'
+import array, sqlite3, time
+numbers = [array.array("d", [0]) * 200000 for _ in range(5)]
+database = sqlite3.connect(":memory:")
+database.execute("create table t (x)")
+database.executemany("insert into t values (?)", (("row %d" % i * 20,) for i in range(20000)))
+print("ready", flush=True)
+time.sleep(100000)
+END
+start_target /usr/bin/python3 "$tmp/native.py" || done_testing
+run "$HEAPSNAP" python --format json -q -n 0 -p "$target_pid"
+check "native: arrays have their numbers, a database its pages" /usr/bin/python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+rows = {row["type"]: row for row in report["types"]}
+assert 8e6 <= rows["array.array"]["native_bytes"] < 8.2e6 and rows["array.array"]["native_chunks"] == 5, rows["array.array"]
+assert rows["sqlite3.Connection"]["native_bytes"] > 2.5e6, rows["sqlite3.Connection"]
+assert report["memory"]["python_native_bytes"] > 10e6, report["memory"]' "$out"
+stop_target
+
+# A core whose words are anything: an answer, a refusal, but never a crash nor a search without end.
+if command -v gcore >/dev/null; then
+	census_start /usr/bin/python3 || done_testing
+	gcore -o "$tmp/core" "$target_pid" >"$tmp/gcore.log" 2>&1
+	check "damage: every answer is one" /usr/bin/python3 -c '
+import os, random, struct, subprocess, sys
+heapsnap, core = sys.argv[1:]
+whole = open(core, "rb").read()
+for seed in range(12):
+    dice, damaged = random.Random(seed), bytearray(whole)
+    for _ in range((10, 300, 5000, 50000)[seed % 4]):
+        at = dice.randrange(65536, len(whole) - 16) & ~7
+        other = dice.randrange(65536, len(whole) - 16) & ~7
+        word = struct.unpack_from("<Q", whole, at)[0]
+        value = (dice.getrandbits(dice.choice((4, 16, 32, 47, 64))), 0, struct.unpack_from("<Q", whole, other)[0],
+                 word + dice.choice((8, 16, -16, 64, 4096)) & 2**64 - 1)[dice.randrange(4)]
+        struct.pack_into("<Q", damaged, at, value)
+    open("damaged", "wb").write(damaged)
+    for words in (["python"], ["why", "py:str"]):
+        status = subprocess.run([heapsnap, words[0], "--core", "damaged", *words[1:], "-q", "--debuginfo-path", ""],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60).returncode
+        assert 0 <= status <= 5, (seed, words, status)' "$HEAPSNAP" "$tmp/core.$target_pid"
+	stop_target
+else
+	skip "damage" "gcore is not installed"
+fi
+
 # A program without any Python.
 start_target "$fixtures/one_chunk" || done_testing
 run "$HEAPSNAP" python -p "$target_pid"
