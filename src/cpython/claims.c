@@ -24,8 +24,9 @@ enum {
 
 struct claims {
 	struct py_walk *walk;
-	/** Chunks whose words are still to be looked at. */
+	/** Chunks whose words are still to be looked at, behind those that are done. */
 	ARRAY(chunk_id) pending;
+	size_t n_done;
 };
 
 static void take(struct py_walk *walk, chunk_id chunk, enum py_role role, uint32_t type, uint16_t head)
@@ -171,22 +172,15 @@ static bool is_free_to_take(const struct py_walk *walk, chunk_id chunk)
 	return is_in_use(walk, chunk) && (walk->python->role[chunk] == PY_FOREIGN || walk->python->role[chunk] == PY_UNKNOWN);
 }
 
-/* A chunk of malloc whose program keeps the size in front, as SQLite does: pointers lead behind it. */
-static chunk_id behind_size(struct py_walk *walk, vaddr address)
+/* A chunk of malloc that memory of an extension leads into: programs keep sizes in front of what they hand out, or what is free at the end. */
+static chunk_id chunk_around(const struct py_walk *walk, vaddr address)
 {
-	enum { IN_FRONT = 8, SLACK = 32 };
-	const struct chunks *chunks = &walk->heap->chunks;
-	chunk_id chunk = chunks_find(chunks, address);
-	uint64_t size, usable;
+	chunk_id chunk = chunks_find(&walk->heap->chunks, address);
 
-	if (chunk == CHUNK_NONE || chunks->kind[chunk] == CHUNK_PYMALLOC || address - chunks->mem[chunk] != IN_FRONT)
-		return CHUNK_NONE;
-	size = py_at(walk, chunks->mem[chunk]);
-	usable = chunk_usable(chunks, chunk) - IN_FRONT;
-	return size && size <= usable && size + SLACK >= usable ? chunk : CHUNK_NONE;
+	return chunk != CHUNK_NONE && walk->heap->chunks.kind[chunk] != CHUNK_PYMALLOC ? chunk : CHUNK_NONE;
 }
 
-/* Takes what a word leads to the start of. */
+/* Takes what a word leads to the start of; for native memory, or into. */
 static void follow(struct claims *claims, uint64_t word, enum py_role role, uint32_t type)
 {
 	struct py_walk *walk = claims->walk;
@@ -198,14 +192,14 @@ static void follow(struct claims *claims, uint64_t word, enum py_role role, uint
 	// What an extension got from malloc itself has nothing before it.
 	if (chunk == CHUNK_NONE && walk->debug_chunk)
 		chunk = chunks_at(&walk->heap->chunks, word);
-	if (chunk == CHUNK_NONE)
-		chunk = behind_size(walk, word);
+	if (chunk == CHUNK_NONE && role == PY_NATIVE)
+		chunk = chunk_around(walk, word);
 	if (!is_free_to_take(walk, chunk))
 		return;
 	// A small one is the interpreter's way to make tables, whoever asked for it.
 	if (role == PY_NATIVE && walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC)
 		role = PY_TABLE;
-	take(walk, chunk, role, type, (uint16_t)((word - walk->heap->chunks.mem[chunk]) / 8));
+	take(walk, chunk, role, type, word - walk->heap->chunks.mem[chunk] == debug_lead(walk, chunk) ? debug_lead(walk, chunk) / 8 : 0);
 	array_append(&claims->pending, chunk);
 }
 
@@ -230,8 +224,9 @@ static void follow_pending(struct claims *claims, enum py_role role)
 {
 	const struct chunks *chunks = &claims->walk->heap->chunks;
 
-	while (claims->pending.n) {
-		chunk_id chunk = claims->pending.v[--claims->pending.n];
+	// What is nearest to an object is taken first.
+	while (claims->n_done < claims->pending.n) {
+		chunk_id chunk = claims->pending.v[claims->n_done++];
 		uint64_t size = chunk_usable(chunks, chunk) < SCAN_MAX ? chunk_usable(chunks, chunk) : SCAN_MAX;
 
 		follow_words(claims, chunks->mem[chunk], chunks->mem[chunk] + size, role, claims->walk->python->type[chunk]);
@@ -321,8 +316,8 @@ static void claim_native(struct claims *claims)
 			if (is_in_use(walk, state) && walk->python->role[state] == PY_TABLE && walk->python->type[state] == walk->python->type[i])
 				array_append(&claims->pending, state);
 		}
-		follow_pending(claims, PY_NATIVE);
 	}
+	follow_pending(claims, PY_NATIVE);
 }
 
 void claims_make(struct py_walk *walk)
