@@ -362,9 +362,28 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
+/* The rules in a file. */
+static struct error *suppressions_read(const char *path, struct suppressions **ret)
+{
+	enum { SIZE_LIMIT = 1 << 20 };
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *text = NULL, *name = text_escape(path, strlen(path));
+	size_t size;
+
+	if (!file)
+		return error_create(ERROR_USAGE, "%s: %s", name, strerror(errno));
+	text = xmalloc(SIZE_LIMIT + 1);
+	size = fread(text, 1, SIZE_LIMIT + 1, file);
+	if (ferror(file))
+		return error_create(ERROR_USAGE, "%s: %s", name, strerror(errno));
+	if (size > SIZE_LIMIT)
+		return error_create(ERROR_USAGE, "%s is too large for a file of rules", name);
+	return suppressions_parse(text, size, name, ret);
+}
+
 /* What the command needs of the graph. */
 static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
-				const struct target_choice *choice)
+				const struct target_choice *choice, struct suppressions **suppressions)
 {
 	unsigned needs = options->command->needs;
 	struct graph_options graph = {
@@ -385,6 +404,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		if (error)
 			return error;
 	}
+	graph.suppressions = take_pointer(*suppressions);
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
 		fill_contents(snapshot, target, named);
@@ -395,10 +415,14 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 			    struct snapshot *ret)
 {
 	_cleanup_target_ struct target *target = NULL;
+	_cleanup_suppressions_ struct suppressions *suppressions = NULL;
 	struct phase phase = phase_start(options->verbose && !options->quiet);
-	struct error *error = target_open(options, choice, &target);
+	// What is wrong with the rules is told before the target is touched.
+	struct error *error = options->suppress ? suppressions_read(options->suppress, &suppressions) : NULL;
 	struct found found;
 
+	if (!error)
+		error = target_open(options, choice, &target);
 	if (error)
 		return error;
 	phase_next(&phase, "open");
@@ -431,7 +455,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	heap_deinit(&snapshot.heap);
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
-	error = fill_graph(&snapshot, target, &found.modules, options, choice);
+	error = fill_graph(&snapshot, target, &found.modules, options, choice, &suppressions);
 	if (error) {
 		snapshot_deinit(&snapshot);
 		found_deinit(&found);

@@ -12,7 +12,7 @@ enum { SUSPECTS = 5 };
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret)
 {
-	struct graph graph = { .is_built = true, .options = *options };
+	struct graph graph = { .is_built = true, .options = *options, .suppressions = options->suppressions };
 	struct root_options roots = { .pointers = options->pointers, .without_dwarf = options->without_dwarf };
 	struct edge_options edges = { .pointers = options->pointers,
 				      .threads = options->threads,
@@ -28,6 +28,8 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	graph.unread_roots = graph.roots.unread;
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
+	if (graph.suppressions)
+		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, &graph.edges, &graph.reach);
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
 		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);
@@ -52,6 +54,7 @@ void graph_deinit(struct graph *graph)
 	if (graph->options.with_dominators)
 		dominators_deinit(&graph->dominators);
 	array_deinit(&graph->suspects);
+	suppressions_destroy(graph->suppressions);
 	*graph = (struct graph){ 0 };
 }
 

@@ -16,6 +16,7 @@
 #include "graph/pointers.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
+#include "graph/suppress.h"
 #include "graph/suspects.h"
 
 struct target;
@@ -31,6 +32,8 @@ struct graph_options {
 	/** Keep the edges, with their places. */
 	bool with_edges;
 	bool without_dwarf;
+	/** Takes; NULL for none. */
+	struct suppressions *suppressions;
 };
 
 struct graph {
@@ -46,6 +49,8 @@ struct graph {
 	/** Empty unless options.with_dominators. */
 	struct dominators dominators;
 	suspect_array suspects;
+	/** As they were given, with what each was for. */
+	struct suppressions *suppressions;
 	/** Bytes of chunks, and of areas of roots, that are not in the image. Then leaks may be none. */
 	uint64_t unread_chunks, unread_roots;
 	/** Edges and roots beyond what there are numbers for. */

@@ -176,6 +176,7 @@ static void print_verdict_on(struct writer *writer, const struct snapshot *snaps
 	case REACH_INDIRECT:
 		writer_print(writer, STYLE_PLAIN, "%s, leaked: only leaked chunks point to it.\n", size);
 		break;
+	case REACH_SUPPRESSED:
 	case REACH_KINDS:
 		break;
 	}
