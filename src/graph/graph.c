@@ -24,6 +24,7 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	edges.cuts = areas.cuts.v;
 	edges.n_cuts = areas.cuts.n;
 	edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
+	graph.n_edges = graph.edges.n;
 	graph.unread_chunks = graph.edges.unread;
 	graph.unread_roots = graph.roots.unread;
 	graph.refused = graph.edges.refused;

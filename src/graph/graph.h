@@ -53,6 +53,8 @@ struct graph {
 	struct suppressions *suppressions;
 	/** Bytes of chunks, and of areas of roots, that are not in the image. Then leaks may be none. */
 	uint64_t unread_chunks, unread_roots;
+	/** How many edges there are, or were before they were let go. */
+	uint64_t n_edges;
 	/** Edges and roots beyond what there are numbers for. */
 	uint64_t refused;
 };
