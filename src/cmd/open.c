@@ -333,7 +333,7 @@ static void fill_threads(struct snapshot *snapshot, const struct target *target,
 /* Keeps the first bytes of a chunk. */
 static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk, uint64_t limit)
 {
-	uint64_t length = snapshot->heap.chunks.usable[chunk] < limit ? snapshot->heap.chunks.usable[chunk] : limit;
+	uint64_t length = chunk_usable(&snapshot->heap.chunks, chunk) < limit ? chunk_usable(&snapshot->heap.chunks, chunk) : limit;
 	size_t at = snapshot->content_bytes.n;
 
 	array_reserve(&snapshot->content_bytes, length);

@@ -60,7 +60,7 @@ static void compare_once(struct graph_builder *builder)
 					expected = REACH_INDIRECT;
 			}
 			leaked_count++;
-			leaked_bytes += builder->chunks.usable[i];
+			leaked_bytes += chunk_usable(&builder->chunks, i);
 		}
 		ck_assert_uint_eq(reach.kind[i], expected);
 	}
