@@ -290,7 +290,7 @@ static void word_add(struct matcher *matcher, vaddr word)
 /* What the words of a leak meet of each rule with patterns. */
 static void leak_names(struct matcher *matcher, chunk_id chunk)
 {
-	uint64_t size = matcher->chunks->usable[chunk] < LOOKED_AT ? matcher->chunks->usable[chunk] : LOOKED_AT;
+	uint64_t size = chunk_usable(matcher->chunks, chunk) < LOOKED_AT ? chunk_usable(matcher->chunks, chunk) : LOOKED_AT;
 
 	memset(matcher->met, 0, matcher->named.n);
 	if (!matcher->named.n || !image_get(matcher->image, matcher->chunks->mem[chunk], matcher->buffer, size))
@@ -306,7 +306,7 @@ static void leak_names(struct matcher *matcher, chunk_id chunk)
 static bool holds(const struct matcher *matcher, chunk_id chunk, const struct suppression_held *held)
 {
 	for (size_t edge = matcher->edges->first[chunk]; edge < matcher->edges->first[chunk + 1]; edge++) {
-		uint64_t usable = matcher->chunks->usable[edge_to(matcher->edges, edge)];
+		uint64_t usable = chunk_usable(matcher->chunks, edge_to(matcher->edges, edge));
 
 		if ((held->offset == UINT64_MAX || held->offset == edge_offset(matcher->edges, edge)) && usable >= held->min && usable <= held->max)
 			return true;
@@ -316,7 +316,7 @@ static bool holds(const struct matcher *matcher, chunk_id chunk, const struct su
 
 static bool rule_is_for(const struct matcher *matcher, const struct suppression *rule, const struct leak *leak, uint8_t met)
 {
-	uint64_t usable = matcher->chunks->usable[leak->chunk];
+	uint64_t usable = chunk_usable(matcher->chunks, leak->chunk);
 
 	if (usable < rule->min || usable > rule->max || (rule->is_cycle && leak->cycle < 2) || (rule->module && !(met & MET_MODULE)) ||
 	    (rule->function && !(met & MET_FUNCTION)) || (rule->variable && !(met & MET_VARIABLE)) ||
@@ -348,7 +348,7 @@ static uint32_t leak_rule(struct matcher *matcher, const struct leak *leak)
 static uint64_t spread(const struct chunks *chunks, const struct edges *edges, struct reach *reach, chunk_id start, uint8_t kind, chunk_array *queue,
 		       uint64_t *bytes_ret)
 {
-	*bytes_ret = chunks->usable[start];
+	*bytes_ret = chunk_usable(chunks, start);
 	queue->n = 0;
 	array_append(queue, start);
 	for (size_t head = 0; head < queue->n; head++)
@@ -358,7 +358,7 @@ static uint64_t spread(const struct chunks *chunks, const struct edges *edges, s
 			if (reach->kind[to] != REACH_SUPPRESSED)
 				continue;
 			reach->kind[to] = kind;
-			*bytes_ret += chunks->usable[to];
+			*bytes_ret += chunk_usable(chunks, to);
 			array_append(queue, to);
 		}
 	return queue->n;
@@ -404,7 +404,7 @@ static void leaks_suppress(struct suppressions *suppressions, const struct chunk
 		if (reach->kind[i] == COUNTED)
 			reach->kind[i] = REACH_SUPPRESSED;
 		reach->count[reach->kind[i]]++;
-		reach->bytes[reach->kind[i]] += chunks->usable[i];
+		reach->bytes[reach->kind[i]] += chunk_usable(chunks, (chunk_id)i);
 	}
 	array_deinit(&queue);
 }

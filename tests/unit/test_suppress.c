@@ -128,7 +128,7 @@ static void suppress(const char *text, const char *expected)
 
 	for (size_t i = 0; i < reach.n; i++) {
 		count[reach.kind[i]]++;
-		sums[reach.kind[i]] += builder.chunks.usable[i];
+		sums[reach.kind[i]] += chunk_usable(&builder.chunks, (chunk_id)i);
 	}
 	for (size_t kind = 0; kind < REACH_KINDS; kind++) {
 		ck_assert_uint_eq(reach.count[kind], count[kind]);
