@@ -9,6 +9,14 @@
 /* Suspects that are told. */
 enum { SUSPECTS = 5 };
 
+static bool is_any_shared(const suspect_array *suspects)
+{
+	for (size_t i = 0; i < suspects->n; i++)
+		if (suspects->v[i].is_shared)
+			return true;
+	return false;
+}
+
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret)
 {
@@ -34,6 +42,12 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
 		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);
+		if (is_any_shared(&graph.suspects)) {
+			// The dominators have used them up.
+			edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
+			graph.nearest = nearest_find(heap, &graph.edges, &graph.roots);
+			edges_deinit(&graph.edges);
+		}
 		// Once more, this time with places: both at once would take more memory than a second look takes time.
 		edges.without_places = false;
 		if (options->with_edges)
@@ -51,10 +65,11 @@ void graph_deinit(struct graph *graph)
 		return;
 	roots_deinit(&graph->roots);
 	edges_deinit(&graph->edges);
-	reach_deinit(&graph->reach);
 	if (graph->options.with_dominators)
 		dominators_deinit(&graph->dominators);
 	array_deinit(&graph->suspects);
+	nearest_free(graph->nearest, graph->reach.n);
+	reach_deinit(&graph->reach);
 	suppressions_destroy(graph->suppressions);
 	*graph = (struct graph){ 0 };
 }

@@ -13,6 +13,7 @@
 
 #include "graph/dominators.h"
 #include "graph/edges.h"
+#include "graph/nearest.h"
 #include "graph/pointers.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
@@ -49,6 +50,8 @@ struct graph {
 	/** Empty unless options.with_dominators. */
 	struct dominators dominators;
 	suspect_array suspects;
+	/** Of each chunk (nearest.h); NULL unless one of the suspects is shared. */
+	place_id *nearest;
 	/** As they were given, with what each was for. */
 	struct suppressions *suppressions;
 	/** Bytes of chunks, and of areas of roots, that are not in the image. Then leaks may be none. */
