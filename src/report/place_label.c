@@ -86,3 +86,18 @@ char *root_label(const struct roots *roots, const struct root *root)
 	offset = xasprintf("+0x%" PRIx64, root->offset);
 	return label(roots, place, offset);
 }
+
+char *root_kind_label(const struct roots *roots, const struct root *root)
+{
+	_cleanup_free_ char *path = xstrdup(root->path ? root->path : "");
+	char *to = path;
+	bool in_index = false;
+
+	for (const char *at = path; *at; at++) {
+		in_index = in_index ? *at != ']' : *at == '[';
+		if (!in_index || *at == '[')
+			*to++ = *at;
+	}
+	*to = '\0';
+	return label(roots, &roots->places.v[root->place], path);
+}
