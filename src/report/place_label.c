@@ -46,6 +46,9 @@ static char *label(const struct roots *roots, const struct root_place *place, co
 		thread = thread_label(roots, place);
 		if (!place->name)
 			return xasprintf("the bottom of the stack%s, %s", what, thread);
+		// A register that is saved here is a variable of another function.
+		if (strstr(what, " in "))
+			return xasprintf("%s, %s", what, thread);
 		// A variable has its own name; an offset is one of the frame.
 		if (*what && *what != '+')
 			return xasprintf("%s in %s%s, %s", what, place->name, from, thread);
