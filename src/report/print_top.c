@@ -424,23 +424,29 @@ static size_t size_index(const struct size_table *table, const struct chunks *ch
 static void sizes_retain(struct size_table *table, const struct chunks *chunks, const struct dominators *dominators)
 {
 	size_t n = vertex_count(dominators);
-	vertex_id *first = column_grow(NULL, 0, n * sizeof(*first)), *next = column_grow(NULL, 0, n * sizeof(*next)), top = vertex_top(dominators), at = top;
+	// Of each vertex the first child and the next sibling, one more than the vertex: together, since both are asked for.
+	struct kin {
+		vertex_id first, next;
+	} *kin = column_grow(NULL, 0, n * sizeof(*kin));
+	vertex_id top = vertex_top(dominators), at = top;
 
-	// 0 is nobody's child's sibling but a chunk: one more than the vertex.
 	for (vertex_id vertex = 0; vertex < top; vertex++) {
 		vertex_id above = dominators->idom[vertex];
 
 		if (above == VERTEX_NONE)
 			continue;
-		next[vertex] = first[above];
-		first[above] = vertex + 1;
+		kin[vertex].next = kin[above].first;
+		kin[above].first = vertex + 1;
 	}
-	while (first[top] || at != top) {
-		if (first[at]) {
+	while (kin[top].first || at != top) {
+		if (kin[at].first) {
 			// Down; the child is taken off its parent's list.
-			vertex_id child = first[at] - 1;
+			vertex_id child = kin[at].first - 1;
 
-			first[at] = next[child];
+			kin[at].first = kin[child].next;
+			// The next one is asked for while this one is looked at.
+			if (kin[at].first)
+				__builtin_prefetch(&kin[kin[at].first - 1]);
 			at = child;
 			if (at < dominators->n_chunks) {
 				size_t sum = size_index(table, chunks, at);
@@ -454,8 +460,7 @@ static void sizes_retain(struct size_table *table, const struct chunks *chunks, 
 			table->above[size_index(table, chunks, at)]--;
 		at = dominators->idom[at];
 	}
-	column_free(first, n * sizeof(*first));
-	column_free(next, n * sizeof(*next));
+	column_free(kin, n * sizeof(*kin));
 }
 
 static void sizes_print(struct writer *writer, const struct tree *tree)
