@@ -17,6 +17,12 @@ static bool is_any_shared(const suspect_array *suspects)
 	return false;
 }
 
+void graph_find_nearest(struct graph *graph, const struct heap *heap)
+{
+	if (graph->is_built && graph->edges.first && !graph->nearest && is_any_shared(&graph->suspects))
+		graph->nearest = nearest_find(heap, &graph->edges, &graph->roots);
+}
+
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret)
 {
@@ -45,7 +51,7 @@ void graph_build(const struct target *target, struct modules *modules, const str
 		if (is_any_shared(&graph.suspects)) {
 			// The dominators have used them up.
 			edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
-			graph.nearest = nearest_find(heap, &graph.edges, &graph.roots);
+			graph_find_nearest(&graph, heap);
 			edges_deinit(&graph.edges);
 		}
 		// Once more, this time with places: both at once would take more memory than a second look takes time.

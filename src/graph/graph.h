@@ -66,6 +66,9 @@ struct graph {
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret);
 
+/** Fills in `nearest` when a suspect is shared and the edges are there. */
+void graph_find_nearest(struct graph *graph, const struct heap *heap);
+
 /** Frees it; an initialiser of zeroes is accepted. */
 void graph_deinit(struct graph *graph);
 

@@ -186,6 +186,19 @@ void suppressions_destroy(struct suppressions *suppressions)
 	free(suppressions);
 }
 
+static bool has_name(const struct suppression *rule)
+{
+	return rule->module || rule->function || rule->variable;
+}
+
+bool suppressions_have_names(const struct suppressions *suppressions)
+{
+	for (size_t i = 0; i < suppressions->v.n; i++)
+		if (has_name(&suppressions->v.v[i]))
+			return true;
+	return false;
+}
+
 /* ---- applying ---- */
 
 /* What a rule's patterns say of the words of a leak. */
@@ -415,13 +428,10 @@ void suppressions_apply(struct suppressions *suppressions, const struct image *i
 	struct matcher matcher = { .suppressions = suppressions, .image = image, .modules = modules, .chunks = chunks, .edges = edges, .low = UINT64_MAX };
 	_cleanup_free_ uint32_t *rules = xcalloc(reach->leaks.n + 1, sizeof(*rules));
 
-	for (uint32_t i = 0; i < suppressions->v.n; i++) {
-		const struct suppression *rule = &suppressions->v.v[i];
-
-		if (rule->module || rule->function || rule->variable)
+	for (uint32_t i = 0; i < suppressions->v.n && image; i++)
+		if (has_name(&suppressions->v.v[i]))
 			array_append(&matcher.named, i);
-	}
-	for (size_t i = 0; i < modules->v.n; i++) {
+	for (size_t i = 0; modules && i < modules->v.n; i++) {
 		matcher.low = modules->v.v[i].start < matcher.low ? modules->v.v[i].start : matcher.low;
 		matcher.high = modules->v.v[i].end > matcher.high ? modules->v.v[i].end : matcher.high;
 	}

@@ -12,6 +12,7 @@
 #ifndef HEAPSNAP_GRAPH_SUPPRESS_H
 #define HEAPSNAP_GRAPH_SUPPRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,7 +64,10 @@ static inline void suppressions_destroy_p(struct suppressions **suppressions)
 }
 #define _cleanup_suppressions_ _cleanup_(suppressions_destroy_p)
 
-/** Makes the leaks that some rule is for REACH_SUPPRESSED, with what no other leak holds, and counts them at the rules. Edges must have places. Cost: linear in what is leaked. */
+/** Whether any rule goes by a name: then the target's memory and modules are needed. */
+bool suppressions_have_names(const struct suppressions *suppressions);
+
+/** Makes the leaks that some rule is for REACH_SUPPRESSED, with what no other leak holds, and counts them at the rules. Edges must have places. Without an image and modules (NULL) nothing has a name. Cost: linear in what is leaked. */
 void suppressions_apply(struct suppressions *suppressions, const struct image *image, struct modules *modules, const struct chunks *chunks,
 			const struct edges *edges, struct reach *reach);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "report/sizes.h"
+#include "heap/sizes.h"
 
 enum {
 	/** A size stands alone when it holds at least one part in this many of all bytes, */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "report/sizes.h"
+#include "heap/sizes.h"
 
 enum {
 	HEADER = 16,

@@ -18,6 +18,7 @@ start_target "$fixtures/torture" --list "$nodes" --references "$references" --qu
 # small COMMAND...: run, with little stack.
 small() {
 	out=$tmp/out err=$tmp/err status=0
+	# shellcheck disable=SC3045 # every shell has it
 	(ulimit -s 256 && exec "$@") >"$out" 2>"$err" || status=$?
 }
 

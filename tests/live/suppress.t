@@ -62,5 +62,15 @@ if command -v gcore >/dev/null; then
 else
 	skip "of a core" "gcore is not installed"
 fi
+
+# Of a file: what needs no memory of the target.
+run "$HEAPSNAP" save -q -p "$target_pid" -o "$tmp/kept.hsnap"
+is "it is kept" "$status" 0
+printf 'cycle\nmodule=known_*\n' >"$rules"
+run "$HEAPSNAP" leaks -q --suppress "$rules" "$tmp/kept.hsnap"
+matches "of a file: cycles" "$out" '^suppressed *4 '
+matches "of a file: no names" "$out" 'rules on modules.* suppress nothing'
+run "$HEAPSNAP" leaks -q --suppress "$rules" -p "$target_pid" -o "$tmp/kept2.hsnap"
+is "what is kept is kept whole" "$status" 2
 stop_target
 done_testing

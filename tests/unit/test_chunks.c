@@ -226,7 +226,7 @@ static uint64_t any(unsigned bits)
 START_TEST(random_tables_agree_with_a_linear_search)
 {
 	srand(7);
-	for (unsigned table = 0; table < 3000; table++) {
+	for (int table = 0; table < unit_rounds(3000); table++) {
 		struct chunks chunks;
 		vaddr at = 0x1000 + (any(40) & ~UINT64_C(15));
 		unsigned n = 1 + (unsigned)rand() % 40, gap_bits = 5 + (unsigned)rand() % 16;
@@ -260,7 +260,7 @@ START_TEST(random_tables_agree_with_a_linear_search)
 			if (chunks_find(&chunks, probe) != naive_find(&chunks, probe) ||
 			    chunks_at(&chunks, probe) != naive_at(&chunks, probe) ||
 			    chunks_at(&chunks, chunks.mem[row]) != row)
-				ck_abort_msg("table %u, address 0x%" PRIx64, table, probe);
+				ck_abort_msg("table %d, address 0x%" PRIx64, table, probe);
 		}
 		chunks_deinit(&chunks);
 	}
@@ -271,7 +271,7 @@ END_TEST
 START_TEST(large_and_far_rows_agree_with_a_linear_search)
 {
 	srand(8);
-	for (unsigned table = 0; table < 1000; table++) {
+	for (int table = 0; table < unit_rounds(1000); table++) {
 		struct chunks chunks;
 		vaddr at = 0x10000;
 		unsigned n = 1 + (unsigned)rand() % 40;
@@ -292,7 +292,7 @@ START_TEST(large_and_far_rows_agree_with_a_linear_search)
 
 			if (chunks_find(&chunks, probe) != naive_find(&chunks, probe) ||
 			    chunks_at(&chunks, probe) != naive_at(&chunks, probe))
-				ck_abort_msg("table %u, address 0x%" PRIx64, table, probe);
+				ck_abort_msg("table %d, address 0x%" PRIx64, table, probe);
 			if (naive_find(&chunks, probe) != CHUNK_NONE)
 				ck_assert(chunks_may_hold(&chunks, probe));
 		}

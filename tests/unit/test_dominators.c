@@ -136,7 +136,7 @@ START_TEST(agrees_with_the_quadratic_reference)
 {
 	uint64_t state = 20261120;
 
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < unit_rounds(5000); i++) {
 		struct graph_builder builder;
 		builder_random(&builder, &state);
 		compare_once(&builder);

@@ -147,7 +147,7 @@ static void edges_check(const struct memory *memory, const struct edge_options *
 
 START_TEST(every_word_is_what_it_is)
 {
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < unit_rounds(20); i++) {
 		struct memory memory;
 
 		state = 1000 + (uint64_t)i;

@@ -548,7 +548,7 @@ static int compare_expected(const void *left, const void *right)
 
 START_TEST(random_processes_are_found_exactly)
 {
-	for (unsigned seed = 0; seed < 400; seed++) {
+	for (unsigned seed = 0; seed < (unsigned)unit_rounds(400); seed++) {
 		struct random_process r = { 0 };
 		struct heap heap;
 

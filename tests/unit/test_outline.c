@@ -103,7 +103,7 @@ START_TEST(sums_hold_and_sizes_stay_few_on_random_graphs)
 {
 	uint64_t state = 99;
 
-	for (int round = 0; round < 3000; round++) {
+	for (int round = 0; round < unit_rounds(3000); round++) {
 		struct graph_builder builder;
 		uint64_t count = 0, bytes = 0, top_count = 0, top_bytes = 0, trees = 0;
 

@@ -145,7 +145,7 @@ START_TEST(children_add_up_on_random_graphs)
 {
 	uint64_t state = 31;
 
-	for (int round = 0; round < 2000; round++) {
+	for (int round = 0; round < unit_rounds(2000); round++) {
 		struct world world = {0};
 		builder_random(&world.builder, &state);
 		world_finish(&world);
