@@ -51,7 +51,7 @@ struct graph {
 	struct dominators dominators;
 	suspect_array suspects;
 	/** Of each chunk (nearest.h); NULL unless one of the suspects is shared. */
-	place_id *nearest;
+	uint32_t *nearest;
 	/** As they were given, with what each was for. */
 	struct suppressions *suppressions;
 	/** Bytes of chunks, and of areas of roots, that are not in the image. Then leaks may be none. */

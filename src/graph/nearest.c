@@ -23,22 +23,23 @@ static int place_rank(const struct heap *heap, const struct root_place *place)
 	return 0;
 }
 
-place_id *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots)
+uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots)
 {
 	const struct chunks *chunks = &heap->chunks;
-	size_t size = (chunks->n + 1) * sizeof(place_id), head = 0, tail = 0;
-	place_id *nearest = column_grow(NULL, 0, size);
+	size_t size = (chunks->n + 1) * sizeof(uint32_t), head = 0, tail = 0;
+	_cleanup_free_ uint32_t *kinds = roots_kinds(roots);
+	uint32_t *nearest = column_grow(NULL, 0, size);
 	chunk_id *queue = column_grow(NULL, 0, size);
 
 	for (size_t i = 0; i < chunks->n; i++)
-		nearest[i] = PLACE_NONE;
+		nearest[i] = NEAREST_NONE;
 	for (int rank = 0; rank < RANKS; rank++) {
 		for (size_t i = 0; i < roots->v.n; i++) {
 			const struct root *root = &roots->v.v[i];
 
-			if (nearest[root->chunk] != PLACE_NONE || place_rank(heap, &roots->places.v[root->place]) != rank)
+			if (nearest[root->chunk] != NEAREST_NONE || place_rank(heap, &roots->places.v[root->place]) != rank)
 				continue;
-			nearest[root->chunk] = root->place;
+			nearest[root->chunk] = kinds[i];
 			queue[tail++] = root->chunk;
 		}
 		while (head < tail) {
@@ -47,7 +48,7 @@ place_id *nearest_find(const struct heap *heap, const struct edges *edges, const
 			for (size_t edge = edges->first[chunk]; edge < edges->first[chunk + 1]; edge++) {
 				chunk_id to = edge_to(edges, edge);
 
-				if (nearest[to] != PLACE_NONE)
+				if (nearest[to] != NEAREST_NONE)
 					continue;
 				nearest[to] = nearest[chunk];
 				queue[tail++] = to;
@@ -58,7 +59,7 @@ place_id *nearest_find(const struct heap *heap, const struct edges *edges, const
 	return nearest;
 }
 
-void nearest_free(place_id *nearest, size_t n_chunks)
+void nearest_free(uint32_t *nearest, size_t n_chunks)
 {
 	column_free(nearest, (n_chunks + 1) * sizeof(*nearest));
 }
@@ -69,21 +70,21 @@ static int compare(const void *left, const void *right)
 
 	if (a->count != b->count)
 		return a->count > b->count ? -1 : 1;
-	return a->place < b->place ? -1 : a->place > b->place;
+	return a->root < b->root ? -1 : a->root > b->root;
 }
 
-size_t nearest_count(const struct chunks *chunks, const struct dominators *dominators, const struct roots *roots, const place_id *nearest, vertex_id above,
+size_t nearest_count(const struct chunks *chunks, const struct dominators *dominators, const struct roots *roots, const uint32_t *nearest, vertex_id above,
 		     uint64_t usable, struct nearest_share *ret, size_t wanted)
 {
-	_cleanup_free_ struct nearest_share *shares = xcalloc(roots->places.n + 1, sizeof(*shares));
+	_cleanup_free_ struct nearest_share *shares = xcalloc(roots->v.n + 1, sizeof(*shares));
 	size_t n = 0;
 
 	for (chunk_id chunk = 0; chunk < chunks->n; chunk++)
-		if (dominators->idom[chunk] == above && nearest[chunk] != PLACE_NONE && chunk_usable(chunks, chunk) == usable)
+		if (dominators->idom[chunk] == above && nearest[chunk] != NEAREST_NONE && chunk_usable(chunks, chunk) == usable)
 			shares[nearest[chunk]].count++;
-	for (place_id place = 0; place < roots->places.n; place++)
-		if (shares[place].count)
-			shares[n++] = (struct nearest_share){ place, shares[place].count };
+	for (uint32_t root = 0; root < roots->v.n; root++)
+		if (shares[root].count)
+			shares[n++] = (struct nearest_share){ root, shares[root].count };
 	if (n)
 		qsort(shares, n, sizeof(*shares), compare);
 	for (size_t i = 0; i < n && i < wanted; i++)

@@ -72,6 +72,13 @@ static size_t root_of(const struct snapshot *snapshot, vertex_id chunk)
 	return found;
 }
 
+static bool is_variable(const struct roots *roots, size_t root)
+{
+	enum place_kind kind = roots->places.v[roots->v.v[root].place].kind;
+
+	return kind == PLACE_VARIABLE || kind == PLACE_TLS;
+}
+
 static bool is_structural(const struct snapshot *snapshot, vertex_id vertex)
 {
 	const struct dominators *dominators = &snapshot->graph.dominators;
@@ -85,14 +92,13 @@ static bool is_structural(const struct snapshot *snapshot, vertex_id vertex)
 	return kind == PLACE_MODULE || kind == PLACE_THREAD;
 }
 
-/* A variable that has the shortest way to a chunk that several places share; PLACE_NONE. */
-static place_id nearest_variable(const struct snapshot *snapshot, vertex_id chunk)
+/* A variable that has the shortest way to a chunk that several places share, as a root; SIZE_MAX. */
+static size_t nearest_variable(const struct snapshot *snapshot, vertex_id chunk)
 {
 	const struct graph *graph = &snapshot->graph;
-	place_id place = graph->nearest && is_structural(snapshot, graph->dominators.idom[chunk]) ? graph->nearest[chunk] : PLACE_NONE;
+	uint32_t root = graph->nearest && is_structural(snapshot, graph->dominators.idom[chunk]) ? graph->nearest[chunk] : NEAREST_NONE;
 
-	return place != PLACE_NONE && (graph->roots.places.v[place].kind == PLACE_VARIABLE || graph->roots.places.v[place].kind == PLACE_TLS) ? place :
-																		  PLACE_NONE;
+	return root != NEAREST_NONE && is_variable(&graph->roots, root) ? root : SIZE_MAX;
 }
 
 /* How a chunk that several places share can be named: «held by g_cache», «by way of g_cache». NULL when it cannot. */
@@ -100,18 +106,17 @@ static char *holder_text(const struct snapshot *snapshot, vertex_id chunk)
 {
 	const struct roots *roots = &snapshot->graph.roots;
 	size_t root = root_of(snapshot, chunk);
-	place_id place = nearest_variable(snapshot, chunk);
+	size_t nearest = nearest_variable(snapshot, chunk);
 	_cleanup_free_ char *label = NULL;
 
 	// What a variable leads to is better known by that than by a frame that has it, too.
-	if (root != SIZE_MAX && (place == PLACE_NONE || roots->places.v[roots->v.v[root].place].kind == PLACE_VARIABLE ||
-				 roots->places.v[roots->v.v[root].place].kind == PLACE_TLS)) {
+	if (root != SIZE_MAX && (nearest == SIZE_MAX || is_variable(roots, root))) {
 		label = root_label(roots, &roots->v.v[root]);
 		return xasprintf("held by %s", label);
 	}
-	if (place == PLACE_NONE)
+	if (nearest == SIZE_MAX)
 		return NULL;
-	label = place_label(roots, place);
+	label = root_kind_label(roots, &roots->v.v[nearest]);
 	return xasprintf("by way of %s", label);
 }
 
@@ -127,7 +132,7 @@ static char *sharers_text(const struct snapshot *snapshot, vertex_id above, uint
 		return NULL;
 	n = nearest_count(&snapshot->heap.chunks, &graph->dominators, &graph->roots, graph->nearest, above, usable, shares, NEAREST_SHOWN);
 	for (size_t i = 0; i < n && i < NEAREST_SHOWN; i++) {
-		_cleanup_free_ char *label = place_label(&graph->roots, shares[i].place), *before = text;
+		_cleanup_free_ char *label = root_kind_label(&graph->roots, &graph->roots.v.v[shares[i].root]), *before = text;
 
 		text = xasprintf("%s%s%s by way of %s", before ? before : "", before ? ", " : "", text_count(count, shares[i].count), label);
 	}
@@ -545,11 +550,11 @@ static char *shared_label(const struct snapshot *snapshot, vertex_id chunk)
 {
 	const struct roots *roots = &snapshot->graph.roots;
 	size_t root = root_of(snapshot, chunk);
-	place_id place = nearest_variable(snapshot, chunk);
+	size_t nearest = nearest_variable(snapshot, chunk);
 
-	if (root != SIZE_MAX && (place == PLACE_NONE || place == roots->v.v[root].place))
+	if (root != SIZE_MAX && (nearest == SIZE_MAX || roots->v.v[nearest].place == roots->v.v[root].place))
 		return root_label(roots, &roots->v.v[root]);
-	return place != PLACE_NONE ? place_label(roots, place) : NULL;
+	return nearest != SIZE_MAX ? root_kind_label(roots, &roots->v.v[nearest]) : NULL;
 }
 
 /* What begins in a chunk that several places share: it is called by one that holds it by itself, if there is one. */
