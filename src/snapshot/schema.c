@@ -96,6 +96,7 @@ const struct field schema_meta[] = {
 	{ "unread_root_bytes", FIELD_U64, S(graph.unread_roots), NULL },
 	{ "refused_edges", FIELD_U64, S(graph.refused), NULL },
 	{ "python_unreachable", FIELD_FLAG, S(python.has_unreachable), NULL },
+	{ "found_edges", FIELD_U64, S(graph.n_edges), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
 
