@@ -20,6 +20,8 @@ enum {
 	/** Words of one chunk that are looked at for what hangs off it. Units: bytes. */
 	SCAN_MAX = 64 << 20,
 	STR_STATE = 32,
+	/** Of what a library hands out: what it keeps in front. Units: bytes. */
+	IN_FRONT = 16,
 };
 
 struct claims {
@@ -172,16 +174,17 @@ static bool is_free_to_take(const struct py_walk *walk, chunk_id chunk)
 	return is_in_use(walk, chunk) && (walk->python->role[chunk] == PY_FOREIGN || walk->python->role[chunk] == PY_UNKNOWN);
 }
 
-/* A chunk of malloc that memory of an extension leads into: programs keep sizes in front of what they hand out, or what is free at the end. */
-static chunk_id chunk_around(const struct py_walk *walk, vaddr address)
+/* A chunk of malloc that a word leads into, at most so far behind its start: libraries keep sizes in front of what they hand out. */
+static chunk_id chunk_around(const struct py_walk *walk, vaddr address, uint64_t maximum)
 {
-	chunk_id chunk = chunks_find(&walk->heap->chunks, address);
+	const struct chunks *chunks = &walk->heap->chunks;
+	chunk_id chunk = chunks_find(chunks, address);
 
-	return chunk != CHUNK_NONE && walk->heap->chunks.kind[chunk] != CHUNK_PYMALLOC ? chunk : CHUNK_NONE;
+	return chunk != CHUNK_NONE && chunks->kind[chunk] != CHUNK_PYMALLOC && address - chunks->mem[chunk] <= maximum ? chunk : CHUNK_NONE;
 }
 
-/* Takes what a word leads to the start of; for native memory, or into. */
-static void follow(struct claims *claims, uint64_t word, enum py_role role, uint32_t type)
+/* Takes what a word leads to the start of, or so far into. */
+static void follow(struct claims *claims, uint64_t word, enum py_role role, uint32_t type, uint64_t inside)
 {
 	struct py_walk *walk = claims->walk;
 	chunk_id chunk;
@@ -192,8 +195,8 @@ static void follow(struct claims *claims, uint64_t word, enum py_role role, uint
 	// What an extension got from malloc itself has nothing before it.
 	if (chunk == CHUNK_NONE && walk->debug_chunk)
 		chunk = chunks_at(&walk->heap->chunks, word);
-	if (chunk == CHUNK_NONE && role == PY_NATIVE)
-		chunk = chunk_around(walk, word);
+	if (chunk == CHUNK_NONE && inside)
+		chunk = chunk_around(walk, word, inside);
 	if (!is_free_to_take(walk, chunk))
 		return;
 	// A small one is the interpreter's way to make tables, whoever asked for it.
@@ -203,13 +206,13 @@ static void follow(struct claims *claims, uint64_t word, enum py_role role, uint
 	array_append(&claims->pending, chunk);
 }
 
-static void follow_words(struct claims *claims, vaddr start, vaddr end, enum py_role role, uint32_t type)
+static void follow_words(struct claims *claims, vaddr start, vaddr end, enum py_role role, uint32_t type, uint64_t inside)
 {
 	for (vaddr at = start; at < end && end - at >= 8; at += 8) {
 		uint64_t word;
 
 		if (window_word(&claims->walk->near, at, &word)) {
-			follow(claims, word, role, type);
+			follow(claims, word, role, type, inside);
 		} else {
 			at = window_next(&claims->walk->near, at + 8);
 			if (at == VADDR_NONE)
@@ -220,7 +223,7 @@ static void follow_words(struct claims *claims, vaddr start, vaddr end, enum py_
 }
 
 /* What hangs off what was taken, and so on. */
-static void follow_pending(struct claims *claims, enum py_role role)
+static void follow_pending(struct claims *claims, enum py_role role, uint64_t inside)
 {
 	const struct chunks *chunks = &claims->walk->heap->chunks;
 
@@ -229,7 +232,7 @@ static void follow_pending(struct claims *claims, enum py_role role)
 		chunk_id chunk = claims->pending.v[claims->n_done++];
 		uint64_t size = chunk_usable(chunks, chunk) < SCAN_MAX ? chunk_usable(chunks, chunk) : SCAN_MAX;
 
-		follow_words(claims, chunks->mem[chunk], chunks->mem[chunk] + size, role, claims->walk->python->type[chunk]);
+		follow_words(claims, chunks->mem[chunk], chunks->mem[chunk] + size, role, claims->walk->python->type[chunk], inside);
 	}
 }
 
@@ -242,9 +245,9 @@ static void claim_interpreter(struct claims *claims)
 		vaddr start = module->segments.v[i].start + module->bias, end = module->segments.v[i].end + module->bias;
 
 		if (module->segments.v[i].flags & SEGMENT_WRITE && start >= module->start && end <= module->end)
-			follow_words(claims, (start + 7) & ~UINT64_C(7), end, PY_INTERPRETER, PY_TYPE_NONE);
+			follow_words(claims, (start + 7) & ~UINT64_C(7), end, PY_INTERPRETER, PY_TYPE_NONE, 0);
 	}
-	follow_pending(claims, PY_INTERPRETER);
+	follow_pending(claims, PY_INTERPRETER, 0);
 }
 
 /* Whether words of an object that no rule knows may hold memory of its own. */
@@ -297,8 +300,8 @@ static const struct py_type *next_object(struct py_walk *walk, chunk_id *chunk)
 	return NULL;
 }
 
-/* Tables that hang off tables: the nodes of an ordered dict, the state of a module's state. */
-static void claim_native(struct claims *claims)
+/* What hangs off the words of objects: of those that the interpreter has a way with, by pointers to starts alone; of others as libraries do it. */
+static void claim_words(struct claims *claims, bool of_others)
 {
 	struct py_walk *walk = claims->walk;
 	const struct chunks *chunks = &walk->heap->chunks;
@@ -307,9 +310,9 @@ static void claim_native(struct claims *claims)
 	for (chunk_id i = 0; (type = next_object(walk, &i)); i++) {
 		vaddr object = object_at(walk, i), end = chunks->mem[i] + chunk_usable(chunks, i);
 
-		if (!is_opaque(type))
+		if (!is_opaque(type) || (type->kind == KIND_OTHER) != of_others)
 			continue;
-		follow_words(claims, object + OBJECT_HEADER, end, PY_NATIVE, walk->python->type[i]);
+		follow_words(claims, object + OBJECT_HEADER, end, PY_NATIVE, walk->python->type[i], of_others ? IN_FRONT : 0);
 		if (type->kind == KIND_MODULE) {
 			chunk_id state = chunk_got(walk, py_at(walk, object + MODULE_STATE));
 
@@ -317,7 +320,8 @@ static void claim_native(struct claims *claims)
 				array_append(&claims->pending, state);
 		}
 	}
-	follow_pending(claims, PY_NATIVE);
+	// Memory of a library leads anywhere into its own.
+	follow_pending(claims, PY_NATIVE, of_others ? UINT64_MAX : 0);
 }
 
 void claims_make(struct py_walk *walk)
@@ -328,6 +332,7 @@ void claims_make(struct py_walk *walk)
 	for (chunk_id i = 0; (type = next_object(walk, &i)); i++)
 		claim_tables(walk, i, object_at(walk, i), type);
 	claim_interpreter(&claims);
-	claim_native(&claims);
+	claim_words(&claims, false);
+	claim_words(&claims, true);
 	array_deinit(&claims.pending);
 }

@@ -175,6 +175,17 @@ static void print_retained(struct writer *writer, const struct snapshot *snapsho
 	writer_print(writer, STYLE_PLAIN, above == vertex_top(dominators) ? "kept by several places of %s\n" : "kept by %s\n", escaped);
 }
 
+/* What it is to Python. */
+static void print_python_type(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
+{
+	_cleanup_free_ char *type = python_label(&snapshot->python, chunk);
+	_cleanup_free_ char *escaped = type ? text_escape(type, strlen(type)) : NULL;
+
+	writer_field(writer, "type", value_text(type));
+	if (escaped)
+		writer_print(writer, STYLE_PLAIN, "Python: %s\n", escaped);
+}
+
 void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk, const struct show_options *options)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
@@ -197,6 +208,7 @@ void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id
 		writer_print(writer, STYLE_PLAIN, "0x%" PRIxVADDR " is 0x%" PRIxVADDR " bytes into it\n", options->address,
 			     options->address - chunks->mem[chunk]);
 	writer_print(writer, STYLE_PLAIN, "%s, %s%s%s\n", size, chunk_state_name(chunks->state[chunk]), reach ? ", " : "", reach ? reach : "");
+	print_python_type(writer, snapshot, chunk);
 	print_place(writer, snapshot, chunk);
 	print_neighbour(writer, snapshot, "before", "before it", (size_t)chunk - 1);
 	print_neighbour(writer, snapshot, "after", "behind it", (size_t)chunk + 1);

@@ -21,6 +21,7 @@ static const struct column chain_columns[] = {
 	{ .key = "place" },
 	{ .key = "offset" },
 	{ .key = "hit" },
+	{ .key = "type" },
 };
 static const struct table chain_table = { .key = "chains",
 					  .columns = chain_columns,
@@ -60,11 +61,13 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 					   value_text(label),
 					   value_number(root->offset),
 					   value_word(hit_name(root->hit)),
+					   value_none(),
 				   });
 	}
 	for (size_t i = 0; i < chain->hops.n; i++) {
 		const struct chain_hop *hop = &chain->hops.v[i];
 		bool is_last = hop->edge == SIZE_MAX;
+		_cleanup_free_ char *type = python_label(&snapshot->python, hop->chunk);
 
 		writer_row(writer, (struct value[]){
 					   value_number(number),
@@ -75,6 +78,7 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 					   value_none(),
 					   is_last ? value_none() : value_number(edge_offset(&graph->edges, hop->edge)),
 					   is_last ? value_none() : value_word(hit_name(edge_hit(&graph->edges, hop->edge))),
+					   value_text(type),
 				   });
 	}
 }
@@ -114,8 +118,12 @@ static void chain_print(struct writer *writer, const struct snapshot *snapshot, 
 		}
 		if (hop->edge != SIZE_MAX)
 			offset = xasprintf(", at +0x%" PRIx64, edge_offset(&graph->edges, hop->edge));
-		writer_print(writer, STYLE_PLAIN, "  %s 0x%" PRIxVADDR " %s%s%s\n", arrow(writer), chunks->mem[hop->chunk], size, remark,
-			     offset ? offset : "");
+
+		_cleanup_free_ char *type = python_label(&snapshot->python, hop->chunk);
+		_cleanup_free_ char *escaped = type ? text_escape(type, strlen(type)) : NULL;
+
+		writer_print(writer, STYLE_PLAIN, "  %s 0x%" PRIxVADDR " %s%s%s%s%s\n", arrow(writer), chunks->mem[hop->chunk], size,
+			     escaped ? " " : "", escaped ? escaped : "", remark, offset ? offset : "");
 		remark = hop->edge != SIZE_MAX ? hit_remark(edge_hit(&graph->edges, hop->edge)) : "";
 	}
 }
