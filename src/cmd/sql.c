@@ -80,7 +80,7 @@ const struct command command_sql = {
 	.summary = "Answers a question in SQL; without one, tells the tables",
 	.description = "The tables are those of heapsnap-snapshot(5), and two more: chunk has "
 		       "every chunk in one row (id, address, size, kind, arena, state, reach, "
-		       "retained, owner), edge every pointer (source, target, offset, hit, weak). "
+		       "retained, owner, sole_place), edge every pointer (source, target, offset, hit, weak). "
 		       "Addresses are numbers; printf('%#x', address) shows one as such. A query "
 		       "only reads. Without a query the tables and their columns are printed.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_LIMIT) |

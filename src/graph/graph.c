@@ -28,6 +28,8 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	graph.unread_roots = graph.roots.unread;
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
+	if (options->with_owners)
+		owners_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
 		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);
@@ -49,6 +51,7 @@ void graph_deinit(struct graph *graph)
 	roots_deinit(&graph->roots);
 	edges_deinit(&graph->edges);
 	reach_deinit(&graph->reach);
+	owners_deinit(&graph->owners);
 	if (graph->options.with_dominators)
 		dominators_deinit(&graph->dominators);
 	array_deinit(&graph->suspects);

@@ -421,7 +421,7 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	causes.min_size = rows.min_size;
 	growth_compute(&diff->census.sizes, &rows, &growth);
 	growth_compute(&diff->census.sizes, &causes, &explained);
-	print_causes(writer, &explained, &diff->census, rows.from, rows.to);
+	print_causes(writer, &explained, &diff->census, rows.from, rows.to, rows.min_size);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_sides(writer, diff);
 	print_relation(writer, diff);

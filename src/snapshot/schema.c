@@ -185,6 +185,12 @@ static const struct field root_fields[] = {
 	{ "path", FIELD_TEXT, R(path), NULL },
 };
 
+#define W(member) offsetof(struct owner, member)
+static const struct field owner_fields[] = {
+	{ "place", FIELD_U32, W(place), NULL },
+	{ "name", FIELD_STRING, W(name), NULL },
+};
+
 #define U(member) offsetof(struct suspect, member)
 static const struct field suspect_fields[] = {
 	{ "place", FIELD_INDEX, U(place), NULL },
@@ -210,6 +216,7 @@ _Static_assert(sizeof(struct heap_check) == 32, "struct heap_check has changed")
 _Static_assert(sizeof(struct heap_finding) == 32, "struct heap_finding has changed");
 _Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed");
 _Static_assert(sizeof(struct root) == 32, "struct root has changed");
+_Static_assert(sizeof(struct owner) == 16, "struct owner has changed");
 _Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
 
 #define RECORD(table, fields, type, maximum, member, part)                                         \
@@ -231,6 +238,7 @@ const struct record schema_records[] = {
 	RECORD("places", place_fields, struct root_place, 1 << 26, graph.roots.places,
 	       SNAPSHOT_GRAPH),
 	RECORD("roots", root_fields, struct root, 1 << 28, graph.roots.v, SNAPSHOT_GRAPH),
+	RECORD("owners", owner_fields, struct owner, 1 << 28, graph.owners.v, SNAPSHOT_OWNERS),
 	RECORD("suspects", suspect_fields, struct suspect, 1 << 10, graph.suspects,
 	       SNAPSHOT_DOMINATORS),
 	{ NULL, NULL, 0, 0, 0, 0, 0 },

@@ -168,13 +168,14 @@ struct error *threshold_parse(const char *text, struct threshold *ret)
 	return error;
 }
 
-/* A name as it stands, or without « (its module)». */
+/* A name as it stands, or without « (its module)»; or one of its members. */
 static bool is_owner(const struct threshold *threshold, const char *name)
 {
 	size_t length = threshold->owner_length;
 
 	return !strncmp(name, threshold->owner, length) &&
-	       (!name[length] || !strncmp(name + length, " (", 2));
+	       (!name[length] || name[length] == '.' || name[length] == '[' ||
+		!strncmp(name + length, " (", 2));
 }
 
 /* The sum of an owner; UINT64_MAX when owners are not known. */
@@ -188,7 +189,7 @@ static uint64_t measure_owner(const struct threshold *threshold, const struct ce
 	for (size_t row = 0; row < census->owners.keys.n; row++) {
 		struct series_value value = series_get(&census->owners, row, step);
 
-		if (is_owner(threshold, census->owner_names.v[census->owners.keys.v[row]]))
+		if (is_owner(threshold, census->names.v.v[census->owners.keys.v[row]]))
 			sum += threshold->metric == THRESHOLD_COUNT ? value.count : value.bytes;
 	}
 	return sum;

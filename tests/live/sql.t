@@ -16,7 +16,8 @@ is "and it says nothing else" "$(cat "$err")" ""
 cp "$out" first
 run timeout 60 "$HEAPSNAP" sql F.hsnap "SELECT count(*), sum(size) FROM chunk WHERE state = 'in-use'" --format csv
 check "its file answers the same" cmp "$out" first
-ask='SELECT c.id, c.reach, c.retained, p.kind, p.name, count(e.source) FROM chunk AS c LEFT JOIN places AS p ON p.id = c.owner
+ask='SELECT c.id, c.reach, c.retained, o.name, p.kind, p.name, count(e.source) FROM chunk AS c LEFT JOIN owners AS o ON o.id = c.owner
+	LEFT JOIN places AS p ON p.id = c.sole_place
 	LEFT JOIN edge AS e ON e.source = c.id GROUP BY c.id'
 run timeout 60 "$HEAPSNAP" sql -p "$target_pid" "$ask" --format csv -o G.hsnap
 is "status of a query about the graph" "$status" 0
