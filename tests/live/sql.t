@@ -92,19 +92,26 @@ for word in live core in-use internal tcache fast unsorted small large free top 
 	check "the manual has the word $word" grep -qw -e "$word" plain
 done
 
-# Every example, as it stands.
-awk '/^\.nf$/ { on = 1; next } /^\.fi$/ { if (text ~ /^heapsnap sql /) printf "%s%c", text, 0; text = ""; on = 0; next }
-	on { text = text $0 "\n" }' plain >examples
-count=$(tr -dc '\000' <examples | wc -c)
-check "the manual has examples ($count)" test "$count" -ge 8
-number=0
-while [ "$number" -lt "$count" ]; do
-	number=$((number + 1))
-	tr '\n\000' '\001\n' <examples | sed -n "${number}p" | tr '\001' '\n' >example
-	run sh -c 'heapsnap() { "$HEAPSNAP" "$@"; }; . ./example'
-	is "status of example $number: $(head -n 1 example | cut -c1-60)" "$status" 0
-	check "example $number finds something" test "$(wc -l <"$out")" -ge 2
-	diag_file "$err"
+# Every example of both manuals, as it stands.
+cp F.hsnap before.hsnap
+sed 's/\\-/-/g; s/^\.TP$//' "$top_srcdir/man/heapsnap.1" >plain.1
+for page in plain.1 plain; do
+	awk '/^\.nf$/ { on = 1; next } /^\.fi$/ { if (text ~ /^heapsnap sql /) printf "%s%c", text, 0; text = ""; on = 0; next }
+		on { text = text $0 "\n" }' "$page" >examples
+	count=$(tr -dc '\000' <examples | wc -c)
+	least=8
+	[ "$page" = plain ] || least=1
+	check "the manual has examples ($page: $count)" test "$count" -ge "$least"
+	number=0
+	while [ "$number" -lt "$count" ]; do
+		number=$((number + 1))
+		tr '\n\000' '\001\n' <examples | sed -n "${number}p" | tr '\001' '\n' >example
+		run sh -c 'heapsnap() { "$HEAPSNAP" "$@"; }; . ./example'
+		is "status of example $number of $page: $(head -n 1 example | cut -c1-60)" "$status" 0
+		check "example $number of $page finds something" test "$(wc -l <"$out")" -ge 2
+		diag_file "$err"
+	done
 done
+check "no query of the manual is left out" test "$(grep -c '^heapsnap sql ' plain.1)" -eq 1
 stop_target
 done_testing
