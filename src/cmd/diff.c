@@ -102,6 +102,10 @@ static enum status judge(struct writer *writer, const struct diff *diff,
 		int64_t change;
 		enum threshold_result result = threshold_judge(threshold, diff, &change);
 
+		if (threshold_is_about_nobody(threshold, diff))
+			message("\"%s\" is about an owner that none of the snapshots has; --format json "
+				"tells them all",
+				threshold->text);
 		failed |= result == THRESHOLD_FAILED;
 		unknown |= result == THRESHOLD_UNKNOWN;
 		writer_row(writer,

@@ -103,7 +103,7 @@ static char *too_long(struct looking *looking)
 
 	if (pause <= max)
 		return NULL;
-	return xasprintf("the stop would take about %.1f ms, more than %.1f ms",
+	return xasprintf("the stop would take about %.1f ms, more than %g ms",
 			 (double)pause / 1e6, (double)max / 1e6);
 }
 

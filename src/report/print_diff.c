@@ -89,6 +89,19 @@ static char *time_between(int64_t seconds)
 	return xasprintf("%lld s", (long long)seconds);
 }
 
+/* Before anything else is said. */
+static void print_warning(struct writer *writer, const struct diff *diff)
+{
+	if (diff->relation != DIFF_OTHER_PROGRAM || writer_options(writer)->format != FORMAT_TEXT)
+		return;
+
+	_cleanup_free_ char *warning = xasprintf("WARNING: these are different programs, and the "
+						 "comparison means little (%s).",
+						 diff->reason);
+
+	print_paragraph(writer, warning);
+}
+
 static void print_relation(struct writer *writer, const struct diff *diff)
 {
 	int64_t seconds = last_side(diff)->time - first_side(diff)->time;
@@ -126,13 +139,12 @@ static void print_relation(struct writer *writer, const struct diff *diff)
 		break;
 	case DIFF_OTHER_PROGRAM:
 	case DIFF_RELATIONS:
-		sentence = xasprintf("WARNING: these are different programs, and the comparison "
-				     "means little (%s).",
-				     diff->reason);
 		break;
 	}
-	writer_print(writer, STYLE_PLAIN, "\n");
-	print_paragraph(writer, sentence);
+	if (sentence) {
+		writer_print(writer, STYLE_PLAIN, "\n");
+		print_paragraph(writer, sentence);
+	}
 	if (diff_is_one_run(diff) && seconds < 0)
 		writer_print(writer, STYLE_BAD,
 			     "The first was taken after the last: what grew here became less.\n");
@@ -421,6 +433,7 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	causes.min_size = rows.min_size;
 	growth_compute(&diff->census.sizes, &rows, &growth);
 	growth_compute(&diff->census.sizes, &causes, &explained);
+	print_warning(writer, diff);
 	print_causes(writer, &explained, &diff->census, rows.from, rows.to, rows.min_size);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_sides(writer, diff);

@@ -94,8 +94,8 @@ struct question {
 	size_t from, to;
 	/** Sizes below are left out of the growth. */
 	uint64_t min_size;
-	/** Who keeps most of what came: a cause that has the same keeper does not name it again. NULL: nobody. */
-	const char *keeper;
+	/** Who keeps nearly all of what came: a cause that has the same keeper does not name it again. KEEPER_NONE: nobody. */
+	size_t keeper;
 };
 
 /* A size belongs to a part when it is the part's own, or in its range and has no row of its own. */
@@ -120,10 +120,36 @@ static bool is_of_cause(const struct growth *growth, const struct growth_cause *
 	return false;
 }
 
-/* «kept by server.db (server.c:86, redis-server)», «mostly leaked»: who has most of what came, by owner. NULL when nobody has half. Owner: the caller. */
-static char *keeper_phrase(const struct census *census, const int64_t *came)
+/* Shares of what came. */
+static const double ALL = 0.99, NEARLY = 0.9, HALF = 0.5;
+#define KEEPER_NONE SIZE_MAX
+
+/* Who has most of what came. */
+struct keeper {
+	/** Key of the census, KEEPER_NONE when nobody has half. */
+	size_t owner;
+	double share;
+};
+
+/* «kept by server.db (server.c:86, redis-server)», «mostly leaked». Owner: the caller. */
+static char *keeper_phrase(const struct census *census, const struct keeper *keeper)
 {
-	static const double ALL = 0.99, NEARLY = 0.9, HALF = 0.5;
+	const char *how = keeper->share >= ALL	    ? ""
+			  : keeper->share >= NEARLY ? "nearly all "
+						    : "mostly ";
+
+	if (keeper->owner == CENSUS_LEAKED)
+		return xasprintf("%sleaked", how);
+
+	_cleanup_free_ char *label = census_owner_label(census, keeper->owner),
+			    *name = text_escape(label, strlen(label));
+
+	return xasprintf("%skept by %s", how, name);
+}
+
+/* Of what came by owner. */
+static struct keeper keeper_find(const struct census *census, const int64_t *came)
+{
 	uint64_t all = 0;
 	size_t best = 0;
 
@@ -132,28 +158,19 @@ static char *keeper_phrase(const struct census *census, const int64_t *came)
 		best = came[owner] > came[best] ? owner : best;
 	}
 
-	double share = all ? (double)came[best] / (double)all : 0;
-	const char *how = share >= ALL ? "" : share >= NEARLY ? "nearly all " : "mostly ";
+	struct keeper keeper = { best, all ? (double)came[best] / (double)all : 0 };
 
-	if (share < HALF)
-		return NULL;
-	if (best == CENSUS_LEAKED)
-		return xasprintf("%sleaked", how);
-
-	_cleanup_free_ char *label = census_owner_label(census, best),
-			    *name = text_escape(label, strlen(label));
-
-	return xasprintf("%skept by %s", how, name);
+	return keeper.share < HALF ? (struct keeper){ KEEPER_NONE, 0 } : keeper;
 }
 
-/* Who keeps the chunks that came of the sizes of a cause, or with none the bytes that came in all. NULL when that is not known, or nobody. Owner: the caller. */
-static char *keeper_of(const struct question *question, const struct growth_cause *cause)
+/* Who keeps the chunks that came of the sizes of a cause, or with none the bytes that came in all. */
+static struct keeper keeper_of(const struct question *question, const struct growth_cause *cause)
 {
 	const struct census *census = question->census;
 
 	if (!census || !census->has_owners ||
 	    (cause ? cause->count < 0 : growth_bytes(&question->growth->total) <= 0))
-		return NULL;
+		return (struct keeper){ KEEPER_NONE, 0 };
 
 	const struct series *kept = &census->kept;
 	_cleanup_free_ int64_t *came = xcalloc(census->names.v.n + 1, sizeof(*came));
@@ -169,7 +186,7 @@ static char *keeper_of(const struct question *question, const struct growth_caus
 		came[census_key_owner(key)] += (int64_t)(cause ? now.count - before.count
 							       : now.bytes - before.bytes);
 	}
-	return keeper_phrase(census, came);
+	return keeper_find(census, came);
 }
 
 /* «3,968 more of 8,200 bytes (+31.0 MiB, kept by g_conn_table)». */
@@ -178,8 +195,9 @@ static char *cause_phrase(const struct writer *writer, const struct question *qu
 {
 	_cleanup_free_ char *sizes = sizes_phrase(writer, question->growth, cause);
 	_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes_change(cause->bytes));
-	_cleanup_free_ char *keeper = keeper_of(question, cause);
-	bool is_news = keeper && (!question->keeper || strcmp(keeper, question->keeper) != 0);
+	struct keeper keeper = keeper_of(question, cause);
+	bool is_news = keeper.owner != KEEPER_NONE && keeper.owner != question->keeper;
+	_cleanup_free_ char *kept = is_news ? keeper_phrase(question->census, &keeper) : NULL;
 
 	// In a range there can be fewer chunks that are larger.
 	if (!cause->count || (cause->count < 0) != (cause->bytes < 0))
@@ -189,7 +207,7 @@ static char *cause_phrase(const struct writer *writer, const struct question *qu
 	_cleanup_free_ char *count = count_phrase(cause->count, "");
 
 	return xasprintf("%s %sof %s (%s%s%s)", count, cause->parts.n > 1 ? "each " : "", sizes,
-			 bytes, is_news ? ", " : "", is_news ? keeper : "");
+			 bytes, kept ? ", " : "", kept ? kept : "");
 }
 
 void print_paragraph(struct writer *writer, const char *text)
@@ -255,10 +273,13 @@ void print_causes(struct writer *writer, const struct growth *growth, const stru
 {
 	int64_t bytes = growth_bytes(&growth->total), count = growth_count(&growth->total);
 	bool shrinking = bytes < 0;
-	struct question question = { growth, census, from, to, min_size, NULL };
-	_cleanup_free_ char *keeper = keeper_of(&question, NULL);
+	struct question question = { growth, census, from, to, min_size, KEEPER_NONE };
+	struct keeper keeper = keeper_of(&question, NULL);
+	_cleanup_free_ char *kept = keeper.owner == KEEPER_NONE ? NULL
+								: keeper_phrase(census, &keeper);
 
-	question.keeper = keeper;
+	if (keeper.share >= NEARLY)
+		question.keeper = keeper.owner;
 	if (writer_options(writer)->format != FORMAT_TEXT)
 		return;
 
@@ -274,8 +295,8 @@ void print_causes(struct writer *writer, const struct growth *growth, const stru
 		text = xasprintf("In use: as much as before, but not the same. %s",
 				 sentence ? sentence : "");
 	else
-		text = xasprintf("In use: %s, %s%s%s. %s", change, chunks, keeper ? ", " : "",
-				 keeper ? keeper : "", sentence ? sentence : "");
+		text = xasprintf("In use: %s, %s%s%s. %s", change, chunks, kept ? ", " : "",
+				 kept ? kept : "", sentence ? sentence : "");
 	print_paragraph(writer, text);
 }
 

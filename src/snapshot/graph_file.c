@@ -34,16 +34,6 @@ static struct walk *walk_of(const void *context)
 	return (struct walk *)(uintptr_t)context;
 }
 
-static uint64_t zigzag(uint64_t difference)
-{
-	return difference << 1 ^ (0 - (difference >> 63));
-}
-
-static uint64_t unzigzag(uint64_t value)
-{
-	return value >> 1 ^ (0 - (value & 1));
-}
-
 /* ---- chunks: reach, dominators ---- */
 
 static void get_reach(const void *context, size_t first, size_t n, uint64_t *values)

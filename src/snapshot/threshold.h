@@ -66,6 +66,9 @@ struct error *threshold_parse(const char *text, struct threshold *ret) _must_che
 enum threshold_result threshold_judge(const struct threshold *threshold, const struct diff *diff,
 				      int64_t *change_ret);
 
+/** It chooses an owner that none of the snapshots has, though they know theirs: a slip, maybe. */
+bool threshold_is_about_nobody(const struct threshold *threshold, const struct diff *diff);
+
 /** The change is one of bytes, not of a number. */
 static inline bool threshold_is_bytes(const struct threshold *threshold)
 {

@@ -44,7 +44,9 @@ says() {
 	is "nothing on stdout of: sql $*" "$(wc -c <"$out")" 0
 }
 says 2 'in the query: near "SELEC": syntax error' F.hsnap 'SELEC 1'
-says 2 'in the query: no such table: nowhere' F.hsnap 'SELECT * FROM nowhere'
+says 2 'in the query: near "\.": syntax error \(without a query all tables are listed\)' F.hsnap '.schema'
+says 3 'the target stands before the query: cannot open SELECT 1' 'SELECT 1' F.hsnap
+says 2 'in the query: no such table: nowhere \(without a query' F.hsnap 'SELECT * FROM nowhere'
 says 2 'a snapshot can only be read' F.hsnap 'DELETE FROM arenas'
 says 2 'one query at a time, in quotes: what is "count' F.hsnap SELECT 'count(*)'
 says 2 'one query at a time: what is "SELECT 2"' F.hsnap 'SELECT 1; SELECT 2'
