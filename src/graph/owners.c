@@ -191,7 +191,7 @@ static void marks_set(const struct reach *reach, owner_id leaked, owner_id *of)
 {
 	const owner_id marks[REACH_KINDS] = {
 		[REACH_NONE] = OWNER_NONE, [REACH_REACHABLE] = AWAITS_STRONG, [REACH_POSSIBLE] = AWAITS_ANY,
-		[REACH_DIRECT] = leaked,   [REACH_INDIRECT] = leaked,
+		[REACH_DIRECT] = leaked,   [REACH_INDIRECT] = leaked, [REACH_SUPPRESSED] = leaked,
 	};
 
 	for (size_t i = 0; i < reach->n; i++)

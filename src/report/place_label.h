@@ -16,5 +16,7 @@ char *root_label(const struct roots *roots, const struct root *root);
 
 /** The name of an owner, where it is written down, and its thread. Owner: the caller; unescaped. */
 char *owner_label(const struct roots *roots, const struct owner *owner);
+/** The same for all roots of its place that differ in the indices of arrays alone: «slabclass[].slots (slabs.c:42, memcached)»; without a path, the place. Owner: the caller; unescaped. */
+char *root_kind_label(const struct roots *roots, const struct root *root);
 
 #endif

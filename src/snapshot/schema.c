@@ -86,6 +86,7 @@ const struct field schema_meta[] = {
 	{ "unread_chunk_bytes", FIELD_U64, S(graph.unread_chunks), NULL },
 	{ "unread_root_bytes", FIELD_U64, S(graph.unread_roots), NULL },
 	{ "refused_edges", FIELD_U64, S(graph.refused), NULL },
+	{ "found_edges", FIELD_U64, S(graph.n_edges), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
 
