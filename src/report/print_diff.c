@@ -102,6 +102,27 @@ static void print_warning(struct writer *writer, const struct diff *diff)
 	print_paragraph(writer, warning);
 }
 
+/* What the snapshots have to do with each other; NULL where print_warning() has told it. Owner: the caller. */
+static char *relation_sentence(const struct diff *diff, const char *between)
+{
+	switch (diff->relation) {
+	case DIFF_SAME_RUN:
+		return xasprintf("%s apart, in one run (%s).", between, diff->reason);
+	case DIFF_SAME_ADDRESSES:
+		return xasprintf("%s apart, in one run as it seems (%s).", between, diff->reason);
+	case DIFF_OTHER_RUN:
+		return xasprintf("Two runs of the program, compared by size and not by address (%s).",
+				 diff->reason);
+	case DIFF_OTHER_BUILD:
+		return xasprintf("Two builds of the program, compared by size and not by address (%s).",
+				 diff->reason);
+	case DIFF_OTHER_PROGRAM:
+	case DIFF_RELATIONS:
+		break;
+	}
+	return NULL;
+}
+
 static void print_relation(struct writer *writer, const struct diff *diff)
 {
 	int64_t seconds = last_side(diff)->time - first_side(diff)->time;
@@ -117,30 +138,8 @@ static void print_relation(struct writer *writer, const struct diff *diff)
 	if (writer_options(writer)->format != FORMAT_TEXT)
 		return;
 
-	_cleanup_free_ char *sentence = NULL;
+	_cleanup_free_ char *sentence = relation_sentence(diff, between);
 
-	switch (diff->relation) {
-	case DIFF_SAME_RUN:
-		sentence = xasprintf("%s apart, in one run (%s).", between, diff->reason);
-		break;
-	case DIFF_SAME_ADDRESSES:
-		sentence = xasprintf("%s apart, in one run as it seems (%s).", between,
-				     diff->reason);
-		break;
-	case DIFF_OTHER_RUN:
-		sentence = xasprintf(
-			"Two runs of the program, compared by size and not by address (%s).",
-			diff->reason);
-		break;
-	case DIFF_OTHER_BUILD:
-		sentence = xasprintf(
-			"Two builds of the program, compared by size and not by address (%s).",
-			diff->reason);
-		break;
-	case DIFF_OTHER_PROGRAM:
-	case DIFF_RELATIONS:
-		break;
-	}
 	if (sentence) {
 		writer_print(writer, STYLE_PLAIN, "\n");
 		print_paragraph(writer, sentence);

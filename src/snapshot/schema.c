@@ -533,17 +533,11 @@ static struct error *histogram_write(sqlite3 *db, const struct chunks *chunks)
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	struct error *error = database_prepare(db, "INSERT INTO histogram VALUES (?, ?, ?)",
 					       &statement);
-	struct sizes sizes;
 	size_count_array list;
 
 	if (error)
 		return error;
-	sizes_init(&sizes);
-	for (size_t i = 0; i < chunks->n; i++)
-		if (chunks->state[i] == CHUNK_IN_USE)
-			sizes_at(&sizes, chunk_usable(chunks, (chunk_id)i))->count++;
-	sizes_list(&sizes, &list);
-	sizes_deinit(&sizes);
+	sizes_in_use(chunks, &list);
 	if (list.n)
 		qsort(list.v, list.n, sizeof(*list.v), compare_bytes);
 	for (size_t i = 0; !error && i < list.n; i++) {

@@ -4,7 +4,8 @@
  *
  *   [size:N|size:MIN-MAX|owner:NAME] METRIC >|>=|<|<= VALUE       bytes>10M   count>1000   size:1032 count>=50   resident>5%
  *
- *   bytes, count      of chunks in use: all, those of some sizes, those that an owner keeps (by its name, with or without its module)
+ *   bytes, count      of chunks in use: all, those of some sizes, those that an owner keeps (by its name, with or without its module, or with
+ *                     that of a variable for all its members)
  *   leaked            bytes that nothing holds
  *   system            what malloc got from the system
  *   resident          resident memory of the process
