@@ -44,7 +44,7 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
 	if (options->with_owners)
-		owners_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
+		owners_compute(heap, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
 	if (graph.suppressions)
 		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, &graph.edges, &graph.reach);
 	if (options->with_dominators) {

@@ -14,12 +14,13 @@
 #include "base/alloc.h"
 #include "base/column.h"
 #include "base/names.h"
+#include "graph/nearest.h"
 
 #define AWAITS_STRONG (OWNER_NONE - 1)
 #define AWAITS_ANY (OWNER_NONE - 2)
 
 enum {
-	TIERS = 5,
+	TIERS = 6,
 	/** How far ahead of the queue memory is asked for. */
 	AHEAD = 16,
 };
@@ -110,27 +111,28 @@ static owner_id *roots_name(struct owners *owners, const struct roots *roots)
 /* ---- the search ---- */
 
 /* Who is asked first. */
-static unsigned tier_of(enum place_kind kind)
+static unsigned tier_of(const struct heap *heap, const struct root_place *place)
 {
-	switch (kind) {
+	switch (place->kind) {
 	case PLACE_VARIABLE:
 	case PLACE_MODULE:
-		return 0;
+		// stdout's buffer is in a list of libc's, and in a variable of the program's.
+		return place_is_of_malloc(heap, place);
 	case PLACE_TLS:
 	case PLACE_DESCRIPTOR:
-		return 1;
+		return 2;
 	case PLACE_LIBC:
 	case PLACE_MAPPING:
-		return 2;
+		return 3;
 	case PLACE_FRAME:
 	case PLACE_THREAD:
-		return 3;
+		return 4;
 	case PLACE_REGISTER:
 	case PLACE_LEAKED:
 	case PLACE_KINDS:
 		break;
 	}
-	return 4;
+	return TIERS - 1;
 }
 
 struct search {
@@ -171,14 +173,18 @@ static void spread(struct search *search)
 	}
 }
 
-static void search_run(struct search *search, const struct roots *roots, const owner_id *of_root)
+static void search_run(struct search *search, const struct heap *heap, const struct roots *roots, const owner_id *of_root)
 {
+	_cleanup_free_ uint8_t *tiers = xmalloc(roots->places.n + 1);
+
+	for (size_t i = 0; i < roots->places.n; i++)
+		tiers[i] = (uint8_t)tier_of(heap, &roots->places.v[i]);
 	for (unsigned tier = 0; tier < TIERS; tier++) {
 		for (size_t i = 0; i < roots->v.n; i++) {
 			const struct root *root = &roots->v.v[i];
 			owner_id waits = search->of[root->chunk];
 
-			if (tier_of(roots->places.v[root->place].kind) != tier)
+			if (tiers[root->place] != tier)
 				continue;
 			if (waits == AWAITS_ANY || (waits == AWAITS_STRONG && root->hit != HIT_INTERIOR))
 				meet(search, root->chunk, of_root[i]);
@@ -209,9 +215,10 @@ void owners_reserve(struct owners *owners, size_t n_chunks)
 	owners->of = column_grow(NULL, 0, owners_bytes(owners));
 }
 
-void owners_compute(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, const struct reach *reach,
+void owners_compute(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct reach *reach,
 		    place_id leaked, struct owners *ret)
 {
+	const struct chunks *chunks = &heap->chunks;
 	struct owners owners = { 0 };
 	_cleanup_free_ owner_id *of_root = roots_name(&owners, roots);
 	size_t queue_bytes = (chunks->n + AHEAD) * sizeof(chunk_id);
@@ -227,7 +234,7 @@ void owners_compute(const struct chunks *chunks, const struct edges *edges, cons
 		.queue = column_grow(NULL, 0, queue_bytes),
 	};
 
-	search_run(&search, roots, of_root);
+	search_run(&search, heap, roots, of_root);
 	column_free(search.queue, queue_bytes);
 	*ret = owners;
 }

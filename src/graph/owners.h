@@ -2,8 +2,8 @@
 /*
  * Owners: the one place that each chunk is put down to, by a name that a developer knows: «server.db», «session in worker_main».
  *
- * That is the root from which a chain reaches the chunk first: global variables are asked before thread-local ones, these before libc and other mappings, then
- * stacks and registers; within these the shortest chain, and of equally long ones the root that comes first. As where chains are told (chains.h), a
+ * That is the root from which a chain reaches the chunk first: global variables are asked before those of libc, these before thread-local ones, then other mappings,
+ * stacks, registers; within these the shortest chain, and of equally long ones the root that comes first. As where chains are told (chains.h), a
  * reachable chunk has an owner by chains without weak edges, and only a possible one by others.
  *
  * Where a variable or a frame alone keeps a chunk (it dominates it), every chain begins there, so that is the owner. Where several do, whole modules or
@@ -21,6 +21,7 @@
 #include "graph/edges.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
+#include "heap/heap.h"
 
 typedef uint32_t owner_id;
 #define OWNER_NONE UINT32_MAX
@@ -40,7 +41,7 @@ struct owners {
 };
 
 /** Finds them. `leaked` is the place of leaked chunks. Owner: the caller, owners_deinit(). Memory: 4 bytes per chunk to stay, 4 more while it works. Cost: linear. */
-void owners_compute(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, const struct reach *reach,
+void owners_compute(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct reach *reach,
 		    place_id leaked, struct owners *ret);
 
 /** Makes room for the owners of n chunks, none of which has one known yet: 0. */

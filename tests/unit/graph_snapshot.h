@@ -73,7 +73,7 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 	graph->leaked = PLACE_LEAKED;
 	graph->unread_chunks = 4096;
 	reach_compute(chunks, &spent, &graph->roots, &graph->reach);
-	owners_compute(chunks, &spent, &graph->roots, &graph->reach, graph->leaked, &graph->owners);
+	owners_compute(&snapshot->heap, &spent, &graph->roots, &graph->reach, graph->leaked, &graph->owners);
 	dominators_compute(chunks, &spent, &graph->roots, &graph->reach, graph->leaked,
 			   &graph->dominators);
 	graph->edges = builder_edges(&builder);

@@ -18,11 +18,21 @@ struct world {
 static void world_find(struct world *world)
 {
 	struct graph_builder *builder = &world->builder;
+	struct heap heap;
 
 	world->leaked = roots_add_place(&builder->roots, (struct root_place){ .kind = PLACE_LEAKED, .parent = PLACE_NONE });
 	world->edges = builder_edges(builder);
 	reach_compute(&builder->chunks, &world->edges, &builder->roots, &world->reach);
-	owners_compute(&builder->chunks, &world->edges, &builder->roots, &world->reach, world->leaked, &world->owners);
+	heap_init(&heap);
+	array_append(&heap.allocators, (struct heap_allocator){ .module = xstrdup("/lib/libc.so.6") });
+
+	struct chunks none = heap.chunks;
+
+	// Borrowed.
+	heap.chunks = builder->chunks;
+	owners_compute(&heap, &world->edges, &builder->roots, &world->reach, world->leaked, &world->owners);
+	heap.chunks = none;
+	heap_deinit(&heap);
 }
 
 static void world_deinit(struct world *world)
@@ -58,7 +68,7 @@ START_TEST(a_table_has_one_owner)
 {
 	struct world world = { 0 };
 
-	builder_init(&world.builder, 12);
+	builder_init(&world.builder, 13);
 	for (uint32_t i = 0; i < 3; i++)
 		builder_edge(&world.builder, i, i + 1, false);
 
@@ -75,6 +85,12 @@ START_TEST(a_table_has_one_owner)
 	// … but it does among variables.
 	root(&world, last, 4, HIT_START, NULL);
 	builder_edge(&world.builder, 4, 3, false);
+	// libc's come after the program's own, however short.
+	place_id streams = place(&world, PLACE_VARIABLE, module, "_IO_list_all");
+
+	world.builder.roots.places.v[streams].module = xstrdup("libc.so.6");
+	root(&world, streams, 2, HIT_START, NULL);
+	root(&world, streams, 11, HIT_START, NULL);
 	// What only the thread has: TLS before frames, these before registers.
 	root(&world, rbx, 5, HIT_START, NULL);
 	root(&world, frame, 5, HIT_START, "request");
@@ -97,7 +113,8 @@ START_TEST(a_table_has_one_owner)
 	is_owned(&world, 8, "server.slots[].head");
 	is_owned(&world, 9, "at in work");
 	is_owned(&world, 10, "server.slots[].head");
-	is_owned(&world, 11, "nothing (leaked)");
+	is_owned(&world, 11, "_IO_list_all");
+	is_owned(&world, 12, "nothing (leaked)");
 	world_deinit(&world);
 }
 END_TEST
