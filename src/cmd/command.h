@@ -21,8 +21,9 @@ enum command_needs {
 	NEEDS_GRAPH = 1,
 	NEEDS_EDGES = 2,
 	NEEDS_DOMINATORS = 4,
+	NEEDS_OWNERS = 8,
 	/** Roots named by DWARF, where there is any. */
-	NEEDS_NAMES = 8,
+	NEEDS_NAMES = 16,
 };
 
 struct command {

@@ -112,6 +112,6 @@ const struct command command_list = {
 		   OPTION_BIT(OPTION_MAX_SIZE) | OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_STATE) |
 		   OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA),
 	.orders = orders,
-	.needs = NEEDS_GRAPH | NEEDS_DOMINATORS,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS | NEEDS_OWNERS,
 	.run = run,
 };

@@ -437,7 +437,8 @@ static unsigned needs_of(const struct options *options)
 {
 	_Static_assert((int)NEEDS_GRAPH == (int)SNAPSHOT_GRAPH &&
 			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
-			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS,
+			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS &&
+			       (int)NEEDS_OWNERS == (int)SNAPSHOT_OWNERS,
 		       "the same bits");
 	if (options->output)
 		return SNAPSHOT_EVERYTHING | NEEDS_NAMES;
@@ -457,6 +458,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 			      .unaligned = options->unaligned },
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
+		.with_owners = needs & NEEDS_OWNERS,
 		.with_edges = needs & NEEDS_EDGES,
 		.without_dwarf = !(needs & NEEDS_NAMES),
 	};

@@ -20,13 +20,14 @@
 #include "graph/graph.h"
 #include "heap/heap.h"
 
-/** What a snapshot may have besides chunks and books, as bits. Edges and dominators are nothing without the graph. */
+/** What a snapshot may have besides chunks and books, as bits. Edges, dominators and owners are nothing without the graph. */
 enum snapshot_part {
 	/** Roots, and what they reach. */
 	SNAPSHOT_GRAPH = 1,
 	SNAPSHOT_EDGES = 2,
 	SNAPSHOT_DOMINATORS = 4,
-	SNAPSHOT_EVERYTHING = 7,
+	SNAPSHOT_OWNERS = 8,
+	SNAPSHOT_EVERYTHING = 15,
 };
 
 enum snapshot_kind {
