@@ -28,6 +28,9 @@ static const struct py_layout base = {
 	.code_varnames = NONE,
 	.code_cellvars = NONE,
 	.code_freevars = NONE,
+	.code_frame_size = NONE,
+	.code_n_slots = NONE,
+	.code_stack_size = NONE,
 	.class_module = NONE,
 	.class_tpname = NONE,
 	.type_size = 408,
@@ -100,6 +103,7 @@ static void since_3_11(struct py_layout *layout)
 	layout->class_module = 880;
 	layout->class_tpname = 888;
 	layout->keys_log2 = true;
+	layout->int_has_digit = true;
 	layout->keys_entries = 32;
 	layout->keys_n_entries = 24;
 	layout->arena_shift = 20;
@@ -128,6 +132,7 @@ static void since_3_12(struct py_layout *layout)
 	layout->frame_locals = 40;
 	layout->frame_object = 48;
 	layout->code_first_line = 68;
+	layout->code_frame_size = 76;
 	layout->code_nlocals = 80;
 	layout->generator_frame = 72;
 	layout->function_last = 120;
@@ -214,6 +219,8 @@ bool py_layout_builtin(unsigned minor, struct py_layout *ret)
 		layout.frame_object = 40;
 		layout.frame_previous = 48;
 		layout.code_first_line = 72;
+		layout.code_n_slots = 76;
+		layout.code_stack_size = 68;
 		layout.code_nlocals = 80;
 		layout.generator_frame = 80;
 		layout.inline_values = INLINE_BEFORE;

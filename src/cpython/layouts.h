@@ -103,6 +103,8 @@ struct py_layout {
 	/** Code. */
 	uint32_t code_consts, code_names, code_filename, code_name, code_qualname, code_first_line, code_nlocals, code_localsplusnames;
 	uint32_t code_varnames, code_cellvars, code_freevars;
+	/** Slots of a frame: with what stands before them, or without, and those of the stack. */
+	uint32_t code_frame_size, code_n_slots, code_stack_size;
 	/** Functions: the last member that is an object, and the one that is weak. */
 	uint32_t function_last, function_weak, function_globals, function_code, function_defaults, function_closure, function_dict, function_name;
 	/** Classes. */
@@ -113,6 +115,8 @@ struct py_layout {
 	uint32_t str_ascii, str_compact;
 	/** int has its length and sign in one word. */
 	bool int_tagged;
+	/** Even 0 has a digit. */
+	bool int_has_digit;
 	uint32_t tuple_items;
 	/** Keys of a dict: the sizes as powers of two and a kind; else numbers. */
 	bool keys_log2;

@@ -19,6 +19,9 @@ enum {
 	DEQUE_BLOCK_ITEMS = 64,
 	STR_LENGTH = 16,
 	STR_STATE = 32,
+	KEYS_USABLE = 16,
+	ORDERED_FAST_SIZE = 72,
+	ORDERED_NODE = 32,
 };
 
 static uint64_t magnitude(int64_t number)
@@ -58,15 +61,18 @@ static uint64_t str_size(struct py_walk *walk, vaddr object)
 	return size;
 }
 
-/* Digits of an int; 0 has one from 3.12 on. */
+/* Digits of an int; 0 has one from 3.11 on. */
 static uint64_t int_digits(struct py_walk *walk, vaddr object)
 {
 	uint64_t n;
 
 	if (!walk->layout.int_tagged)
-		return items(walk, object + OBJECT_SIZE);
-	n = py_at(walk, object + INT_TAG) >> 3;
-	return n >> 40 ? 0 : n ? n : 1;
+		n = items(walk, object + OBJECT_SIZE);
+	else
+		n = py_at(walk, object + INT_TAG) >> 3;
+	if (n >> 40)
+		return 0;
+	return n || !walk->layout.int_has_digit ? n : 1;
 }
 
 static uint64_t dict_tables(struct py_walk *walk, vaddr object)
@@ -77,11 +83,29 @@ static uint64_t dict_tables(struct py_walk *walk, vaddr object)
 	if (!dict_keys_read(walk, py_at(walk, object + DICT_KEYS), &keys))
 		return 0;
 	if (py_at(walk, object + DICT_VALUES))
-		size += (walk->layout.values_header ? 0 : keys.usable * 8);
+		// Shared tables have room for fewer entries than their size would give.
+		size += 8 * (walk->layout.keys_log2 ? keys.n_entries + items(walk, py_at(walk, object + DICT_KEYS) + KEYS_USABLE) : keys.usable);
 	// Shared ones belong to the class.
 	if (keys.references == 1)
 		size += keys.size;
 	return size;
+}
+
+/* Since 3.11 the frame lies in the generator, as large as its code says. */
+static uint64_t generator_size(struct py_walk *walk, vaddr object, const struct py_type *type)
+{
+	enum { REFERENCE_TAGS = 3, SLOTS_MAX = 1 << 20 };
+	const struct py_layout *layout = &walk->layout;
+	vaddr code;
+	uint64_t slots;
+
+	if (layout->generator_frame == MEMBER_ABSENT)
+		return type->basicsize;
+	code = py_at(walk, object + layout->generator_frame + layout->frame_code) & ~(vaddr)REFERENCE_TAGS;
+	slots = layout->code_frame_size != MEMBER_ABSENT
+			? py_u32(walk, code + layout->code_frame_size)
+			: layout->frame_localsplus / 8 + (uint64_t)py_u32(walk, code + layout->code_n_slots) + py_u32(walk, code + layout->code_stack_size);
+	return layout->generator_frame + (slots < SLOTS_MAX ? slots : 0) * 8;
 }
 
 static uint64_t deque_size(struct py_walk *walk, vaddr object)
@@ -136,14 +160,23 @@ uint64_t object_getsizeof(struct py_walk *walk, vaddr object, const struct py_ty
 
 	switch (type->kind) {
 	case KIND_STR:
-		if (type->flags & TYPE_FLAG_HEAP)
-			size = str_size(walk, object) + type->basicsize - (walk->layout.str_compact + 8);
+		// Derived classes have their attributes left out.
+		size = str_size(walk, object);
+		break;
+	case KIND_INT:
+		if (!walk->layout.int_tagged)
+			size = INT_DIGITS + int_digits(walk, object) * 4;
+		break;
+	case KIND_GENERATOR:
+		size = generator_size(walk, object, type);
+		break;
+	case KIND_ORDERED_DICT:
+		size += dict_tables(walk, object) + items(walk, object + ORDERED_FAST_SIZE) * 8 + items(walk, object + DICT_USED) * ORDERED_NODE;
 		break;
 	case KIND_LIST:
 		size += items(walk, object + LIST_ALLOCATED) * 8;
 		break;
 	case KIND_DICT:
-	case KIND_ORDERED_DICT:
 		size += dict_tables(walk, object);
 		break;
 	case KIND_SET:
@@ -157,12 +190,13 @@ uint64_t object_getsizeof(struct py_walk *walk, vaddr object, const struct py_ty
 		size += deque_size(walk, object);
 		break;
 	case KIND_TYPE:
+		// Slots, and what a metaclass adds, are left out.
+		size = py_u32(walk, walk->type_type + TYPE_BASICSIZE);
 		if (py_at(walk, object + TYPE_FLAGS) & TYPE_FLAG_HEAP &&
 		    dict_keys_read(walk, py_at(walk, object + walk->layout.class_cached_keys), &keys))
 			size += keys.size;
 		break;
 	case KIND_PLAIN:
-	case KIND_INT:
 	case KIND_FLOAT:
 	case KIND_BYTES:
 	case KIND_TUPLE:
@@ -170,7 +204,6 @@ uint64_t object_getsizeof(struct py_walk *walk, vaddr object, const struct py_ty
 	case KIND_MODULE:
 	case KIND_CODE:
 	case KIND_FRAME:
-	case KIND_GENERATOR:
 	case KIND_WEAKREF:
 	case KIND_CELL:
 	case KIND_METHOD:
