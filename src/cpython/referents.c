@@ -218,6 +218,17 @@ static uint64_t visit_members(const struct py_visit *visit, vaddr object, const 
 	return named;
 }
 
+/* A word without a name; of a cache of results its only dict has one all the same. */
+static void give_word(const struct py_visit *visit, const struct py_type *type, uint64_t offset, vaddr target)
+{
+	uint32_t of = type->is_lru_cache ? object_type(visit->walk, target) : UINT32_MAX;
+
+	if (of != UINT32_MAX && visit->walk->types.v[of].kind == KIND_DICT)
+		give(visit, LABEL_NAME, (uint64_t)(uintptr_t)"cache", target);
+	else
+		give(visit, LABEL_OFFSET, offset, target);
+}
+
 /* Words that are addresses of objects, but for those that have names. */
 static void visit_words(const struct py_visit *visit, vaddr object, const struct py_type *type, uint64_t named)
 {
@@ -237,7 +248,7 @@ static void visit_words(const struct py_visit *visit, vaddr object, const struct
 		// Only what is known to be an object: anything may lie here.
 		chunk = word && word < CHUNK_MEM_END ? chunks_find(chunks, word) : CHUNK_NONE;
 		if (chunk != CHUNK_NONE && visit->walk->python->role[chunk] == PY_OBJECT && object_at(visit->walk, chunk) == word)
-			give(visit, LABEL_OFFSET, offset, word);
+			give_word(visit, type, offset, word);
 	}
 }
 

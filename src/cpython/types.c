@@ -385,6 +385,7 @@ static uint32_t type_add(struct py_walk *walk, vaddr address)
 	// Its name is a str, whose type is looked up as any other; so this one must be there first.
 	walk->types.v[id].kind = kind_of(walk, address, flags);
 	walk->types.v[id].is_thread_local = has_base(walk, address, "_thread._local");
+	walk->types.v[id].is_lru_cache = has_base(walk, address, "functools._lru_cache_wrapper");
 	walk->python->classes.v[type.class].name = type_name(walk, address, flags);
 	if (!walk->python->classes.v[type.class].name)
 		walk->python->classes.v[type.class].name = xasprintf("type at 0x%" PRIxVADDR, address);

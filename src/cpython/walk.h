@@ -61,8 +61,8 @@ struct py_type {
 	int64_t dictoffset;
 	/** Bytes between the start of what an object got and the object. */
 	uint8_t lead;
-	/** threading.local, or derived from it. */
-	bool is_thread_local;
+	/** threading.local, or derived from it; what functools.lru_cache() makes. */
+	bool is_thread_local, is_lru_cache;
 	/** Table of the classes' instances' attributes; 0 when there is none. */
 	vaddr cached_keys;
 };

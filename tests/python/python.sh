@@ -54,7 +54,7 @@ leaks_judge() {
 	leak_judge "$_title" global_list Event '__main__\.events\[i\]' "$@"
 	leak_judge "$_title" class_attribute Event '__main__\.Pool\.connections\[i\]' "$@"
 	leak_judge "$_title" query_log str "__main__\\.connections\\.storage\\.default\\.queries_log\\[i\\]\\['sql'\\]" "$@"
-	leak_judge "$_title" lru_cache Event '__main__\.lookup\.\+[0-9]+\[key\]' "$@"
+	leak_judge "$_title" lru_cache Event '__main__\.lookup\.cache\[key\]' "$@"
 	leak_judge "$_title" generator Event '__main__\.pending\[i\](\.gi_frame)? local event' "$@"
 	leak_judge "$_title" traceback Event '__main__\.errors\[i\]\.__traceback__\.tb_next\.tb_frame local event' "$@"
 	leak_judge "$_title" frame Event 'frame\(\) \(leaks\.py:[0-9]+\) local local\[i\]' "$@"
