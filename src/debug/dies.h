@@ -24,6 +24,8 @@
 /** One attribute of an abbreviation. */
 struct abbrev_attribute {
 	uint16_t name, form;
+	/** Of DW_FORM_implicit_const. */
+	int64_t value;
 };
 
 /** What the DIEs of one kind have. */
@@ -32,6 +34,8 @@ struct abbrev {
 	bool is_known, has_children;
 	/** No attribute is of interest. */
 	bool is_plain;
+	/** The facts of it are read. */
+	bool has_facts;
 	/** In abbrevs.attributes. */
 	uint32_t first, count;
 	/** Of all attributes together; SIZE_VARIES when it is not the same for all DIEs. Units: bytes. */
@@ -54,8 +58,10 @@ struct die_unit {
 	/** Of its first DIE, which stands for the unit. */
 	uint64_t first;
 	uint64_t abbrev_offset;
-	/** Where its part of .debug_addr begins. */
-	uint64_t addr_base;
+	/** Where its part of .debug_addr begins, and of .debug_str_offsets. */
+	uint64_t addr_base, str_base;
+	/** Of a type unit: its signature, and the type's DIE from the unit's start. */
+	uint64_t signature, type_offset;
 	/** DW_UT_…; DW_UT_compile before DWARF 5. */
 	uint8_t type;
 	uint8_t version, address_size, offset_size;
@@ -81,8 +87,45 @@ struct die {
 	uint64_t sibling;
 };
 
+enum link_space {
+	LINK_NONE,
+	/** An offset in .debug_info of the same file. */
+	LINK_INFO,
+	/** An offset in .debug_info of the shared file. */
+	LINK_SHARED,
+	/** The signature of a type unit. */
+	LINK_SIGNATURE,
+};
+
+/** Where a reference leads. */
+struct die_link {
+	enum link_space space;
+	uint64_t to;
+};
+
+/** What describes a type, or a variable. */
+struct die_facts {
+	/** NULL for none. Borrowed: as long as the sections; it ends inside them. */
+	const char *name;
+	/** DW_AT_type; DW_AT_specification or DW_AT_abstract_origin; DW_AT_signature of a declaration; DW_AT_import is not read. */
+	struct die_link type, origin, signature;
+	/** DW_AT_byte_size; DW_AT_upper_bound + 1 or DW_AT_count; DW_AT_data_member_location; DW_AT_const_value. Valid with the flags below. */
+	uint64_t size, count, place, value;
+	bool has_size, has_count, has_place, has_value, is_declaration, is_static, is_artificial;
+	/** Of a bit-field: its width, and where it is, counted from the start of the struct (DWARF 4 and later). */
+	uint64_t bit_size, bit_offset;
+	bool has_bit_offset;
+	/** DW_AT_encoding of a base type; DW_AT_language of a unit. */
+	unsigned encoding, language;
+};
+
 struct die_reader {
 	const struct dwarf_sections *sections;
+	/** Of the shared file, for names; NULL for none. */
+	const struct dwarf_sections *shared;
+	/** Facts are read, too. */
+	bool with_facts;
+	struct die_facts facts;
 	struct die_unit unit;
 	/** The one read last. */
 	struct die die;
@@ -97,6 +140,9 @@ struct die_reader {
 
 /** Begins to read. Borrows the sections until die_reader_deinit(). */
 void die_reader_init(struct die_reader *reader, const struct dwarf_sections *sections);
+
+/** Has it read reader->facts of all DIEs that describe types or variables. `shared` may be NULL. Before the first unit. */
+void die_reader_with_facts(struct die_reader *reader, const struct dwarf_sections *shared);
 
 /** Frees what it holds. */
 void die_reader_deinit(struct die_reader *reader);
