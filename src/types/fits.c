@@ -191,7 +191,16 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		one.evidence = EVIDENCE_EMBEDDED;
 		candidate_add(ret, one);
 	}
-	if (into > 0 && into % type_at(table, target)->size == 0) {
+	// A link is smaller than what it links: as an array it would fit nearly everything.
+	if (ret->n > 1 && ret->v[0].type == target && ret->v[0].form == FORM_ARRAY && !inference->allocated) {
+		for (size_t i = 1; i < ret->n; i++) {
+			if (ret->v[i].fit != FIT_ONE)
+				continue;
+			memmove(ret->v, ret->v + 1, --ret->n * sizeof(*ret->v));
+			break;
+		}
+	}
+	if (into > 0 && into % type_at(table, target)->size == 0 && !ret->n) {
 		struct candidate array = fit_of_array(inference, target, type_at(table, target)->size, chunk);
 
 		if (array.fit > 10) {

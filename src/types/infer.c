@@ -19,7 +19,7 @@ enum {
 	SURE_TEXT_WITH_POINTERS = 40,
 	SURE_TEXT = 92,
 	/** Looks of those forms that fit many sizes. Units: hundredths of a point. */
-	LOOK_MIN = -60,
+	LOOK_MIN = -100,
 	LOOK_ARRAY_MIN = -20,
 	COUNTER_SIZE = 8,
 	/** Types that embed another one: above, it is a link, and says little. */
@@ -69,6 +69,13 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 	return layout_slot(inference->layouts, type, offset, inference->form[source] == FORM_ARRAY || inference->form[source] == FORM_COUNTED);
 }
 
+group_key slot_key(const struct inference *inference, slot_id id)
+{
+	const struct slot *slot = slot_at(inference->layouts, id);
+
+	return slot->holder == TYPE_NONE || slot->holder_offset > INT16_MAX ? key_of_slot(id) : key_of_member(slot->holder, slot->holder_offset);
+}
+
 /* ---- rules ---- */
 
 static bool bytes_at(struct inference *inference, vaddr address, unsigned size, uint64_t *ret)
@@ -88,9 +95,9 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 		*ret = 0;
 		return true;
 	case FEATURE_BESIDE:
-		if (passage->source == CHUNK_NONE || passage->offset + (uint64_t)(int64_t)feature->offset >= inference->chunks->usable[passage->source])
+		if (passage->address == VADDR_NONE)
 			return false;
-		return bytes_at(inference, inference->chunks->mem[passage->source] + passage->offset + (uint64_t)(int64_t)feature->offset, feature->size, ret);
+		return bytes_at(inference, passage->address + (uint64_t)(int64_t)feature->offset, feature->size, ret);
 	case FEATURE_TARGET: {
 		uint64_t offset = passage->into + (uint64_t)(int64_t)feature->offset;
 
@@ -100,6 +107,9 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 	}
 	case FEATURE_CONTEXT:
 		*ret = passage->source == CHUNK_NONE ? passage->slot : inference->context[feature->offset][passage->source];
+		return true;
+	case FEATURE_SLOT:
+		*ret = passage->slot;
 		return true;
 	case FEATURE_INTO:
 		*ret = passage->into;
@@ -195,11 +205,18 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 
 static void claim_by_declaration(struct inference *inference, type_id target, const struct passage *passage, unsigned confidence)
 {
+	const struct rule *rule = passage->into == 0 ? rule_find(inference, key_of_base(target), passage) : NULL;
 	struct candidates candidates;
 
-	if (target == 0 || target == TYPE_NONE || claim_by_rule(inference, key_of_base(target), passage, confidence))
+	if (target == 0 || target == TYPE_NONE)
 		return;
 	candidates_find(inference, target, passage->target, passage->into, &candidates);
+	for (size_t i = 0; rule && i < candidates.n; i++) {
+		if (candidates.v[i].type == rule->type) {
+			claim_push(inference, passage, &candidates.v[i], least(least(confidence, rule->confidence), candidates.v[i].fit));
+			return;
+		}
+	}
 	if (candidates.n == 1 && !candidates.overflow) {
 		unsigned sure = candidate_confidence(inference, &candidates.v[0], passage, target);
 
@@ -220,7 +237,7 @@ static void passage_take(struct inference *inference, const struct passage *pass
 		return;
 	if (inference->slot[target] == SLOT_NONE)
 		inference->slot[target] = slot_index;
-	if (claim_by_rule(inference, key_of_slot(slot_index), passage, confidence))
+	if (claim_by_rule(inference, slot_key(inference, slot_index), passage, confidence))
 		return;
 
 	struct slot slot = *slot_at(inference->layouts, slot_index);
@@ -272,7 +289,7 @@ static void emit(struct inference *inference, chunk_id source)
 		passage.slot = edge_slot(inference, source, edge);
 		if (passage.slot == SLOT_NONE)
 			continue;
-		passage.offset = edge_offset(edges, edge);
+		passage.address = inference->chunks->mem[source] + edge_offset(edges, edge);
 		passage.into = pointer_into(inference, source, edge);
 		if (passage.into != UINT64_MAX)
 			passage_take(inference, &passage, inference->confidence[source]);
@@ -301,7 +318,7 @@ void flood(struct inference *inference)
 	}
 	for (size_t i = 0; i < inference->seeds.n; i++) {
 		const struct seed *seed = &inference->seeds.v[i];
-		struct passage passage = { .slot = seed->slot, .source = CHUNK_NONE, .target = seed->chunk, .into = seed->into };
+		struct passage passage = { .slot = seed->slot, .source = CHUNK_NONE, .target = seed->chunk, .into = seed->into, .address = seed->address };
 
 		passage_take(inference, &passage, seed->confidence);
 	}

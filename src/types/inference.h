@@ -54,6 +54,8 @@ struct seed {
 	slot_id slot;
 	/** How far into the chunk. Units: bytes. */
 	uint64_t into;
+	/** Where it lies; VADDR_NONE for a register. */
+	vaddr address;
 	/** Units: percent. */
 	uint8_t confidence;
 };
@@ -91,6 +93,8 @@ enum feature_kind {
 	FEATURE_TARGET,
 	/** The slot by which the source was reached, or its source … */
 	FEATURE_CONTEXT,
+	/** The slot itself. */
+	FEATURE_SLOT,
 	/** How the pointer hits: how far from the start. */
 	FEATURE_INTO,
 	/** The usable size of the target. */
@@ -112,9 +116,15 @@ static inline group_key key_of_slot(slot_id slot)
 	return slot;
 }
 
+/* Slots of the same member of the same struct, whatever that is a part of, are decided together. */
+static inline group_key key_of_member(type_id holder, uint64_t offset)
+{
+	return UINT64_C(1) << 63 | offset << 32 | holder;
+}
+
 static inline group_key key_of_base(type_id base)
 {
-	return UINT64_C(1) << 32 | base;
+	return UINT64_C(1) << 62 | base;
 }
 
 /** How the chunks of a key are told apart. */
@@ -223,11 +233,15 @@ uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
 /** The slot of an edge out of a settled chunk; SLOT_NONE when its type has no pointer there. */
 slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge);
 
+/** The key that a slot is decided under. */
+group_key slot_key(const struct inference *inference, slot_id id);
+
 /** A pointer on its way: from a settled chunk (at an offset of it), or from outside (CHUNK_NONE), to a chunk. */
 struct passage {
 	slot_id slot;
 	chunk_id source;
-	uint64_t offset;
+	/** Where the pointer lies; VADDR_NONE for a register. */
+	vaddr address;
 	chunk_id target;
 	uint64_t into;
 };

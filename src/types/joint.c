@@ -14,6 +14,9 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "types/inference.h"
+#ifdef DEBUG_JOINT
+#include <stdio.h>
+#endif
 
 enum {
 	/** Chunks of a group that are looked at; and those whose sizes are. */
@@ -38,9 +41,11 @@ enum {
 	BONUS_DECLARED = 90,
 	BONUS_HINT = 150,
 	TEXT_GOOD = 140,
+	TEXT_FITS = 190,
 	TEXT_BAD = -60,
 	TEXT_POINTERS = -200,
 	PENALTY_GROUP = 5,
+	PENALTY_SIZE = 25,
 	MARGIN_SPLIT = 15,
 	ACCEPT_SCORE = 20,
 	ACCEPT_MARGIN = 100,
@@ -112,7 +117,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	struct slot slot = *slot_at(inference->layouts, passage->slot);
 
 	if (slot.n_targets != 1 || slot.in_union) {
-		*ret = key_of_slot(passage->slot);
+		*ret = slot_key(inference, passage->slot);
 		return true;
 	}
 
@@ -120,12 +125,12 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	enum type_kind kind = (enum type_kind)type_at(inference->table, target == TYPE_NONE ? 0 : target)->kind;
 
 	if (kind == TYPE_VOID || (kind == TYPE_CHAR && !chunk_is_plain(inference, passage->target))) {
-		*ret = key_of_slot(passage->slot);
+		*ret = slot_key(inference, passage->slot);
 		return true;
 	}
 	if (!type_is_aggregate(inference->table, target))
 		return false;
-	if (hash_map_get(&inference->splits_by_key, hash_mix(3, key_of_base(target))) != UINT32_MAX) {
+	if (passage->into == 0 && hash_map_get(&inference->splits_by_key, hash_mix(3, key_of_base(target))) != UINT32_MAX) {
 		*ret = key_of_base(target);
 		return true;
 	}
@@ -138,7 +143,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	// What does not fit at all, or can be several things.
 	if (candidates.n == 1 && !candidates.overflow)
 		return false;
-	*ret = passage->into == 0 ? key_of_base(target) : key_of_slot(passage->slot);
+	*ret = passage->into == 0 ? key_of_base(target) : slot_key(inference, passage->slot);
 	return candidates.n > 1 || candidates.overflow || (type_at(inference->table, target)->flags & TYPE_IS_DECLARATION) || !type_at(inference->table, target)->size;
 }
 
@@ -160,13 +165,13 @@ static void entries_collect(struct inference *inference, entry_array *entries)
 	for (size_t i = 0; i < inference->seeds.n; i++) {
 		const struct seed *seed = &inference->seeds.v[i];
 
-		entry_take(inference, &(struct passage){ .slot = seed->slot, .source = CHUNK_NONE, .target = seed->chunk, .into = seed->into }, entries);
+		entry_take(inference, &(struct passage){ .slot = seed->slot, .source = CHUNK_NONE, .target = seed->chunk, .into = seed->into, .address = seed->address }, entries);
 	}
 	for (chunk_id source = 0; source < edges->n_chunks; source++) {
 		if (inference->type[source] == TYPE_NONE)
 			continue;
 		for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++) {
-			struct passage passage = { .source = source, .target = edge_to(edges, edge), .offset = edge_offset(edges, edge) };
+			struct passage passage = { .source = source, .target = edge_to(edges, edge), .address = inference->chunks->mem[source] + edge_offset(edges, edge) };
 
 			passage.slot = edge_slot(inference, source, edge);
 			if (passage.slot == SLOT_NONE)
@@ -186,8 +191,8 @@ static int entry_compare(const void *a, const void *b)
 		return left->key < right->key ? -1 : 1;
 	if (left->passage.source != right->passage.source)
 		return left->passage.source < right->passage.source ? -1 : 1;
-	if (left->passage.offset != right->passage.offset)
-		return left->passage.offset < right->passage.offset ? -1 : 1;
+	if (left->passage.address != right->passage.address)
+		return left->passage.address < right->passage.address ? -1 : 1;
 	return left->passage.target < right->passage.target ? -1 : left->passage.target > right->passage.target;
 }
 
@@ -258,7 +263,7 @@ static void declared_add(struct decision *decision)
 				continue;
 			candidates_find(inference, slot.targets[j], passage->target, passage->into, &candidates);
 			for (size_t k = 0; k < candidates.n; k++) {
-				bool is_own = candidates.v[k].type == slot.targets[j];
+				bool is_own = candidates.v[k].type == slot.targets[j] && candidates.v[k].form == FORM_ONE;
 				bool is_alone = !inference->allocated || (inference->allocated[candidates.v[k].type] & ALLOCATED_ALONE);
 
 				option_add(decision, candidates.v[k].type, is_own && is_alone ? BONUS_DECLARED : 0, is_own ? EVIDENCE_POINTER : EVIDENCE_EMBEDDED);
@@ -303,22 +308,43 @@ static bool is_text_slot(const struct decision *decision)
 	return false;
 }
 
+/* Whether a slot may hold what its declaration does not name. */
+static bool is_open_slot(const struct decision *decision)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+
+	return slot->n_targets != 1 || slot->in_union || !type_is_aggregate(decision->inference->table, slot->targets[0] == TYPE_NONE ? 0 : slot->targets[0]);
+}
+
+/* Whether a struct is among what the slot is declared to point to. */
+static bool has_struct_target(const struct decision *decision)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+
+	for (size_t i = 0; i < slot->n_targets; i++) {
+		if (type_is_aggregate(decision->inference->table, slot->targets[i] == TYPE_NONE ? 0 : slot->targets[i]))
+			return true;
+	}
+	return false;
+}
+
 static void options_find(struct decision *decision)
 {
 	struct inference *inference = decision->inference;
-	bool is_slot = decision->key <= UINT32_MAX;
+	bool is_slot = !(decision->key >> 62 & 1), is_open = is_open_slot(decision);
 
 	if (is_slot)
-		hints_add(decision, (slot_id)decision->key);
+		hints_add(decision, decision->entries[0].passage.slot);
 
 	bool has_hints = decision->n_options > 0;
 
-	witnesses_add(decision);
+	if (is_open)
+		witnesses_add(decision);
 	declared_add(decision);
 	if (is_text_slot(decision)) {
 		if (decision->text != TYPE_NONE)
 			option_add(decision, decision->text, 0, EVIDENCE_CONTENT);
-		if (!has_hints)
+		if (!has_hints && !has_struct_target(decision))
 			sized_add(decision);
 	}
 	// Types that no code allocates are left out.
@@ -347,6 +373,9 @@ static int text_look(struct inference *inference, chunk_id chunk)
 		return 0;
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
+	// A text that takes just the room that was asked for it.
+	if (i < size && bytes[i] == 0 && i > 2 && usable_of(i + 1) == usable)
+		return TEXT_FITS;
 	return i == size || (bytes[i] == 0 && i > 2) ? TEXT_GOOD : TEXT_BAD;
 }
 
@@ -504,19 +533,15 @@ static size_t features_find(struct decision *decision, struct feature *features)
 	struct inference *inference = decision->inference;
 	const struct passage *passage = &decision->entries[0].passage;
 	struct slot slot = *slot_at(inference->layouts, passage->slot);
-	bool is_slot = decision->key <= UINT32_MAX;
+	bool is_slot = !(decision->key >> 62 & 1);
 	size_t n = 0;
 
 	feature_add(features, &n, FEATURE_NONE, 0, 0);
 	feature_add(features, &n, FEATURE_SIZE, 0, 0);
-	if (is_slot && slot.kind == SLOT_MEMBER) {
-		// Beside the pointer; beside the union it is in.
-		if (type_is_aggregate(inference->table, slot.origin) && slot.offset < type_at(inference->table, slot.origin)->size)
-			tags_add(inference, slot.origin, slot.offset, FEATURE_BESIDE, features, &n);
-		if (slot.owner != TYPE_NONE && slot.owner != slot.origin)
-			tags_add(inference, slot.owner, slot.owner_offset, FEATURE_BESIDE, features, &n);
-	}
 	if (is_slot) {
+		if (slot.holder != TYPE_NONE)
+			tags_add(inference, slot.holder, slot.holder_offset, FEATURE_BESIDE, features, &n);
+		feature_add(features, &n, FEATURE_SLOT, 0, 0);
 		feature_add(features, &n, FEATURE_CONTEXT, 0, 0);
 		feature_add(features, &n, FEATURE_CONTEXT, 0, 1);
 		feature_add(features, &n, FEATURE_INTO, 0, 0);
@@ -594,7 +619,8 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 		if (n == 0 || (i > 0 && (n < 2 || n * 3 > decision->n_sample)))
 			continue;
 		groups_fill(decision, exact, of, groups);
-		score = split_score(decision, groups, n) - (i > 0 ? MARGIN_SPLIT : 0);
+		// Programs do not tell by sizes what a chunk is.
+		score = split_score(decision, groups, n) - (i > 0 ? MARGIN_SPLIT : 0) - (features[i].kind == FEATURE_SIZE ? PENALTY_SIZE : 0);
 		if (score > best_score) {
 			best_score = score;
 			best = i;
@@ -602,6 +628,18 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 			memcpy(best_groups, groups, n * sizeof(*groups));
 		}
 	}
+#ifdef DEBUG_JOINT
+	{
+		const struct slot *ds = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+		char *on = ds->kind == SLOT_MEMBER ? type_label(decision->inference->table, ds->origin) : NULL;
+		fprintf(stderr, "KEY %lx slot kind %d %s+%lu n %zu sample %zu feature %d size %d off %d groups %zu score %d\n", (long)decision->key, ds->kind, on ? on : "", (long)ds->offset, decision->n, decision->n_sample, features[best].kind, features[best].size, features[best].offset, best_n, best_score);
+		for (size_t i = 0; i < best_n; i++) {
+			fprintf(stderr, "   group %lx n %u:", (long)best_groups[i].value, best_groups[i].n);
+			for (size_t j = 0; j < decision->n_options; j++) { char *l = type_label(decision->inference->table, decision->options[j].type); fprintf(stderr, " %s(e%d b%d) %d", l, decision->options[j].evidence, decision->options[j].bonus, option_score(decision, &best_groups[i], j)); free(l); }
+			fprintf(stderr, "\n");
+		}
+	}
+#endif
 	if (best_n) {
 		bool any = false;
 

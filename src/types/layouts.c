@@ -125,30 +125,6 @@ static void field_add(struct layouts *layouts, struct type_layout *layout, const
 	array_append(&layout->v, *field);
 }
 
-/* Adds what lies at an offset: one number or pointer, or many of one kind. */
-static void scalar_add(struct layouts *layouts, struct type_layout *layout, type_id id, uint64_t offset, uint64_t count, const struct type_member *member,
-		       bool in_union, type_id owner, uint64_t owner_start)
-{
-	const struct type *type = type_at(layouts->table, id);
-	struct layout_field field = {
-		.offset = offset,
-		.size = type->size < UINT32_MAX ? (uint32_t)type->size : 0,
-		.count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
-		.type = id,
-		.target = TYPE_NONE,
-		.owner = owner,
-		.owner_offset = (uint32_t)(offset - owner_start),
-		.kind = (uint8_t)scalar_kind(layouts->table, type),
-		.in_union = in_union,
-		.is_bit_field = member && member->bit_size,
-	};
-
-	if (field.kind == FIELD_POINTER)
-		field.target = type_pointee(layouts->table, id);
-	if (field.size)
-		field_add(layouts, layout, &field);
-}
-
 struct open_struct {
 	const struct type *type;
 	uint64_t offset;
@@ -157,7 +133,36 @@ struct open_struct {
 	/** Whose members these are, for those who ask about the innermost struct; and where that begins. */
 	type_id owner;
 	uint64_t owner_start;
+	/** The same, unions left out. */
+	type_id holder;
+	uint64_t holder_start;
 };
+
+/* Adds what lies at an offset: one number or pointer, or many of one kind. */
+static void scalar_add(struct layouts *layouts, struct type_layout *layout, type_id id, uint64_t offset, uint64_t count, const struct type_member *member,
+		       const struct open_struct *around)
+{
+	const struct type *type = type_at(layouts->table, id);
+	struct layout_field field = {
+		.offset = offset,
+		.size = type->size < UINT32_MAX ? (uint32_t)type->size : 0,
+		.count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
+		.type = id,
+		.target = TYPE_NONE,
+		.owner = around ? around->owner : TYPE_NONE,
+		.owner_offset = around ? (uint32_t)(offset - around->owner_start) : 0,
+		.holder = around ? around->holder : TYPE_NONE,
+		.holder_offset = around ? (uint32_t)(offset - around->holder_start) : 0,
+		.kind = (uint8_t)scalar_kind(layouts->table, type),
+		.in_union = around && around->in_union,
+		.is_bit_field = member && member->bit_size,
+	};
+
+	if (field.kind == FIELD_POINTER)
+		field.target = type_pointee(layouts->table, id);
+	if (field.size)
+		field_add(layouts, layout, &field);
+}
 
 /* Variants of Rust lie one over the other without a union. */
 static bool overlaps_before(const struct type_table *table, const struct type *type, uint32_t nth, uint64_t offset)
@@ -180,7 +185,7 @@ static void layout_fill(struct layouts *layouts, struct type_layout *layout, typ
 	size_t depth = 1;
 	uint64_t end = type_at(table, id)->size;
 
-	open[0] = (struct open_struct){ .type = type_at(table, id), .in_union = type_at(table, id)->kind == TYPE_UNION, .owner = id };
+	open[0] = (struct open_struct){ .type = type_at(table, id), .in_union = type_at(table, id)->kind == TYPE_UNION, .owner = id, .holder = id };
 	while (depth) {
 		struct open_struct *top = &open[depth - 1];
 
@@ -201,7 +206,10 @@ static void layout_fill(struct layouts *layouts, struct type_layout *layout, typ
 		bool in_union = top->in_union || overlaps_before(table, top->type, nth, member->offset);
 
 		if (!type_is_aggregate(table, type)) {
-			scalar_add(layouts, layout, type, offset, count, member, in_union, top->owner, top->owner_start);
+			struct open_struct around = *top;
+
+			around.in_union = in_union;
+			scalar_add(layouts, layout, type, offset, count, member, &around);
 			continue;
 		}
 
@@ -227,7 +235,9 @@ static void layout_fill(struct layouts *layouts, struct type_layout *layout, typ
 							      .offset = offset,
 							      .in_union = in_union || inner->kind == TYPE_UNION,
 							      .owner = in_union ? top->owner : type,
-							      .owner_start = in_union ? top->owner_start : offset };
+							      .owner_start = in_union ? top->owner_start : offset,
+							      .holder = in_union || inner->kind == TYPE_UNION ? top->holder : type,
+							      .holder_start = in_union || inner->kind == TYPE_UNION ? top->holder_start : offset };
 	}
 }
 
@@ -270,7 +280,7 @@ const struct type_layout *layout_of(struct layouts *layouts, type_id id)
 			qsort(layout->v.v, layout->v.n, sizeof(*layout->v.v), field_compare);
 		layout->tail = tail_find(layout, type_at(layouts->table, id));
 	} else {
-		scalar_add(layouts, layout, id, 0, 1, NULL, false, TYPE_NONE, 0);
+		scalar_add(layouts, layout, id, 0, 1, NULL, NULL);
 	}
 	return layout;
 }
@@ -305,6 +315,8 @@ static void target_add(struct slot *slot, const struct layout_field *field)
 	slot->in_union |= field->in_union;
 	slot->owner = field->owner;
 	slot->owner_offset = field->owner_offset;
+	slot->holder = field->holder;
+	slot->holder_offset = field->holder_offset;
 	for (size_t i = 0; i < slot->n_targets; i++) {
 		if (slot->targets[i] == field->target)
 			return;
@@ -353,7 +365,7 @@ slot_id layout_slot(struct layouts *layouts, type_id type, uint64_t offset, bool
 {
 	const struct type *whole = type_at(layouts->table, type);
 	struct type_layout *layout = (struct type_layout *)layout_of(layouts, type);
-	struct slot slot = { .kind = SLOT_MEMBER, .origin = type, .owner = TYPE_NONE };
+	struct slot slot = { .kind = SLOT_MEMBER, .origin = type, .owner = TYPE_NONE, .holder = TYPE_NONE };
 
 	if (offset >= whole->size && is_array && whole->size)
 		offset %= whole->size;

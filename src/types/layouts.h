@@ -47,6 +47,9 @@ struct layout_field {
 	/** The innermost struct around it, but no further in than the outermost union; and where in that it is. */
 	type_id owner;
 	uint32_t owner_offset;
+	/** The innermost struct that is around all unions; and where in that it is. */
+	type_id holder;
+	uint32_t holder_offset;
 	/** enum field_kind. */
 	uint8_t kind;
 	bool in_union, is_bit_field;
@@ -93,6 +96,9 @@ struct slot {
 	/** The innermost struct around it, but no further in than the outermost union, and where in that it is; TYPE_NONE where there is none. */
 	type_id owner;
 	uint64_t owner_offset;
+	/** The innermost struct around all unions, and where in that it is; TYPE_NONE where there is none. */
+	type_id holder;
+	uint64_t holder_offset;
 	/** What may be pointed to, by what is declared; 0 is void. */
 	type_id targets[SLOT_TARGETS_MAX];
 };

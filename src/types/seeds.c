@@ -62,7 +62,7 @@ static type_id element_type(const struct type_table *table, type_id type, bool *
 	return TYPE_NONE;
 }
 
-static void seed_add(struct inference *inference, uint32_t root, type_id type, bool is_array, uint64_t offset, uint64_t word, unsigned sure)
+static void seed_add(struct inference *inference, uint32_t root, type_id type, bool is_array, uint64_t offset, uint64_t word, vaddr address, unsigned sure)
 {
 	uint64_t into;
 	chunk_id chunk = word_target(inference, word, &into);
@@ -74,7 +74,7 @@ static void seed_add(struct inference *inference, uint32_t root, type_id type, b
 	if (model == SLOT_NONE)
 		return;
 	slot = slot_like(inference->layouts, SLOT_ROOT, root, slot_at(inference->layouts, model)->offset, model);
-	array_append(&inference->seeds, (struct seed){ chunk, slot, into, (uint8_t)sure });
+	array_append(&inference->seeds, (struct seed){ chunk, slot, into, address, (uint8_t)sure });
 }
 
 /* Looks at the memory of a variable. Gives whether it has seeds. */
@@ -100,7 +100,7 @@ static bool memory_scan(struct scan *scan, vaddr start, uint64_t size, type_id d
 			continue;
 		}
 		if (word)
-			seed_add(inference, (uint32_t)inference->roots.n, type, is_array, piece_offset + at, word, sure);
+			seed_add(inference, (uint32_t)inference->roots.n, type, is_array, piece_offset + at, word, start + at, sure);
 	}
 	return inference->seeds.n > before;
 }
@@ -185,7 +185,7 @@ static void local_find(struct scan *scan, struct module *module, const struct lo
 		type_id element = element_type(inference->table, type, &is_array);
 
 		if (element != TYPE_NONE)
-			seed_add(inference, (uint32_t)inference->roots.n, element, is_array, local->piece_offset, value, SURE_REGISTER);
+			seed_add(inference, (uint32_t)inference->roots.n, element, is_array, local->piece_offset, value, VADDR_NONE, SURE_REGISTER);
 		found = inference->seeds.n > before;
 	}
 	if (found)

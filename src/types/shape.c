@@ -12,6 +12,7 @@ enum {
 	ELEMENTS_MAX = 6,
 	/** Fields of one type. */
 	FIELDS_MAX = 96,
+	ELEMENT_FIELDS_MAX = 16,
 	/** Units: hundredths of a point. */
 	POINTER_START = 80,
 	POINTER_FITS = 70,
@@ -37,6 +38,7 @@ enum {
 	TEXT_WHERE_NONE_IS = -120,
 	LENGTH_FITS = 100,
 	LENGTH_MISFIT = -70,
+	TAIL_MOST = 300,
 };
 
 /* What n times the same counts for: its sum by the root of n. */
@@ -144,7 +146,7 @@ static int number_score(const struct look *look, const struct layout_field *fiel
 	// Half of a pointer is none.
 	if (field->size == 4 && offset % 8 == 0 && offset + 8 <= look->size) {
 		class = word_classify(&look->inference->words, number_at(look, offset, 8), &chunk);
-		return class == WORD_CHUNK ? NUMBER_HALF_POINTER : 0;
+		return class == WORD_CHUNK ? NUMBER_HALF_POINTER : class == WORD_TEXT ? TEXT_WHERE_NONE_IS : 0;
 	}
 	return 0;
 }
@@ -193,6 +195,33 @@ static int scalar_score(const struct look *look, const struct layout_field *fiel
 	return 0;
 }
 
+/* Points of the pointers in a struct of an array. */
+static int element_score(const struct look *look, const struct type_layout *layout, uint64_t start)
+{
+	int score = 0;
+
+	for (size_t i = 0; i < layout->v.n && i < ELEMENT_FIELDS_MAX; i++) {
+		const struct layout_field *field = &layout->v.v[i];
+
+		if (!field->in_union && field->kind != FIELD_ARRAY && field->kind != FIELD_CHAR)
+			score += scalar_score(look, field, start + field->offset);
+	}
+	return score;
+}
+
+/* Points of the elements of a flexible end. */
+static int tail_score(const struct look *look, const struct layout_field *tail)
+{
+	const struct type_layout *layout = tail->kind == FIELD_ARRAY ? layout_of(look->inference->layouts, tail->type) : NULL;
+	int score = 0;
+	uint32_t n = 0;
+
+	for (uint64_t offset = tail->offset; tail->size && offset + tail->size <= look->size && n < ELEMENTS_MAX; offset += tail->size, n++)
+		score += layout ? element_score(look, layout, offset) : scalar_score(look, tail, offset);
+	score = root_mean(score, n);
+	return score > TAIL_MOST ? TAIL_MOST : score < -TAIL_MOST ? -TAIL_MOST : score;
+}
+
 /* The points of one struct at an offset. In a union the best alternative counts, half. */
 static int struct_score(const struct look *look, const struct type_layout *layout, uint64_t start, uint64_t limit)
 {
@@ -207,7 +236,13 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 
 		if (offset >= limit)
 			break;
-		if (field->kind == FIELD_ARRAY || field->kind == FIELD_CHAR || n == 0)
+		if (field->kind == FIELD_CHAR)
+			continue;
+		if (field->offset == layout->tail && start == 0) {
+			score += tail_score(look, field);
+			continue;
+		}
+		if (field->kind == FIELD_ARRAY || n == 0)
 			continue;
 		for (uint32_t j = 0; j < n; j++)
 			sum += scalar_score(look, field, offset + (uint64_t)j * field->size);
@@ -229,7 +264,7 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 }
 
 /* Whether some number of a flexible struct is the length of its end, by the size of the chunk; -1 when it has no number. */
-static int length_score(const struct look *look, const struct type_layout *layout, uint64_t usable)
+static int length_score(const struct look *look, const struct type_layout *layout, uint64_t size, uint64_t usable)
 {
 	const struct layout_field *tail = NULL;
 	bool has_number = false;
@@ -252,7 +287,8 @@ static int length_score(const struct look *look, const struct type_layout *layou
 		if (__builtin_mul_overflow(value, tail->size, &bytes) || bytes > usable)
 			continue;
 		for (uint64_t extra = 0; extra <= (tail->size == 1 ? 2u : 0u); extra++) {
-			if (usable_of(layout->tail + bytes + extra) == usable)
+			// Many ask for sizeof the struct, though its end begins in the padding.
+			if (usable_of(layout->tail + bytes + extra) == usable || usable_of(size + bytes + extra) == usable)
 				return LENGTH_FITS + (usable > 128 ? LENGTH_FITS : 0) + (usable > 1024 ? LENGTH_FITS : 0);
 		}
 	}
@@ -297,7 +333,7 @@ int shape_score(struct inference *inference, type_id id, enum type_form form, ch
 	if (form == FORM_ONE || form == FORM_FLEXIBLE) {
 		score = struct_score(&look, layout, 0, look.size);
 		if (form == FORM_FLEXIBLE)
-			score += length_score(&look, layout, usable);
+			score += length_score(&look, layout, type->size, usable);
 		return score;
 	}
 
