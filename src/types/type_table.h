@@ -72,6 +72,8 @@ enum type_flags {
 	/** Ends in an array without a bound (or of 0 or 1 elements), perhaps that of its last member. */
 	TYPE_IS_FLEXIBLE = 1 << 5,
 	TYPE_IS_RUST = 1 << 6,
+	/** A pointer whose target a rule for containers gave (containers.h). */
+	TYPE_BY_CONTAINER = 1 << 7,
 };
 
 enum member_kind {
