@@ -8,7 +8,10 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "debug/modules.h"
+#include "types/containers.h"
+#include "types/content.h"
 #include "types/inference.h"
+#include "types/vtables.h"
 
 enum {
 	/** Floods; the verdicts of one may change what the next one finds. */
@@ -17,6 +20,7 @@ enum {
 	ROLE_DEPTH_MAX = 4,
 	/** Units: percent. */
 	SURE_CONTENT = 50,
+	SURE_VTABLE = 99,
 };
 
 const char *type_evidence_name(enum type_evidence evidence)
@@ -123,6 +127,61 @@ static void inference_deinit(struct inference *inference)
 	free(inference->sized);
 }
 
+/* ---- objects with a vptr ---- */
+
+/* The type of each class that has a vtable; classes that DWARF does not describe become types of which only the name is known. Owner: the caller. */
+static type_id *classes_find(struct type_table *table, const struct vtables *vtables)
+{
+	type_id *classes = xmalloc((vtables->classes.n + 1) * sizeof(*classes));
+
+	for (size_t i = 0; i < vtables->classes.n; i++) {
+		const char *name = vtables->classes.v[i].name;
+
+		classes[i] = type_strip(table, type_named(table, name));
+		if (classes[i] != TYPE_NONE && type_is_aggregate(table, classes[i]))
+			continue;
+		classes[i] = (type_id)table->v.n;
+		array_append(&table->v, (struct type){ .name = type_index_text(table->index, name, strlen(name)),
+						       .target = TYPE_NONE,
+						       .kind = TYPE_CLASS,
+						       .flags = TYPE_IS_CLASSY | TYPE_HAS_VPTR });
+	}
+	return classes;
+}
+
+/* Objects that begin with a vptr say themselves what they are. */
+static void objects_find(struct inference *inference, const struct vtables *vtables, const type_id *classes)
+{
+	const struct chunks *chunks = inference->chunks;
+
+	for (size_t i = 0; i < chunks->n && vtables->v.n; i++) {
+		const struct vtable *vtable;
+		struct candidate fit;
+		uint64_t word, next;
+		enum type_form form = FORM_ONE;
+
+		if (chunks->state[i] != CHUNK_IN_USE || !window_word(&inference->window, chunks->mem[i], &word))
+			continue;
+		vtable = vtables_at(vtables, word);
+		if (!vtable || vtable->offset != 0)
+			continue;
+
+		type_id class = classes[vtable->class];
+		uint64_t size = type_at(inference->table, class)->size;
+
+		fit = fit_of(inference, class, (chunk_id)i);
+		if (fit.form == FORM_ARRAY && size && window_word(&inference->window, chunks->mem[i] + size, &next) && next == word)
+			form = FORM_ARRAY;
+		array_append(&inference->given, (struct claim){ .chunk = (chunk_id)i,
+								.type = class,
+								.slot = SLOT_NONE,
+								.source = CHUNK_NONE,
+								.form = (uint8_t)form,
+								.evidence = EVIDENCE_VTABLE,
+								.confidence = SURE_VTABLE });
+	}
+}
+
 /* ---- names ---- */
 
 /* «← dictEntry.v», «← g_table[]». Owner: the caller. */
@@ -211,27 +270,41 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 	return label;
 }
 
-/* Whether a chunk begins with text that ends, or is full of it. */
-static bool looks_like_text(const struct inference *inference, chunk_id chunk)
+/* The label of what bytes look like: text is an array of char, anything else has the name of what it is. 0 for nothing known. */
+static label_id label_of_content(struct labeller *labeller, struct window *window, chunk_id chunk, uint8_t *confidence_ret)
 {
-	enum { LOOKED_AT = 64, LENGTH_MIN = 4 };
-	uint8_t bytes[LOOKED_AT];
-	uint64_t usable = inference->chunks->usable[chunk];
-	size_t size = usable < LOOKED_AT ? usable : LOOKED_AT, i = 0;
+	const struct chunks *chunks = labeller->inference->chunks;
+	struct content content = content_of_chunk(window, chunks->mem[chunk], chunks->usable[chunk], chunks);
+	type_id text = type_named(labeller->types->table, "char");
 
-	if (!chunk_is_plain(inference, chunk) || !image_get(inference->window.image, inference->chunks->mem[chunk], bytes, size))
-		return false;
-	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
-		i++;
-	return i == size || (i >= LENGTH_MIN && bytes[i] == 0);
+	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
+		return 0;
+	*confidence_ret = (uint8_t)content.confidence;
+	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && chunk_is_plain(labeller->inference, chunk)) {
+		if (*confidence_ret > SURE_CONTENT)
+			*confidence_ret = SURE_CONTENT;
+		return label_of_type(labeller, text, FORM_ARRAY);
+	}
+
+	uint64_t hash = hash_mix(3, content.kind);
+	label_id label = hash_map_get(&labeller->places, hash);
+
+	if (label == UINT32_MAX) {
+		label = label_add(labeller->types, xasprintf("(%s)", content_name(content.kind)), TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, hash, label);
+	}
+	return label;
 }
 
 static void chunks_label(struct types *types, const struct inference *inference)
 {
 	struct labeller labeller = { .types = types, .inference = inference };
-	type_id text = type_named(types->table, "char");
+	struct window window = inference->window;
 
 	for (size_t i = 0; i < types->n; i++) {
+		label_id content;
+		uint8_t sure = 0;
+
 		if (inference->chunks->state[i] != CHUNK_IN_USE)
 			continue;
 		if (inference->slot[i] != SLOT_NONE)
@@ -240,9 +313,13 @@ static void chunks_label(struct types *types, const struct inference *inference)
 			types->label[i] = label_of_type(&labeller, inference->type[i], inference->form[i]);
 			types->confidence[i] = inference->confidence[i];
 			types->evidence[i] = inference->evidence[i];
-		} else if (text != TYPE_NONE && looks_like_text(inference, (chunk_id)i)) {
-			types->label[i] = label_of_type(&labeller, text, FORM_ARRAY);
-			types->confidence[i] = SURE_CONTENT;
+			continue;
+		}
+		content = label_of_content(&labeller, &window, (chunk_id)i, &sure);
+		// A place says more than that it is empty.
+		if (content && (types->labels.v[content].type != TYPE_NONE || !types->role[i])) {
+			types->label[i] = content;
+			types->confidence[i] = types->labels.v[content].type != TYPE_NONE ? sure : 0;
 			types->evidence[i] = EVIDENCE_CONTENT;
 		} else if (types->role[i]) {
 			types->label[i] = types->role[i];
@@ -260,6 +337,8 @@ void types_build(const struct target *target, struct modules *modules, const str
 {
 	struct inference inference;
 	struct types *types = ret;
+	struct vtables vtables;
+	_cleanup_free_ type_id *classes = NULL;
 
 	*types = (struct types){ .is_built = true, .n = heap->chunks.n };
 	types->label = xcalloc(types->n + 1, sizeof(*types->label));
@@ -273,8 +352,13 @@ void types_build(const struct target *target, struct modules *modules, const str
 	for (size_t i = 0; i < modules->v.n && !options->without_dwarf; i++)
 		types->has_debug |= type_table_read(types->table, modules, i);
 	type_table_seal(types->table);
+	containers_apply(types->table);
+	vtables_build(modules, &target->image, &vtables);
+	classes = classes_find(types->table, &vtables);
 	layouts_init(types->layouts, types->table);
 	inference_init(&inference, target, modules, heap, edges, types);
+	objects_find(&inference, &vtables, classes);
+	vtables_deinit(&vtables);
 	for (types->rounds = 1;; types->rounds++) {
 		flood(&inference);
 		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
