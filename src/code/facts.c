@@ -118,6 +118,18 @@ static bool known_free(const char *name)
 	return false;
 }
 
+/* What returns its first argument. */
+static bool known_copy(const char *name)
+{
+	static const char *const names[] = { "memcpy", "memmove", "memset", "__memcpy_chk", "__memmove_chk", "__memset_chk", "strcpy", "strncpy" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool reader_knows(const char *name)
 {
 	return known_function(name) || known_free(name);
@@ -308,7 +320,7 @@ static void info_nodes(struct code_reader *reader, int32_t function)
 /* Appends a function of which nothing is known. */
 static int32_t function_add(struct code_reader *reader, int32_t module, vaddr entry, const char *name)
 {
-	struct function_info info = { .result = { .type = CODE_NONE }, .result_node = CODE_NONE, .known_size = -1, .known_count = -1, .size = -1, .count = -1 };
+	struct function_info info = { .result = { .type = CODE_NONE }, .result_node = CODE_NONE, .returns = -1, .known_size = -1, .known_count = -1, .size = -1, .count = -1 };
 	const struct known_function *known = name ? known_function(name) : NULL;
 
 	for (int i = 0; i < ARGUMENTS_MAX; i++) {
@@ -323,6 +335,8 @@ static int32_t function_add(struct code_reader *reader, int32_t module, vaddr en
 		info.result_is_out = known->result_is_out;
 	}
 	info.is_free = name && known_free(name);
+	if (name && module == CODE_NONE && known_copy(name))
+		info.returns = 0;
 	array_append(&reader->facts->functions,
 		     (struct code_function){ .module = module, .entry = entry, .name = name ? xstrdup(name) : NULL });
 	array_append(&reader->infos, info);

@@ -181,6 +181,8 @@ struct code_wrapper {
 	/** What it asks for is size + extra, and it returns the chunk + shift; when is_rounded, at least that. Units: bytes. */
 	int64_t extra, shift;
 	bool is_rounded;
+	/** It returns other things as well, a part of a pool for example: its sites need not be chunks. */
+	bool is_partial;
 };
 
 struct code_facts {

@@ -45,6 +45,9 @@ enum {
 	REACH_MAX = 1 << 20,
 	/** Calls of all modules. */
 	CALLS_MAX = 1 << 22,
+	/** Of one function. */
+	GOINGS_MAX = 1 << 18,
+	RETURNED_MAX = 1 << 14,
 };
 
 struct value {
@@ -64,6 +67,8 @@ enum symbol_kind {
 	SYMBOL_EITHER,
 	/** The product of two arguments. */
 	SYMBOL_PRODUCT,
+	/** One of two symbols, which are older. */
+	SYMBOL_JOIN,
 };
 
 struct symbol_state {
@@ -78,6 +83,8 @@ struct symbol_state {
 	bool is_rounded;
 	/** Factor, or the two constants. */
 	int64_t k, c;
+	/** Of a join: what it is one of. */
+	struct value joined[2];
 	struct typing types[SYMBOL_TYPES_MAX];
 };
 
@@ -88,6 +95,8 @@ struct slot {
 };
 
 struct state {
+	/** Nothing is known of how the code got here: what is unknown is only not known. */
+	bool is_guess;
 	struct value registers[REGISTERS_MAX];
 	/** By offset / 8. */
 	struct slot slots[SLOTS_MAX];
@@ -161,6 +170,13 @@ static struct symbol_state *symbol_of(struct flow *flow, struct value value)
 	return value.symbol >= SYMBOLS_FIRST ? &flow->symbols.v[value.symbol] : NULL;
 }
 
+static bool type_is_aggregate(const struct flow *flow, int32_t type)
+{
+	unsigned tag = flow->reader->facts->types.v[type].tag;
+
+	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type;
+}
+
 /* Takes note that a value points to a type. */
 static void value_type(struct flow *flow, struct value value, int32_t type, enum type_source source)
 {
@@ -168,6 +184,9 @@ static void value_type(struct flow *flow, struct value value, int32_t type, enum
 	int64_t offset = -value.number;
 
 	if (!symbol || type < 0 || offset > REACH_MAX || offset < -REACH_MAX)
+		return;
+	// A number or a byte inside of something says nothing of that.
+	if (offset != 0 && !type_is_aggregate(flow, type))
 		return;
 	for (unsigned i = 0; i < symbol->n_types; i++) {
 		if (symbol->types[i].type == type && symbol->types[i].offset == offset) {
@@ -385,6 +404,31 @@ static void place_begin(struct flow *flow, uint32_t index)
 
 /* ---- values ---- */
 
+/* A symbol that is one of two. */
+static struct value symbol_join(struct flow *flow, struct value a, struct value b)
+{
+	struct value value = symbol_new(flow, SYMBOL_JOIN);
+	struct symbol_state *symbol = symbol_of(flow, value);
+
+	if (!symbol)
+		return unknown;
+	symbol->joined[0] = a;
+	symbol->joined[1] = b;
+	for (int i = 0; i < 2; i++) {
+		const struct symbol_state old = flow->symbols.v[symbol->joined[i].symbol];
+
+		for (unsigned k = 0; k < old.n_types; k++)
+			value_type(flow, (struct value){ .symbol = value.symbol, .number = symbol->joined[i].number - old.types[k].offset }, old.types[k].type,
+				   SOURCE_DECLARED);
+	}
+	if (flow->symbols.v[a.symbol].parameter == flow->symbols.v[b.symbol].parameter && flow->symbols.v[a.symbol].kind != SYMBOL_PRODUCT &&
+	    flow->symbols.v[b.symbol].kind != SYMBOL_PRODUCT) {
+		symbol->parameter = flow->symbols.v[a.symbol].parameter;
+		symbol->is_rounded = true;
+	}
+	return value;
+}
+
 /* What two ways lead to. */
 static struct value value_join(struct flow *flow, struct value a, struct value b)
 {
@@ -429,21 +473,35 @@ static struct value value_join(struct flow *flow, struct value a, struct value b
 		}
 		return value;
 	}
-	return unknown;
+	return b.symbol >= SYMBOLS_FIRST ? symbol_join(flow, a, b) : unknown;
 }
 
 static void state_join(struct flow *flow, const struct state *other)
 {
-	for (unsigned i = 0; i < REGISTERS_MAX; i++)
-		flow->now.registers[i] = value_join(flow, flow->now.registers[i], other->registers[i]);
+	const bool is_guess = flow->now.is_guess, other_is_guess = other->is_guess;
+
+	for (unsigned i = 0; i < REGISTERS_MAX; i++) {
+		struct value *value = &flow->now.registers[i];
+		bool is_kept = !(flow->convention->scratch >> i & 1);
+
+		if (is_guess && is_kept && value->symbol == SYMBOL_NONE)
+			*value = other->registers[i];
+		else if (!other_is_guess || !is_kept || other->registers[i].symbol != SYMBOL_NONE)
+			*value = value_join(flow, *value, other->registers[i]);
+	}
 	for (unsigned i = 0; i < SLOTS_MAX; i++) {
 		struct slot *slot = &flow->now.slots[i];
 
-		if (slot->offset != other->slots[i].offset)
+		if (is_guess && slot->value.symbol == SYMBOL_NONE)
+			*slot = other->slots[i];
+		else if (other_is_guess && other->slots[i].value.symbol == SYMBOL_NONE)
+			continue;
+		else if (slot->offset != other->slots[i].offset)
 			slot->value = unknown;
 		else
 			slot->value = value_join(flow, slot->value, other->slots[i].value);
 	}
+	flow->now.is_guess = is_guess && other_is_guess;
 }
 
 /* The sum of two values. */
@@ -664,6 +722,9 @@ static struct memory memory_at(struct flow *flow, struct value address)
 		memory_global(flow, (vaddr)address.number, &memory);
 		return memory;
 	}
+	// An element of an array of the module.
+	if (symbol && symbol->n_types == 0 && address.number >= 4096 && memory_global(flow, (vaddr)address.number, &memory))
+		return memory;
 	// What was found out last is the most specific.
 	for (unsigned i = symbol ? symbol->n_types : 0; i-- > 0;) {
 		if (memory_in_type(flow, symbol->types[i].type, symbol->types[i].offset + address.number, &memory))
@@ -869,9 +930,42 @@ static void state_reset(struct flow *flow)
 	struct value fp = flow->now.registers[flow->convention->fp];
 
 	memset(&flow->now, 0, sizeof(flow->now));
+	flow->now.is_guess = true;
 	flow->now.registers[flow->convention->sp] = flow->body_sp;
 	if (fp.symbol == SYMBOL_CFA)
 		flow->now.registers[flow->convention->fp] = fp;
+}
+
+/* Gives what came together the types of the variables that hold it. */
+static void joins_type(struct flow *flow)
+{
+	for (unsigned reg = 0; reg < REGISTERS_MAX; reg++) {
+		struct value value = flow->now.registers[reg];
+		const struct symbol_state *symbol = symbol_of(flow, value);
+
+		if (!symbol || symbol->kind != SYMBOL_JOIN)
+			continue;
+		for (unsigned i = 0; i < flow->n_active[reg]; i++) {
+			const struct body_place *place = &flow->body.places.v[flow->active[reg][i]];
+			const struct body_variable *variable = &flow->body.variables.v[place->variable];
+
+			if (!place_is_current(flow, flow->active[reg][i]) || !variable->pointee.is_pointer)
+				continue;
+			value = flow->now.registers[reg];
+			if (place->place.kind == LOCATION_SUM)
+				value.number += place->place.offset;
+			value_type(flow, value, variable->pointee.type, SOURCE_VARIABLE);
+			value_goes(flow, value, node_local(flow, variable));
+		}
+	}
+}
+
+/* Whether some jump leads to the instruction at hand. */
+static bool is_target(struct flow *flow)
+{
+	const struct pending *pending = flow->n_pending ? pending_at(flow, flow->pc) : NULL;
+
+	return pending && pending->target;
 }
 
 /* Goes to an instruction. */
@@ -885,6 +979,7 @@ static void instruction_begin(struct flow *flow)
 		else
 			flow->now = *pending->state;
 		pending_drop(flow, pending);
+		joins_type(flow);
 	} else if (!flow->is_reachable) {
 		state_reset(flow);
 	}
@@ -995,6 +1090,7 @@ static struct call_argument argument_of(struct flow *flow, struct value value)
 		break;
 	case SYMBOL_OPAQUE:
 	case SYMBOL_RESULT:
+	case SYMBOL_JOIN:
 		break;
 	}
 	return argument;
@@ -1075,7 +1171,7 @@ static void call_read(struct flow *flow, const struct operand *to)
 	struct call_record record = { .module = flow->module_index, .pc = flow->pc, .function = flow->function, .callee = callee };
 	struct pointee result = { .type = CODE_NONE };
 	int32_t node = CODE_NONE;
-	struct value value, out = unknown;
+	struct value value, out = unknown, same = unknown;
 
 	arguments_by_dwarf(flow, call);
 	for (unsigned i = 0; i < convention->n_arguments; i++)
@@ -1089,6 +1185,8 @@ static void call_read(struct flow *flow, const struct operand *to)
 		// What is reallocated stays what it is; what is freed came in as a parameter.
 		if (info->known == CODE_REALLOC + 1 && symbol_of(flow, flow->now.registers[convention->arguments[0]]))
 			out = flow->now.registers[convention->arguments[0]];
+		if (info->returns >= 0)
+			same = flow->now.registers[convention->arguments[info->returns]];
 		if (info->is_free && record.arguments[0].is_exact && record.arguments[0].parameter >= 0 && record.arguments[0].c == 0)
 			flow->reader->infos.v[flow->function].is_free = true;
 	} else {
@@ -1116,6 +1214,10 @@ static void call_read(struct flow *flow, const struct operand *to)
 	if (is_out && where.symbol == SYMBOL_CFA) {
 		*slot_at(&flow->now, where.number) = (struct slot){ .offset = where.number, .value = value };
 		slot_store(flow, where.number, value);
+	} else if (same.symbol >= SYMBOLS_FIRST) {
+		// It returns what it was given: that is the same thing, whatever it is declared to be.
+		value_type(flow, same, result.type, SOURCE_VARIABLE);
+		register_write(flow, convention->result, same);
 	} else {
 		register_write(flow, convention->result, value);
 	}
@@ -1288,6 +1390,9 @@ static void range_read(struct flow *flow, const struct body_range *range, bool i
 		}
 		flow->pc = instruction.at;
 		flow->next_pc = instruction.at + instruction.size;
+		// Padding leads nowhere.
+		if (!flow->is_reachable && instruction.n == 0 && !instruction.clobbers && !is_target(flow))
+			continue;
 		instruction_begin(flow);
 		for (unsigned i = 0; i < instruction.n; i++)
 			step_read(flow, &instruction.steps[i]);
@@ -1310,16 +1415,85 @@ static bool is_news(const struct flow *flow, int32_t node, const struct typing *
 	return typing->offset != 0 || flow->reader->facts->nodes.v[node].declared != typing->type;
 }
 
+/* A symbol's own typings that a node of it may learn from. */
+static bool typing_counts(const struct flow *flow, const struct symbol_state *symbol, const struct typing *typing)
+{
+	// That it is the start of something which has another thing further on is known by its own type.
+	for (unsigned i = 0; typing->offset < 0 && i < symbol->n_types; i++) {
+		if (symbol->types[i].offset == 0 && type_is_aggregate(flow, symbol->types[i].type))
+			return false;
+	}
+	return true;
+}
+
+/* Hands what is known of joins down to what they are made of: newer ones first, for these may be of older ones. */
+static void joins_settle(struct flow *flow)
+{
+	for (size_t i = flow->symbols.n; i-- > SYMBOLS_FIRST;) {
+		const struct symbol_state symbol = flow->symbols.v[i];
+
+		for (int k = 0; symbol.kind == SYMBOL_JOIN && k < 2; k++) {
+			for (unsigned j = 0; j < symbol.n_types; j++) {
+				struct value part = symbol.joined[k];
+
+				if (symbol.types[j].source == SOURCE_DECLARED)
+					continue;
+				part.number = part.number - symbol.types[j].offset;
+				value_type(flow, (struct value){ .symbol = part.symbol, .number = part.number }, symbol.types[j].type, symbol.types[j].source);
+			}
+		}
+	}
+	// What goes somewhere: the list grows while it is read.
+	for (size_t i = 0; i < flow->goings.n && flow->goings.n < GOINGS_MAX; i++) {
+		const struct going going = flow->goings.v[i];
+		const struct symbol_state *symbol = &flow->symbols.v[going.symbol];
+
+		for (int k = 0; symbol->kind == SYMBOL_JOIN && k < 2; k++) {
+			if (symbol->joined[k].number == 0)
+				array_append(&flow->goings, (struct going){ .symbol = symbol->joined[k].symbol, .node = going.node });
+		}
+	}
+	for (size_t i = 0; i < flow->returned.n && flow->returned.n < RETURNED_MAX; i++) {
+		const struct value value = flow->returned.v[i];
+		const struct symbol_state *symbol = &flow->symbols.v[value.symbol];
+
+		for (int k = 0; symbol->kind == SYMBOL_JOIN && k < 2; k++) {
+			struct value part = symbol->joined[k];
+
+			part.number += value.number;
+			array_append(&flow->returned, part);
+		}
+	}
+}
+
+/* The register argument that a function returns, whatever way it takes; -1 when there is none. */
+static int8_t returned_argument(const struct flow *flow)
+{
+	int8_t argument = -1;
+
+	for (size_t i = 0; i < flow->returned.n; i++) {
+		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].symbol];
+
+		if (symbol->kind == SYMBOL_JOIN)
+			continue;
+		if (symbol->kind != SYMBOL_ARGUMENT || flow->returned.v[i].number != 0 || (argument >= 0 && argument != symbol->parameter))
+			return -1;
+		argument = symbol->parameter;
+	}
+	return argument;
+}
+
 /* Turns what was found out about the symbols into facts and flows. */
 static void symbols_settle(struct flow *flow)
 {
 	struct code_reader *reader = flow->reader;
 
+	joins_settle(flow);
 	for (size_t i = SYMBOLS_FIRST; i < flow->symbols.n; i++) {
 		const struct symbol_state *symbol = &flow->symbols.v[i];
 
-		for (unsigned k = 0; k < symbol->n_types; k++) {
-			if (symbol->node >= 0 && symbol->types[k].source != SOURCE_DECLARED && is_news(flow, symbol->node, &symbol->types[k]))
+		for (unsigned k = 0; symbol->kind != SYMBOL_JOIN && k < symbol->n_types; k++) {
+			if (symbol->node >= 0 && typing_counts(flow, symbol, &symbol->types[k]) && symbol->types[k].source != SOURCE_DECLARED && is_news(flow, symbol->node, &symbol->types[k]))
 				reader_fact(reader, symbol->node, symbol->types[k].type, symbol->types[k].offset);
 		}
 		if (symbol->call < 0)
@@ -1335,7 +1509,7 @@ static void symbols_settle(struct flow *flow)
 		const struct symbol_state *symbol = &flow->symbols.v[going->symbol];
 
 		for (unsigned k = 0; k < symbol->n_types; k++) {
-			if (is_news(flow, going->node, &symbol->types[k]))
+			if (typing_counts(flow, symbol, &symbol->types[k]) && is_news(flow, going->node, &symbol->types[k]))
 				reader_fact(reader, going->node, symbol->types[k].type, symbol->types[k].offset);
 		}
 		if (symbol->node >= 0 && symbol->node != going->node)
@@ -1346,6 +1520,12 @@ static void symbols_settle(struct flow *flow)
 			if (call->n_nodes < CALL_NODES_MAX)
 				call->nodes[call->n_nodes++] = going->node;
 		}
+	}
+	reader->infos.v[flow->function].returns = returned_argument(flow);
+	for (size_t i = 0; i < flow->returned.n; i++) {
+		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].symbol];
+
+		reader->infos.v[flow->function].returns_other |= symbol->call < 0 && symbol->kind != SYMBOL_JOIN;
 	}
 	for (size_t i = 0; i < flow->returned.n; i++) {
 		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].symbol];
@@ -1381,8 +1561,46 @@ static void flow_destroy(struct flow *flow)
 	free(flow);
 }
 
+/* A function, and where it is. */
+struct ordered {
+	uint64_t unit;
+	vaddr low;
+	size_t index;
+};
+
+static int ordered_compare(const void *a, const void *b)
+{
+	const struct ordered *left = a, *right = b;
+
+	if (left->unit != right->unit)
+		return left->unit < right->unit ? -1 : 1;
+	if (left->low != right->low)
+		return left->low < right->low ? -1 : 1;
+	return left->index < right->index ? -1 : left->index > right->index;
+}
+
+/* The functions of a module that may have code, in the order of their code: what is called stands before its callers more often than not. Owner: the caller. */
+static struct ordered *functions_order(const struct declarations *declarations, size_t *n_ret)
+{
+	struct ordered *all = xcalloc(declarations->functions.n + 1, sizeof(*all));
+	size_t n = 0;
+
+	for (size_t i = 0; i < declarations->functions.n; i++) {
+		const struct function_record *record = &declarations->functions.v[i];
+
+		if (record->low || record->has_ranges)
+			all[n++] = (struct ordered){ .unit = record->unit, .low = record->low, .index = i };
+	}
+	if (n)
+		qsort(all, n, sizeof(*all), ordered_compare);
+	*n_ret = n;
+	return all;
+}
+
 void flow_read_module(struct code_reader *reader, uint32_t module)
 {
+	size_t n;
+	_cleanup_free_ struct ordered *order = functions_order(&reader->of[module].declarations, &n);
 	struct flow *flow = xcalloc(1, sizeof(*flow));
 	struct die_reader dies;
 
@@ -1393,11 +1611,10 @@ void flow_read_module(struct code_reader *reader, uint32_t module)
 	flow->convention = convention_of(flow->module->machine);
 	flow->instructions = instruction_reader_create(flow->module->machine);
 	die_reader_init(&dies, &flow->declarations->file->sections);
-	for (size_t i = 0; flow->instructions && !reader->facts->truncated && i < flow->declarations->functions.n; i++) {
-		const struct function_record *record = &flow->declarations->functions.v[i];
+	for (size_t i = 0; flow->instructions && !reader->facts->truncated && i < n; i++) {
+		const struct function_record *record = &flow->declarations->functions.v[order[i].index];
 
-		if ((!record->low && !record->has_ranges) ||
-		    !body_read(&flow->body, &dies, flow->declarations, &reader->canonical, record))
+		if (!body_read(&flow->body, &dies, flow->declarations, &reader->canonical, record))
 			continue;
 		flow->function = keys_find(&reader->function_entries, module, flow->body.ranges.v[0].low);
 		// The same code may be there twice.

@@ -94,6 +94,10 @@ struct function_info {
 	bool has_body;
 	/** It gives memory back, or takes it as an argument without a size. */
 	bool is_free;
+	/** The register argument that it returns; -1 for none. */
+	int8_t returns;
+	/** It returns what is no result of a call. */
+	bool returns_other;
 	/** By integer argument register: the parameter (-1 for none), what it points to and its node. */
 	int8_t parameters[ARGUMENTS_MAX];
 	struct pointee pointees[ARGUMENTS_MAX];

@@ -56,8 +56,10 @@ static bool call_proves(const struct code_reader *reader, const struct call_reco
 	if (!size || !call->is_returned)
 		return false;
 	if (count) {
-		if (size->parameter >= 0 && size->is_exact && size->c == 0 && count->kind == ARGUMENT_CONSTANT && count->c == 1) {
+		if (size->parameter >= 0 && size->kind == ARGUMENT_SUM && count->kind == ARGUMENT_CONSTANT && count->c == 1) {
 			ret->size = size->parameter;
+			ret->extra += size->c;
+			ret->is_rounded |= !size->is_exact;
 			return true;
 		}
 		if (!size->is_exact || !count->is_exact || size->c || count->c)
@@ -125,7 +127,10 @@ static void statistics_count(const struct code_reader *reader, const struct call
 			continue;
 		is_typed = true;
 		for (int k = 0; k < ARGUMENTS_MAX; k++) {
-			if (call->arguments[k].kind != ARGUMENT_CONSTANT || call->arguments[k].c <= 0 || (uint64_t)call->arguments[k].c != type->size)
+			const struct call_argument *one = &call->arguments[k];
+
+			if (!(one->kind == ARGUMENT_CONSTANT && (uint64_t)one->c == type->size) &&
+			    !(one->kind == ARGUMENT_SCALED && (uint64_t)one->k == type->size && one->c == 0))
 				continue;
 			statistics->is_varied[k] |= statistics->matches[k] && statistics->type[k] != call->types[i].type;
 			if (!statistics->matches[k])
@@ -204,7 +209,8 @@ static void allocators_find(struct code_reader *reader)
 												  info->count,
 						    .extra = info->extra,
 						    .shift = info->shift,
-						    .is_rounded = info->is_rounded });
+						    .is_rounded = info->is_rounded,
+						    .is_partial = info->returns_other });
 	}
 }
 

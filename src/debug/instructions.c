@@ -360,6 +360,12 @@ static void x86_read(const cs_insn *insn, struct instruction *instruction)
 		step_add(instruction, STEP_MOVE, register_operand(RSP, 8), register_operand(RBP, 8), no_operand);
 		x86_pop(instruction, register_operand(RBP, 8));
 		return;
+	case X86_INS_XCHG:
+		// As padding, it does nothing.
+		if (first.kind == OPERAND_REGISTER && second.kind == OPERAND_REGISTER && first.reg == second.reg)
+			return;
+		x86_other(insn, instruction);
+		return;
 	case X86_INS_CALL:
 		step_add(instruction, STEP_CALL, no_operand, first, no_operand);
 		return;
