@@ -76,7 +76,7 @@ static void sized_collect(struct inference *inference)
 }
 
 static void inference_init(struct inference *inference, const struct target *target, struct modules *modules, const struct heap *heap,
-			   const struct edges *edges, struct types *types)
+			   const struct edges *edges, bool with_code, struct types *types)
 {
 	size_t n = heap->chunks.n + 1;
 
@@ -99,6 +99,8 @@ static void inference_init(struct inference *inference, const struct target *tar
 	inference->best = xmalloc(n);
 	sized_collect(inference);
 	seeds_find(inference, modules);
+	if (with_code)
+		code_hints_find(inference, modules);
 }
 
 static void inference_deinit(struct inference *inference)
@@ -124,6 +126,7 @@ static void inference_deinit(struct inference *inference)
 	hash_map_deinit(&inference->rules_by_key);
 	array_deinit(&inference->hints);
 	free(inference->allocated);
+	hash_map_deinit(&inference->site_sizes);
 	free(inference->sized);
 }
 
@@ -356,7 +359,7 @@ void types_build(const struct target *target, struct modules *modules, const str
 	vtables_build(modules, &target->image, &vtables);
 	classes = classes_find(types->table, &vtables);
 	layouts_init(types->layouts, types->table);
-	inference_init(&inference, target, modules, heap, edges, types);
+	inference_init(&inference, target, modules, heap, edges, types->has_debug, types);
 	objects_find(&inference, &vtables, classes);
 	vtables_deinit(&vtables);
 	for (types->rounds = 1;; types->rounds++) {
