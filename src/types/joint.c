@@ -33,6 +33,7 @@ enum {
 	/** Units: hundredths of a point. */
 	LOOK_MISFIT = -400,
 	LOOK_LEAST = -300,
+	LOOK_NUMBERS = -50,
 	LOOK_MOST = 400,
 	WITNESS_FOR = 300,
 	WITNESS_AGAINST = -300,
@@ -130,7 +131,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	}
 	if (!type_is_aggregate(inference->table, target))
 		return false;
-	if (passage->into == 0 && hash_map_get(&inference->splits_by_key, hash_mix(3, key_of_base(target))) != UINT32_MAX) {
+	if (passage->into < 8 && hash_map_get(&inference->splits_by_key, hash_mix(3, key_of_base(target))) != UINT32_MAX) {
 		*ret = key_of_base(target);
 		return true;
 	}
@@ -143,7 +144,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	// What does not fit at all, or can be several things.
 	if (candidates.n == 1 && !candidates.overflow)
 		return false;
-	*ret = passage->into == 0 ? key_of_base(target) : slot_key(inference, passage->slot);
+	*ret = passage->into < 8 ? key_of_base(target) : slot_key(inference, passage->slot);
 	return candidates.n > 1 || candidates.overflow || (type_at(inference->table, target)->flags & TYPE_IS_DECLARATION) || !type_at(inference->table, target)->size;
 }
 
@@ -397,8 +398,13 @@ static int look_of(struct decision *decision, const struct option *option, const
 		return inference->type[target] == option->type ? WITNESS_FOR : WITNESS_AGAINST;
 	if (!fit.fit)
 		return LOOK_MISFIT;
-	if (option->type == decision->text)
+	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
 		return text_look(inference, target);
+	if (!type_is_aggregate(inference->table, option->type) && type_at(inference->table, option->type)->kind != TYPE_POINTER)
+		return chunk_is_plain(inference, target) ? LOOK_NUMBERS : TEXT_POINTERS;
+	// A struct begins at a multiple of eight.
+	if (entry->passage.into % 8)
+		return LOOK_LEAST;
 	look = shape_score(inference, option->type, (enum type_form)fit.form, target) + fit_points[fit.fit / 10];
 	return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;
 }
@@ -525,7 +531,11 @@ static void tags_add(struct inference *inference, type_id type, uint64_t around,
 			const struct layout_field *field = &layout->v.v[i];
 			int64_t distance = (int64_t)field->offset - (int64_t)around;
 
-			if (field_may_be_tag(field) && (field->kind == FIELD_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
+			// Of bit-fields the byte that they are in.
+			if (field->is_bit_field && pass == 0 && distance >= -BESIDE_MAX && distance <= BESIDE_MAX &&
+			    !(*n && features[*n - 1].kind == kind && features[*n - 1].size == 1 && features[*n - 1].offset == distance))
+				feature_add(features, n, kind, 1, distance);
+			if (!field->is_bit_field && field_may_be_tag(field) && (field->kind == FIELD_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
 				feature_add(features, n, kind, field->size, distance);
 		}
 	}
