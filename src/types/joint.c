@@ -21,7 +21,8 @@
 enum {
 	/** Chunks of a group that are looked at; and those whose sizes are. */
 	SAMPLE_MAX = 320,
-	ENTRIES_MAX = 1 << 13,
+	GROUP_SAMPLE_MAX = 24,
+	ENTRIES_MAX = 1 << 15,
 	FEATURES_MAX = 16,
 	GROUPS_MAX = 40,
 	/** Slots that are decided in one round. */
@@ -78,23 +79,33 @@ struct option {
 	uint8_t evidence;
 };
 
+/** How well a chunk looks, by option. */
+struct looks {
+	int16_t v[CANDIDATES_MAX];
+	bool exact[CANDIDATES_MAX];
+};
+
 struct decision {
 	struct inference *inference;
 	group_key key;
 	const struct entry *entries;
 	size_t n;
-	/** Every so manieth entry is in the sample. */
+	/** Every so manieth entry is in the sample that options are taken from. */
 	size_t step, n_sample;
+	/** Every so manieth entry is counted. */
+	size_t stride;
 	struct option options[CANDIDATES_MAX];
 	size_t n_options;
 	type_id text;
-	/** By sampled entry and option. */
-	int16_t *looks;
+	/** By entry: 1 + its row in looks; 0 for one that was not looked at. */
+	uint32_t *rows;
+	ARRAY(struct looks) looks;
 };
 
 struct group {
 	uint64_t value;
-	uint32_t n;
+	/** Chunks in it; those that were looked at, and every so manieth is. */
+	uint32_t n, looked, step, met;
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
@@ -364,21 +375,21 @@ static void options_find(struct decision *decision)
 
 /* ---- how well they look ---- */
 
-static int text_look(struct inference *inference, chunk_id chunk)
+static int text_look(struct inference *inference, chunk_id chunk, uint64_t into)
 {
 	enum { LOOKED_AT = 64 };
 	uint8_t bytes[LOOKED_AT];
-	uint64_t usable = inference->chunks->usable[chunk];
+	uint64_t usable = inference->chunks->usable[chunk] - into;
 	size_t size = usable < LOOKED_AT ? usable : LOOKED_AT, i = 0;
 
 	if (!chunk_is_plain(inference, chunk))
 		return TEXT_POINTERS;
-	if (!image_get(inference->window.image, inference->chunks->mem[chunk], bytes, size))
+	if (!image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return 0;
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
 	// A text that takes just the room that was asked for it.
-	if (i < size && bytes[i] == 0 && i > 2 && usable_of(i + 1) == usable)
+	if (i < size && bytes[i] == 0 && i > 2 && usable_of(into + i + 1) == usable + into)
 		return TEXT_FITS;
 	return i == size || (bytes[i] == 0 && i > 2) ? TEXT_GOOD : TEXT_BAD;
 }
@@ -399,7 +410,7 @@ static int look_of(struct decision *decision, const struct option *option, const
 	if (!fit.fit)
 		return LOOK_MISFIT;
 	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
-		return text_look(inference, target);
+		return text_look(inference, target, entry->passage.into);
 	if (!type_is_aggregate(inference->table, option->type) && type_at(inference->table, option->type)->kind != TYPE_POINTER)
 		return chunk_is_plain(inference, target) ? LOOK_NUMBERS : TEXT_POINTERS;
 	// A struct begins at a multiple of eight.
@@ -411,19 +422,40 @@ static int look_of(struct decision *decision, const struct option *option, const
 
 /* ---- splits ---- */
 
-/* Splits the sample by a feature; how many groups, 0 when they are too many or it cannot be told. `of` is the group of each. */
-static size_t groups_make(struct decision *decision, const struct feature *feature, struct group *groups, uint8_t *of)
+static const struct looks *looks_of(struct decision *decision, size_t entry)
+{
+	if (!decision->rows[entry]) {
+		struct looks looks = { .v = { 0 } };
+
+		for (size_t j = 0; j < decision->n_options; j++)
+			looks.v[j] = (int16_t)look_of(decision, &decision->options[j], &decision->entries[entry], &looks.exact[j]);
+		array_append(&decision->looks, looks);
+		decision->rows[entry] = (uint32_t)decision->looks.n;
+	}
+	return &decision->looks.v[decision->rows[entry] - 1];
+}
+
+static size_t group_find(const struct group *groups, size_t n, uint64_t value)
+{
+	size_t j = 0;
+
+	while (j < n && groups[j].value != value)
+		j++;
+	return j;
+}
+
+/* Splits the chunks by a feature, and looks at some of each group: how many groups, 0 when they are too many or it cannot be told. */
+static size_t groups_make(struct decision *decision, const struct feature *feature, struct group *groups)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < decision->n_sample; i++) {
+	for (size_t i = 0; i < decision->n; i += decision->stride) {
 		uint64_t value;
-		size_t j = 0;
+		size_t j;
 
-		if (!feature_value(decision->inference, feature, &decision->entries[i * decision->step].passage, &value))
+		if (!feature_value(decision->inference, feature, &decision->entries[i].passage, &value))
 			return 0;
-		while (j < n && groups[j].value != value)
-			j++;
+		j = group_find(groups, n, value);
 		if (j == n) {
 			if (n == GROUPS_MAX)
 				return 0;
@@ -431,31 +463,35 @@ static size_t groups_make(struct decision *decision, const struct feature *featu
 			groups[n++].value = value;
 		}
 		groups[j].n++;
-		of[i] = (uint8_t)j;
+	}
+	for (size_t j = 0; j < n; j++)
+		groups[j].step = groups[j].n / (n == 1 ? SAMPLE_MAX : GROUP_SAMPLE_MAX) + 1;
+	for (size_t i = 0; i < decision->n; i += decision->stride) {
+		const struct looks *looks;
+		struct group *group;
+		uint64_t value;
+
+		if (!feature_value(decision->inference, feature, &decision->entries[i].passage, &value))
+			return 0;
+		group = &groups[group_find(groups, n, value)];
+		if (group->met++ % group->step)
+			continue;
+		looks = looks_of(decision, i);
+		group->looked++;
+		for (size_t j = 0; j < decision->n_options; j++) {
+			group->sum[j] += looks->v[j];
+			group->exact[j] += looks->exact[j];
+			group->misfit[j] += looks->v[j] == LOOK_MISFIT;
+		}
 	}
 	return n;
 }
 
-static void groups_fill(const struct decision *decision, const bool *exact, const uint8_t *of, struct group *groups)
-{
-	for (size_t i = 0; i < decision->n_sample; i++) {
-		struct group *group = &groups[of[i]];
-
-		for (size_t j = 0; j < decision->n_options; j++) {
-			int look = decision->looks[i * CANDIDATES_MAX + j];
-
-			group->sum[j] += look;
-			group->exact[j] += exact[i * CANDIDATES_MAX + j];
-			group->misfit[j] += look == LOOK_MISFIT;
-		}
-	}
-}
-
 static int option_score(const struct decision *decision, const struct group *group, size_t j)
 {
-	int score = group->sum[j] / (int)group->n + decision->options[j].bonus;
+	int score = group->sum[j] / (int)group->looked + decision->options[j].bonus;
 
-	if (group->exact[j] == group->n && decision->options[j].type != decision->text)
+	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
 	return score;
 }
@@ -490,7 +526,7 @@ static int split_score(const struct decision *decision, const struct group *grou
 
 		total += (int64_t)groups[i].n * (verdict.score > 0 ? verdict.score : 0);
 	}
-	return (int)(total / (int64_t)decision->n_sample) - PENALTY_GROUP * (int)n;
+	return (int)(total / (int64_t)((decision->n + decision->stride - 1) / decision->stride)) - PENALTY_GROUP * (int)n;
 }
 
 static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset)
@@ -587,7 +623,7 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 	rule.type = option->type;
 	rule.evidence = option->evidence;
 	// Many chunks it cannot be: then it is not what the slot holds.
-	if (group->misfit[verdict.option] * 4 > group->n)
+	if (group->misfit[verdict.option] * 4 > group->looked)
 		return rule;
 	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < SHAPE_SCORE || verdict.margin < SHAPE_MARGIN))
 		return rule;
@@ -610,28 +646,20 @@ struct verdicts {
 static void decide(struct decision *decision, struct verdicts *verdicts)
 {
 	struct group *groups = xmalloc(2 * GROUPS_MAX * sizeof(*groups)), *best_groups = groups + GROUPS_MAX;
-	_cleanup_free_ bool *exact = xcalloc(decision->n_sample * CANDIDATES_MAX, sizeof(*exact));
 	struct feature features[FEATURES_MAX];
-	size_t n_features, best_n = 0, best = 0;
-	uint8_t of[SAMPLE_MAX + 1];
+	size_t n_features, best_n = 0, best = 0, n_counted = (decision->n + decision->stride - 1) / decision->stride;
 	int best_score = INT32_MIN;
 
-	decision->looks = xcalloc(decision->n_sample * CANDIDATES_MAX, sizeof(*decision->looks));
+	decision->rows = xcalloc(decision->n, sizeof(*decision->rows));
 	options_find(decision);
-	for (size_t i = 0; i < decision->n_sample; i++) {
-		for (size_t j = 0; j < decision->n_options; j++)
-			decision->looks[i * CANDIDATES_MAX + j] = (int16_t)look_of(decision, &decision->options[j], &decision->entries[i * decision->step],
-										   &exact[i * CANDIDATES_MAX + j]);
-	}
 	n_features = decision->n_options ? features_find(decision, features) : 0;
 	for (size_t i = 0; i < n_features; i++) {
-		size_t n = groups_make(decision, &features[i], groups, of);
+		size_t n = groups_make(decision, &features[i], groups);
 		int score;
 
 		// A group for every third chunk says nothing about them.
-		if (n == 0 || (i > 0 && (n < 2 || n * 3 > decision->n_sample)))
+		if (n == 0 || (i > 0 && (n < 2 || n * 3 > n_counted)))
 			continue;
-		groups_fill(decision, exact, of, groups);
 		// Programs do not tell by sizes what a chunk is.
 		score = split_score(decision, groups, n) - (i > 0 ? MARGIN_SPLIT : 0) - (features[i].kind == FEATURE_SIZE ? PENALTY_SIZE : 0);
 		if (score > best_score) {
@@ -648,7 +676,13 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 		fprintf(stderr, "KEY %lx slot kind %d %s+%lu n %zu sample %zu feature %d size %d off %d groups %zu score %d\n", (long)decision->key, ds->kind, on ? on : "", (long)ds->offset, decision->n, decision->n_sample, features[best].kind, features[best].size, features[best].offset, best_n, best_score);
 		for (size_t i = 0; i < best_n; i++) {
 			fprintf(stderr, "   group %lx n %u:", (long)best_groups[i].value, best_groups[i].n);
-			for (size_t j = 0; j < decision->n_options; j++) { char *l = type_label(decision->inference->table, decision->options[j].type); fprintf(stderr, " %s(e%d b%d) %d", l, decision->options[j].evidence, decision->options[j].bonus, option_score(decision, &best_groups[i], j)); free(l); }
+			for (int top = 0; top < 4; top++) { /* debug: best four */
+				size_t bj = SIZE_MAX; static bool used[CANDIDATES_MAX]; if (!top) memset(used, 0, sizeof(used));
+				for (size_t j = 0; j < decision->n_options; j++) if (!used[j] && (bj == SIZE_MAX || option_score(decision, &best_groups[i], j) > option_score(decision, &best_groups[i], bj))) bj = j;
+				if (bj == SIZE_MAX) break;
+				used[bj] = true;
+				char *l = type_label(decision->inference->table, decision->options[bj].type); fprintf(stderr, " %s(e%d b%d mis%u) %d", l, decision->options[bj].evidence, decision->options[bj].bonus, best_groups[i].misfit[bj], option_score(decision, &best_groups[i], bj)); free(l);
+			}
 			fprintf(stderr, "\n");
 		}
 	}
@@ -667,7 +701,8 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 		if (any)
 			array_append(&verdicts->splits, (struct split){ decision->key, features[best] });
 	}
-	free(decision->looks);
+	array_deinit(&decision->looks);
+	free(decision->rows);
 	free(groups);
 }
 
@@ -738,6 +773,7 @@ bool joint_decide(struct inference *inference)
 		decision.n = next - first;
 		decision.step = (decision.n + SAMPLE_MAX - 1) / SAMPLE_MAX;
 		decision.n_sample = (decision.n + decision.step - 1) / decision.step;
+		decision.stride = (decision.n + ENTRIES_MAX - 1) / ENTRIES_MAX;
 		if (is_undecided(inference, decision.entries, decision.n))
 			decide(&decision, &verdicts);
 	}
