@@ -25,6 +25,7 @@ enum {
 	ENTRIES_MAX = 1 << 15,
 	FEATURES_MAX = 16,
 	GROUPS_MAX = 40,
+	GROUP_MIN = 3,
 	/** Slots that are decided in one round. */
 	KEYS_MAX = 1 << 16,
 	/** What is settled as surely is a witness. Units: percent. */
@@ -46,7 +47,7 @@ enum {
 	TEXT_FITS = 190,
 	TEXT_BAD = -60,
 	TEXT_POINTERS = -200,
-	PENALTY_GROUP = 5,
+	PENALTY_GROUP = 3,
 	PENALTY_SIZE = 25,
 	MARGIN_SPLIT = 15,
 	ACCEPT_SCORE = 20,
@@ -185,6 +186,8 @@ static void entries_collect(struct inference *inference, entry_array *entries)
 		for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++) {
 			struct passage passage = { .source = source, .target = edge_to(edges, edge), .address = inference->chunks->mem[source] + edge_offset(edges, edge) };
 
+			if (passage.target == source)
+				continue;
 			passage.slot = edge_slot(inference, source, edge);
 			if (passage.slot == SLOT_NONE)
 				continue;
@@ -212,6 +215,9 @@ static int entry_compare(const void *a, const void *b)
 
 static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
 {
+	// Bytes are bytes, with or without a sign.
+	if (type_at(decision->inference->table, type)->kind == TYPE_CHAR && decision->text != TYPE_NONE)
+		type = decision->text;
 	for (size_t i = 0; i < decision->n_options; i++) {
 		if (decision->options[i].type != type)
 			continue;
@@ -516,17 +522,22 @@ static struct verdict verdict_of(const struct decision *decision, const struct g
 	return verdict;
 }
 
-/* What the split is worth: the mean of the scores of its groups' best types. */
-static int split_score(const struct decision *decision, const struct group *groups, size_t n)
+/* What a split gains over the one type that is best for all: the mean of what its groups gain, rare ones counting for more than their share. */
+static int split_gain(const struct decision *decision, const struct group *groups, size_t n, size_t whole_option)
 {
-	int64_t total = 0;
+	int64_t total = 0, weights = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct verdict verdict = verdict_of(decision, &groups[i]);
+		// Groups differ in size by orders of magnitude, and are all meant.
+		int64_t weight = 32 - __builtin_clz(groups[i].n);
 
-		total += (int64_t)groups[i].n * (verdict.score > 0 ? verdict.score : 0);
+		weights += weight;
+		// Of very few, something always looks good.
+		if (groups[i].looked >= GROUP_MIN)
+			total += weight * (verdict.score - option_score(decision, &groups[i], whole_option));
 	}
-	return (int)(total / (int64_t)((decision->n + decision->stride - 1) / decision->stride)) - PENALTY_GROUP * (int)n;
+	return weights ? (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT : 0;
 }
 
 static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset)
@@ -648,22 +659,25 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 	struct group *groups = xmalloc(2 * GROUPS_MAX * sizeof(*groups)), *best_groups = groups + GROUPS_MAX;
 	struct feature features[FEATURES_MAX];
 	size_t n_features, best_n = 0, best = 0, n_counted = (decision->n + decision->stride - 1) / decision->stride;
-	int best_score = INT32_MIN;
+	size_t whole_option = 0;
+	int best_gain = 0;
 
 	decision->rows = xcalloc(decision->n, sizeof(*decision->rows));
 	options_find(decision);
 	n_features = decision->n_options ? features_find(decision, features) : 0;
 	for (size_t i = 0; i < n_features; i++) {
 		size_t n = groups_make(decision, &features[i], groups);
-		int score;
+		int gain;
 
 		// A group for every third chunk says nothing about them.
 		if (n == 0 || (i > 0 && (n < 2 || n * 3 > n_counted)))
 			continue;
+		if (i == 0)
+			whole_option = verdict_of(decision, &groups[0]).option;
 		// Programs do not tell by sizes what a chunk is.
-		score = split_score(decision, groups, n) - (i > 0 ? MARGIN_SPLIT : 0) - (features[i].kind == FEATURE_SIZE ? PENALTY_SIZE : 0);
-		if (score > best_score) {
-			best_score = score;
+		gain = i == 0 ? 0 : split_gain(decision, groups, n, whole_option) - (features[i].kind == FEATURE_SIZE ? PENALTY_SIZE : 0);
+		if (i == 0 || gain > best_gain) {
+			best_gain = gain;
 			best = i;
 			best_n = n;
 			memcpy(best_groups, groups, n * sizeof(*groups));
@@ -673,7 +687,7 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 	{
 		const struct slot *ds = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
 		char *on = ds->kind == SLOT_MEMBER ? type_label(decision->inference->table, ds->origin) : NULL;
-		fprintf(stderr, "KEY %lx slot kind %d %s+%lu n %zu sample %zu feature %d size %d off %d groups %zu score %d\n", (long)decision->key, ds->kind, on ? on : "", (long)ds->offset, decision->n, decision->n_sample, features[best].kind, features[best].size, features[best].offset, best_n, best_score);
+		fprintf(stderr, "KEY %lx slot kind %d %s+%lu n %zu sample %zu feature %d size %d off %d groups %zu score %d\n", (long)decision->key, ds->kind, on ? on : "", (long)ds->offset, decision->n, decision->n_sample, features[best].kind, features[best].size, features[best].offset, best_n, best_gain);
 		for (size_t i = 0; i < best_n; i++) {
 			fprintf(stderr, "   group %lx n %u:", (long)best_groups[i].value, best_groups[i].n);
 			for (int top = 0; top < 4; top++) { /* debug: best four */
