@@ -366,6 +366,9 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 /* What the command needs: bits of enum command_needs. */
 static unsigned command_needs(const struct options *options)
 {
+	// What has no use for types has none for what they are found by.
+	if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
+		return 0;
 	return options->no_types ? options->command->needs & ~(unsigned)NEEDS_TYPES : options->command->needs;
 }
 

@@ -40,6 +40,7 @@ enum option_id {
 	OPTION_TAGGED_TOP_BYTE,
 	OPTION_UNALIGNED,
 	OPTION_NO_TYPES,
+	OPTION_TYPE,
 	OPTION_FORMAT,
 	OPTION_BYTES,
 	OPTION_COLOR,
@@ -114,6 +115,8 @@ struct options {
 	bool all;
 	/** Bits of enum chunk_state and enum chunk_kind; 0 when not given. */
 	unsigned states, kinds;
+	/** --type: a type as reports name it. */
+	const char *type;
 	/** --arena: «main», an index or an address. */
 	const char *arena;
 

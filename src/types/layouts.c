@@ -433,7 +433,7 @@ static const struct type_member *member_covering(const struct type_table *table,
 	return best;
 }
 
-char *layout_path(struct layouts *layouts, type_id id, uint64_t offset)
+char *layout_path(struct layouts *layouts, type_id id, uint64_t offset, bool any_index)
 {
 	const struct type_table *table = layouts->table;
 	char *path = xstrdup("");
@@ -450,7 +450,7 @@ char *layout_path(struct layouts *layouts, type_id id, uint64_t offset)
 
 			if (!size)
 				break;
-			path = path_append(path, "", offset / size, true, false);
+			path = path_append(path, "", offset / size, true, any_index);
 			offset %= size;
 			id = type->target;
 			continue;
