@@ -61,7 +61,7 @@ static void owners_find(const struct types *types, const struct chunks *chunks, 
 		uint64_t key = (uint64_t)types->label[i] << 32 | types->role[i];
 		uint32_t at;
 
-		if (chunks->state[i] != CHUNK_IN_USE || !types->role[i] || types->role[i] == types->label[i] || chunks->usable[i] < min_size)
+		if (chunks->state[i] != CHUNK_IN_USE || !types->role[i] || types->role[i] == types->label[i] || chunk_usable(chunks, (chunk_id)i) < min_size)
 			continue;
 		at = hash_map_get(&index, hash_mix(1, key));
 		if (at == UINT32_MAX) {
@@ -110,7 +110,7 @@ void type_rows_compute(const struct snapshot *snapshot, const struct histogram_o
 
 	for (size_t i = 0; i < chunks->n; i++) {
 		struct tally *tally = &tallies[types->label[i]];
-		uint64_t usable = chunks->usable[i];
+		uint64_t usable = chunk_usable(chunks, (chunk_id)i);
 
 		if (chunks->state[i] != CHUNK_IN_USE)
 			continue;

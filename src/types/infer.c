@@ -41,7 +41,7 @@ uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
 
 	uint64_t into = word - inference->chunks->mem[target];
 
-	return into < inference->chunks->usable[target] ? into : UINT64_MAX;
+	return into < chunk_usable(inference->chunks, target) ? into : UINT64_MAX;
 }
 
 slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
@@ -99,7 +99,7 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 	case FEATURE_TARGET: {
 		uint64_t offset = (passage->into & ~UINT64_C(7)) + (uint64_t)(int64_t)feature->offset;
 
-		if (offset + feature->size > inference->chunks->usable[passage->target])
+		if (offset + feature->size > chunk_usable(inference->chunks, passage->target))
 			return false;
 		return bytes_at(inference, inference->chunks->mem[passage->target] + offset, feature->size, ret);
 	}
@@ -113,7 +113,7 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 		*ret = passage->into;
 		return true;
 	case FEATURE_SIZE:
-		*ret = inference->chunks->usable[passage->target];
+		*ret = chunk_usable(inference->chunks, passage->target);
 		return true;
 	}
 	return false;

@@ -277,7 +277,7 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 static label_id label_of_content(struct labeller *labeller, struct window *window, chunk_id chunk, uint8_t *confidence_ret)
 {
 	const struct chunks *chunks = labeller->inference->chunks;
-	struct content content = content_of_chunk(window, chunks->mem[chunk], chunks->usable[chunk], chunks);
+	struct content content = content_of_chunk(window, chunks->mem[chunk], chunk_usable(chunks, chunk), chunks);
 	type_id text = type_named(labeller->types->table, "char");
 
 	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
