@@ -322,7 +322,7 @@ static void chunks_label(struct types *types, const struct inference *inference)
 		if (inference->slot[i] != SLOT_NONE)
 			types->role[i] = label_of_slot(&labeller, slot_of_role(inference, (chunk_id)i));
 		if (inference->type[i] != TYPE_NONE && inference->confidence[i] >= CONFIDENCE_SHOWN) {
-			types->label[i] = label_of_type(&labeller, inference->type[i], inference->form[i]);
+			types->label[i] = label_of_type(&labeller, inference->type[i], form_of(inference, i));
 			types->confidence[i] = inference->confidence[i];
 			types->evidence[i] = inference->evidence[i];
 			continue;
