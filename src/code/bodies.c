@@ -39,8 +39,11 @@ struct body_reader {
 	size_t n, entries;
 	/** What DW_OP_fbreg counts from. */
 	struct location_place frame_base;
-	/** By depth: the code that a scope covers. */
-	struct body_range scopes[DEPTH_MAX];
+	/** By depth: the code that a scope covers; when that is in several ranges, the DIE that lists them. */
+	struct body_scope {
+		struct body_range range;
+		uint64_t ranges_die;
+	} scopes[DEPTH_MAX];
 };
 
 static uint64_t reference(const struct body_reader *reader, unsigned name)
@@ -50,18 +53,37 @@ static uint64_t reference(const struct body_reader *reader, unsigned name)
 	return value && value->kind == DIE_REFERENCE ? value->number : 0;
 }
 
+/* Adds a place once for each range of a scope. */
+static void place_spread(struct body_reader *reader, const struct body_place *model, const struct body_scope *scope)
+{
+	struct body_place place = *model;
+	Dwarf_Addr base, low, high;
+	ptrdiff_t at = 0;
+	Dwarf_Die die;
+
+	if (!scope->ranges_die || !die_at(reader->declarations->file, scope->ranges_die, &die)) {
+		place.low = scope->range.low;
+		place.high = scope->range.high;
+		array_append(&reader->body->places, place);
+		return;
+	}
+	for (int i = 0; i < RANGES_MAX && reader->entries < ENTRIES_MAX && (at = dwarf_ranges(&die, at, &base, &low, &high)) > 0; i++) {
+		reader->entries++;
+		place.low = low;
+		place.high = high;
+		if (low < high)
+			array_append(&reader->body->places, place);
+	}
+}
+
 /* Adds a place, with what the frame base is put in. */
-static void place_add(struct body_reader *reader, const struct location *location, const struct body_range *scope, uint32_t variable)
+static void place_add(struct body_reader *reader, const struct location *location, const struct body_scope *scope, uint32_t variable)
 {
 	struct body_place place = { .low = location->low,
 				    .high = location->high,
 				    .place = location_place(reader->dies, location->expression, location->size),
 				    .variable = variable };
 
-	if (place.low == 0 && place.high == UINT64_MAX) {
-		place.low = scope->low;
-		place.high = scope->high;
-	}
 	if (place.place.kind == LOCATION_AT_FRAME_BASE) {
 		struct location_place base = reader->frame_base;
 
@@ -72,10 +94,13 @@ static void place_add(struct body_reader *reader, const struct location *locatio
 	if (place.place.kind == LOCATION_NOWHERE || place.place.kind == LOCATION_AT_ADDRESS || place.place.kind == LOCATION_CONSTANT ||
 	    place.place.reg >= REGISTERS_MAX)
 		return;
-	array_append(&reader->body->places, place);
+	if (place.low == 0 && place.high == UINT64_MAX)
+		place_spread(reader, &place, scope);
+	else
+		array_append(&reader->body->places, place);
 }
 
-static void variable_read(struct body_reader *reader, const struct body_range *scope)
+static void variable_read(struct body_reader *reader, const struct body_scope *scope)
 {
 	struct body *body = reader->body;
 	const struct die_value *value = die_value_find(reader->values, reader->n, DW_AT_location);
@@ -186,7 +211,7 @@ static void dies_read(struct body_reader *reader)
 
 	for (size_t i = 0; i < DIES_MAX && die_reader_next(dies); i++) {
 		const struct die *die = &dies->die;
-		struct body_range *scope, *around;
+		struct body_scope *scope, *around;
 
 		if (die->depth == 0 || die->depth >= DEPTH_MAX)
 			continue;
@@ -201,7 +226,9 @@ static void dies_read(struct body_reader *reader)
 		case DW_TAG_lexical_block:
 		case DW_TAG_inlined_subroutine:
 			if (die->low && die->low < die->high)
-				*scope = (struct body_range){ die->low, die->high };
+				*scope = (struct body_scope){ .range = { die->low, die->high } };
+			else if (die->has_ranges)
+				scope->ranges_die = die->offset;
 			continue;
 		case DW_TAG_variable:
 		case DW_TAG_formal_parameter:
@@ -240,9 +267,9 @@ bool body_read(struct body *body, struct die_reader *dies, const struct declarat
 	// A register that names a frame base stands for its value.
 	if (reader.frame_base.kind == LOCATION_REGISTER)
 		reader.frame_base.kind = LOCATION_AT_REGISTER;
-	reader.scopes[0] = (struct body_range){ body->ranges.v[0].low, body->ranges.v[0].high };
+	reader.scopes[0].range = (struct body_range){ body->ranges.v[0].low, body->ranges.v[0].high };
 	if (body->ranges.n > 1)
-		reader.scopes[0] = (struct body_range){ 0, UINT64_MAX };
+		reader.scopes[0].range = (struct body_range){ 0, UINT64_MAX };
 	if (dies->die.has_children)
 		dies_read(&reader);
 	if (body->places.n)

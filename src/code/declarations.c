@@ -601,17 +601,11 @@ void declarations_settle(struct declarations *declarations, struct canonical_typ
 		keys_intern(&declarations->definitions, type->key, 0, (int32_t)i);
 		keys_intern(&canonical->by_key, type->key, KEY_ANY_DEFINITION, type->canonical);
 	}
-	// A struct whose first member, or base, is a struct.
-	for (size_t i = 0; i < declarations->types.n; i++) {
-		const struct type_record *type = &declarations->types.v[i], *inner;
+	for (size_t i = 0; i < declarations->members.n; i++) {
+		const struct type_record *inner = type_record_peel(declarations, declarations->members.v[i].type);
 
-		if (!tag_is_aggregate(type->tag) || type->count == 0 || type->tag == DW_TAG_union_type)
-			continue;
-		if (declarations->members.v[type->first].offset != 0)
-			continue;
-		inner = type_record_peel(declarations, declarations->members.v[type->first].type);
 		if (inner && (inner->tag == DW_TAG_structure_type || inner->tag == DW_TAG_class_type) && inner->canonical >= 0)
-			canonical->v.v[inner->canonical].is_prefix = true;
+			canonical->v.v[inner->canonical].is_part = true;
 	}
 }
 
@@ -687,7 +681,7 @@ struct pointee pointee_of(const struct declarations *declarations, struct canoni
 	}
 	pointee.type = type_canonical(declarations, canonical, type->target);
 	pointee.is_generic = pointee.type == CODE_NONE || (target->tag == DW_TAG_base_type && canonical->facts->types.v[pointee.type].size == 1) ||
-			     canonical->v.v[pointee.type].is_prefix;
+			     canonical->v.v[pointee.type].is_part;
 	return pointee;
 }
 
@@ -811,6 +805,21 @@ bool place_in_type(struct canonical_types *canonical, int32_t type_index, uint64
 					       .offset = place,
 					       .pointee = pointee_of(declarations, canonical, type->die) };
 		return ret->owner >= 0;
+	}
+	return false;
+}
+
+bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner)
+{
+	const struct declarations *declarations = canonical->v.v[outer].declarations;
+	struct type_record *type = &declarations->types.v[canonical->v.v[outer].record];
+	uint64_t place;
+
+	for (int i = 0; i < NESTING_MAX && tag_is_aggregate(type->tag); i++) {
+		if (!member_at(declarations, type, &offset, &type, &place))
+			return false;
+		if (offset == 0 && type->canonical == inner)
+			return true;
 	}
 	return false;
 }

@@ -38,7 +38,9 @@ enum {
 	ACTIVE_MAX = 256,
 	ACTIVE_REGISTER_MAX = 6,
 	/** Code of one function. Units: bytes. */
-	CODE_MAX = 16 << 20,
+	CODE_MAX = 1 << 20,
+	/** How often all of a function may be looked through for what its loops write. */
+	LOOP_ROUNDS = 16,
 	/** Instructions of all modules. */
 	INSTRUCTIONS_MAX = 1 << 26,
 	/** How far from the start of something a pointer to it may be. Units: bytes. */
@@ -83,7 +85,7 @@ struct symbol_state {
 	bool is_rounded;
 	/** Factor, or the two constants. */
 	int64_t k, c;
-	/** Of a join: what it is one of. */
+	/** Of a join: what it is one of. Of a multiple: the first is what it is one of. */
 	struct value joined[2];
 	struct typing types[SYMBOL_TYPES_MAX];
 };
@@ -140,8 +142,14 @@ struct flow {
 	uint8_t n_active[REGISTERS_MAX];
 	uint32_t active_memory[ACTIVE_MAX];
 	size_t n_active_memory;
-	/** The stack pointer at the last call. */
+	/** The stack pointer at the last call or jump. */
 	struct value body_sp;
+	/** The instructions of the range that is read; for each the last one that jumps back to it, or 0; and the one at hand. */
+	ARRAY(struct instruction) code;
+	ARRAY(uint32_t) loop_ends;
+	size_t at;
+	/** Instructions that may still be looked through for what loops write. */
+	size_t loop_budget;
 	/** The range that is read, and the instruction. */
 	struct body_range range;
 	vaddr pc, next_pc;
@@ -261,6 +269,18 @@ static void value_goes(struct flow *flow, struct value value, int32_t node)
 		reader_fact(flow->reader, node, type_canonical(flow->declarations, &flow->reader->canonical, global->type), 0);
 }
 
+/* What an address leads to. */
+struct memory {
+	enum { MEMORY_UNKNOWN, MEMORY_SLOT, MEMORY_PLACE, MEMORY_GLOBAL } kind;
+	/** From the CFA. */
+	int64_t offset;
+	/** What is declared there. */
+	struct pointee pointee;
+	int32_t node;
+};
+
+static struct memory memory_at(struct flow *flow, struct value address);
+
 /* ---- variables ---- */
 
 static bool place_is_current(const struct flow *flow, uint32_t index)
@@ -351,6 +371,42 @@ static struct slot *slot_at(struct state *state, int64_t offset)
 	return &state->slots[(uint64_t)(offset >> 3) % SLOTS_MAX];
 }
 
+/* A variable may be said to be in a member of something: the compiler reads it there each time. Then what the member holds has the variable's type. */
+static void alias_begin(struct flow *flow, const struct body_place *place, const struct body_variable *variable)
+{
+	struct value value;
+	struct memory memory;
+
+	if (place->place.kind != LOCATION_AT_REGISTER || !variable->pointee.is_pointer)
+		return;
+	value = register_read(flow, place->place.reg);
+	value.number += place->place.offset;
+	if (value.symbol < SYMBOLS_FIRST)
+		return;
+	memory = memory_at(flow, value);
+	if (memory.kind == MEMORY_UNKNOWN || !memory.pointee.is_pointer || memory.node < 0)
+		return;
+	value = symbol_from(flow, SYMBOL_OPAQUE, memory.node, &memory.pointee, SOURCE_DECLARED);
+	value_type(flow, value, variable->pointee.type, SOURCE_VARIABLE);
+	value_goes(flow, value, node_local(flow, variable));
+}
+
+/* The variable that is said to be at an address; NULL when there is none. */
+static const struct body_variable *alias_at(struct flow *flow, struct value address)
+{
+	for (size_t i = 0; i < flow->n_active_memory; i++) {
+		const struct body_place *place = &flow->body.places.v[flow->active_memory[i]];
+		struct value base;
+
+		if (place->place.kind != LOCATION_AT_REGISTER || !place_is_current(flow, flow->active_memory[i]))
+			continue;
+		base = flow->now.registers[place->place.reg];
+		if (base.symbol == address.symbol && base.number + place->place.offset == address.number)
+			return &flow->body.variables.v[place->variable];
+	}
+	return NULL;
+}
+
 /* Applies a place that comes into force: what is there has the type of the variable. */
 static void place_begin(struct flow *flow, uint32_t index)
 {
@@ -374,6 +430,7 @@ static void place_begin(struct flow *flow, uint32_t index)
 
 		int64_t offset;
 
+		alias_begin(flow, place, variable);
 		// A variable that is spilled keeps its value; one at -O0 is not written yet.
 		if (variable->pointee.is_pointer && place_slot(flow, &place->place, &offset) && slot_at(&flow->now, offset)->offset == offset &&
 		    place->low > flow->range.low)
@@ -403,6 +460,13 @@ static void place_begin(struct flow *flow, uint32_t index)
 }
 
 /* ---- values ---- */
+
+static bool value_is_constant(struct flow *flow, struct value value)
+{
+	const struct symbol_state *symbol = symbol_of(flow, value);
+
+	return value.symbol == SYMBOL_CONSTANT || (symbol && symbol->kind == SYMBOL_EITHER);
+}
 
 /* A symbol that is one of two. */
 static struct value symbol_join(struct flow *flow, struct value a, struct value b)
@@ -504,6 +568,34 @@ static void state_join(struct flow *flow, const struct state *other)
 	flow->now.is_guess = is_guess && other_is_guess;
 }
 
+/* The sum (or, with sign -1, the difference) of two multiples of one thing; unknown when they are none. */
+static struct value multiples_add(struct flow *flow, struct value a, struct value b, int64_t sign)
+{
+	const struct symbol_state *left = symbol_of(flow, a), *right = symbol_of(flow, b);
+	struct value base, value;
+	int8_t parameter;
+	int64_t k;
+
+	if (!left || !right)
+		return unknown;
+	base = left->kind == SYMBOL_SCALED ? left->joined[0] : (struct value){ .symbol = a.symbol };
+	if (base.symbol != (right->kind == SYMBOL_SCALED ? right->joined[0].symbol : b.symbol) || base.symbol < SYMBOLS_FIRST)
+		return unknown;
+	k = (int64_t)((uint64_t)(left->kind == SYMBOL_SCALED ? left->k : 1) +
+		      (uint64_t)sign * (uint64_t)(right->kind == SYMBOL_SCALED ? right->k : 1));
+	if (k == 0)
+		return unknown;
+	parameter = left->parameter;
+	value = symbol_new(flow, SYMBOL_SCALED);
+	if (!symbol_of(flow, value))
+		return unknown;
+	symbol_of(flow, value)->k = k;
+	symbol_of(flow, value)->parameter = parameter;
+	symbol_of(flow, value)->joined[0] = base;
+	value.number = (int64_t)((uint64_t)a.number + (uint64_t)sign * (uint64_t)b.number);
+	return value;
+}
+
 /* The sum of two values. */
 static struct value value_add(struct flow *flow, struct value a, struct value b)
 {
@@ -521,6 +613,9 @@ static struct value value_add(struct flow *flow, struct value a, struct value b)
 		a.number = (int64_t)((uint64_t)a.number + (uint64_t)b.number);
 		return a;
 	}
+	value = multiples_add(flow, a, b, 1);
+	if (value.symbol != SYMBOL_NONE)
+		return value;
 	value = symbol_new(flow, SYMBOL_OPAQUE);
 	symbol = symbol_of(flow, value);
 	if (!symbol)
@@ -567,6 +662,7 @@ static struct value value_scale(struct flow *flow, struct value a, int64_t facto
 	int64_t k = from && from->kind == SYMBOL_SCALED ? from->k : 1;
 
 	symbol->k = (int64_t)((uint64_t)k * (uint64_t)factor);
+	symbol->joined[0] = from && from->kind == SYMBOL_SCALED ? from->joined[0] : (struct value){ .symbol = a.symbol };
 	symbol->parameter = from ? from->parameter : (int8_t)-1;
 	symbol->is_rounded = from && from->is_rounded;
 	value.number = (int64_t)((uint64_t)a.number * (uint64_t)factor);
@@ -611,16 +707,6 @@ static struct value value_round(struct flow *flow, struct value from)
 }
 
 /* ---- memory ---- */
-
-/* What an address leads to. */
-struct memory {
-	enum { MEMORY_UNKNOWN, MEMORY_SLOT, MEMORY_PLACE, MEMORY_GLOBAL } kind;
-	/** From the CFA. */
-	int64_t offset;
-	/** What is declared there. */
-	struct pointee pointee;
-	int32_t node;
-};
 
 /* The address that a memory operand has. */
 static struct value operand_address(struct flow *flow, const struct operand *operand)
@@ -777,7 +863,13 @@ static struct value memory_load(struct flow *flow, const struct operand *operand
 	}
 	if (memory.kind == MEMORY_UNKNOWN || !memory.pointee.is_pointer)
 		return unknown;
-	return symbol_from(flow, SYMBOL_OPAQUE, memory.node, &memory.pointee, SOURCE_DECLARED);
+
+	const struct body_variable *alias = flow->n_active_memory ? alias_at(flow, address) : NULL;
+	struct value value = symbol_from(flow, SYMBOL_OPAQUE, memory.node, &memory.pointee, SOURCE_DECLARED);
+
+	if (alias && alias->pointee.is_pointer)
+		value_type(flow, value, alias->pointee.type, SOURCE_VARIABLE);
+	return value;
 }
 
 /* Stores to a variable in the frame. */
@@ -844,11 +936,29 @@ static struct value operand_read(struct flow *flow, const struct operand *operan
 	return unknown;
 }
 
+/* What is written to a register while that is some variable is assigned to the variable. */
+static void assignment_type(struct flow *flow, unsigned reg, struct value value)
+{
+	if (value.symbol < SYMBOLS_FIRST || reg >= REGISTERS_MAX)
+		return;
+	for (unsigned i = 0; i < flow->n_active[reg]; i++) {
+		const struct body_place *place = &flow->body.places.v[flow->active[reg][i]];
+		const struct body_variable *variable = &flow->body.variables.v[place->variable];
+
+		if (place->place.kind != LOCATION_REGISTER || !variable->pointee.is_pointer || flow->next_pc >= place->high || flow->pc < place->low)
+			continue;
+		value_type(flow, value, variable->pointee.type, SOURCE_VARIABLE);
+		value_goes(flow, value, node_local(flow, variable));
+	}
+}
+
 static void operand_write(struct flow *flow, const struct operand *operand, struct value value)
 {
-	if (operand->kind == OPERAND_REGISTER)
+	if (operand->kind == OPERAND_REGISTER) {
 		register_write(flow, operand->reg, value);
-	else if (operand->kind == OPERAND_MEMORY)
+		assignment_type(flow, operand->reg, value);
+	}
+	if (operand->kind == OPERAND_MEMORY)
 		memory_store(flow, operand, value);
 }
 
@@ -936,6 +1046,45 @@ static void state_reset(struct flow *flow)
 		flow->now.registers[flow->convention->fp] = fp;
 }
 
+/* Forgets the constants that a loop changes, where it begins. What is a pointer stays: another one of its kind, as a rule. */
+static void loop_begin(struct flow *flow)
+{
+	size_t end = flow->loop_ends.v[flow->at];
+	bool all = end - flow->at > flow->loop_budget;
+	uint64_t written = 0;
+
+	for (size_t i = flow->at; !all && i <= end; i++, flow->loop_budget--) {
+		const struct instruction *instruction = &flow->code.v[i];
+
+		written |= instruction->clobbers;
+		for (unsigned k = 0; k < instruction->n; k++) {
+			const struct operand *to = &instruction->steps[k].to;
+			struct value base;
+
+			if (to->kind == OPERAND_REGISTER)
+				written |= UINT64_C(1) << to->reg;
+			if (to->kind != OPERAND_MEMORY || to->reg >= REGISTERS_MAX || to->index != REGISTER_NONE)
+				continue;
+			base = flow->now.registers[to->reg];
+			if (base.symbol != SYMBOL_CFA)
+				continue;
+
+			struct slot *slot = slot_at(&flow->now, base.number + to->number);
+
+			if (slot->offset == base.number + to->number && value_is_constant(flow, slot->value))
+				slot->value = unknown;
+		}
+	}
+	for (unsigned i = 0; i < REGISTERS_MAX; i++) {
+		if ((all || (written >> i & 1)) && value_is_constant(flow, flow->now.registers[i]))
+			flow->now.registers[i] = unknown;
+	}
+	for (unsigned i = 0; all && i < SLOTS_MAX; i++) {
+		if (value_is_constant(flow, flow->now.slots[i].value))
+			flow->now.slots[i].value = unknown;
+	}
+}
+
 /* Gives what came together the types of the variables that hold it. */
 static void joins_type(struct flow *flow)
 {
@@ -983,6 +1132,8 @@ static void instruction_begin(struct flow *flow)
 	} else if (!flow->is_reachable) {
 		state_reset(flow);
 	}
+	if (flow->loop_ends.v[flow->at])
+		loop_begin(flow);
 	flow->is_reachable = true;
 	while (flow->next_place < flow->body.places.n && flow->body.places.v[flow->next_place].low <= flow->pc) {
 		uint32_t index = (uint32_t)flow->next_place++;
@@ -1255,6 +1406,7 @@ static void jump_read(struct flow *flow, const struct step *step)
 	bool is_direct = to->kind == OPERAND_NUMBER;
 
 	if (is_direct && is_inside(flow, (vaddr)to->number)) {
+		flow->body_sp = flow->now.registers[flow->convention->sp];
 		pending_keep(flow, (vaddr)to->number);
 	} else if (step->kind == STEP_JUMP) {
 		// A tail call; or a table of jumps, in whose place a register stands.
@@ -1294,7 +1446,7 @@ static void step_read(struct flow *flow, const struct step *step)
 		if (other.symbol == SYMBOL_CONSTANT)
 			from = value_add(flow, from, constant((int64_t)-(uint64_t)other.number));
 		else
-			from = symbol_new(flow, SYMBOL_OPAQUE);
+			from = multiples_add(flow, from, other, -1);
 		operand_write(flow, &step->to, from);
 		break;
 	case STEP_MULTIPLY:
@@ -1357,10 +1509,57 @@ static void entry_state(struct flow *flow)
 	}
 }
 
-static void range_read(struct flow *flow, const struct body_range *range, bool is_entry)
+/* The index of the instruction at an address; the number of all when there is none. */
+static size_t instruction_at(const struct flow *flow, vaddr address)
+{
+	size_t low = 0, high = flow->code.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (flow->code.v[middle].at < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < flow->code.n && flow->code.v[low].at == address ? low : flow->code.n;
+}
+
+/* Takes the code of a range apart, and finds its loops. */
+static void code_decode(struct flow *flow, const uint8_t *code, uint64_t size)
 {
 	struct code_facts *facts = flow->reader->facts;
 	struct instruction instruction;
+
+	flow->code.n = flow->loop_ends.n = 0;
+	instruction_reader_begin(flow->instructions, code, size, flow->range.low);
+	while (instruction_reader_next(flow->instructions, &instruction)) {
+		if (++facts->instructions > INSTRUCTIONS_MAX) {
+			facts->truncated = true;
+			break;
+		}
+		array_append(&flow->code, instruction);
+		array_append(&flow->loop_ends, 0);
+	}
+	flow->loop_budget = flow->code.n * LOOP_ROUNDS;
+	for (size_t i = 0; i < flow->code.n; i++) {
+		for (unsigned k = 0; k < flow->code.v[i].n; k++) {
+			const struct step *step = &flow->code.v[i].steps[k];
+			size_t head;
+
+			if ((step->kind != STEP_JUMP && step->kind != STEP_BRANCH) || step->from.kind != OPERAND_NUMBER ||
+			    (vaddr)step->from.number > flow->code.v[i].at)
+				continue;
+			head = instruction_at(flow, (vaddr)step->from.number);
+			if (head < flow->code.n)
+				flow->loop_ends.v[head] = (uint32_t)i;
+		}
+	}
+}
+
+static void range_read(struct flow *flow, const struct body_range *range, bool is_entry)
+{
+	struct code_facts *facts = flow->reader->facts;
 	uint64_t size = range->high - range->low;
 
 	if (size > CODE_MAX) {
@@ -1382,22 +1581,20 @@ static void range_read(struct flow *flow, const struct body_range *range, bool i
 		entry_state(flow);
 	else
 		state_reset(flow);
-	instruction_reader_begin(flow->instructions, code, size, range->low);
-	while (instruction_reader_next(flow->instructions, &instruction)) {
-		if (++facts->instructions > INSTRUCTIONS_MAX) {
-			facts->truncated = true;
-			break;
-		}
-		flow->pc = instruction.at;
-		flow->next_pc = instruction.at + instruction.size;
+	code_decode(flow, code, size);
+	for (flow->at = 0; flow->at < flow->code.n; flow->at++) {
+		const struct instruction *instruction = &flow->code.v[flow->at];
+
+		flow->pc = instruction->at;
+		flow->next_pc = instruction->at + instruction->size;
 		// Padding leads nowhere.
-		if (!flow->is_reachable && instruction.n == 0 && !instruction.clobbers && !is_target(flow))
+		if (!flow->is_reachable && instruction->n == 0 && !instruction->clobbers && !is_target(flow))
 			continue;
 		instruction_begin(flow);
-		for (unsigned i = 0; i < instruction.n; i++)
-			step_read(flow, &instruction.steps[i]);
-		if (instruction.clobbers)
-			clobber(flow, instruction.clobbers);
+		for (unsigned i = 0; i < instruction->n; i++)
+			step_read(flow, &instruction->steps[i]);
+		if (instruction->clobbers)
+			clobber(flow, instruction->clobbers);
 	}
 	// What is left leads to nowhere.
 	for (size_t i = 0; flow->n_pending && i < PENDING_MAX; i++) {
@@ -1415,15 +1612,11 @@ static bool is_news(const struct flow *flow, int32_t node, const struct typing *
 	return typing->offset != 0 || flow->reader->facts->nodes.v[node].declared != typing->type;
 }
 
-/* A symbol's own typings that a node of it may learn from. */
-static bool typing_counts(const struct flow *flow, const struct symbol_state *symbol, const struct typing *typing)
+/* Whether a node may learn from a typing of what it holds. */
+static bool typing_counts(const struct typing *typing)
 {
-	// That it is the start of something which has another thing further on is known by its own type.
-	for (unsigned i = 0; typing->offset < 0 && i < symbol->n_types; i++) {
-		if (symbol->types[i].offset == 0 && type_is_aggregate(flow, symbol->types[i].type))
-			return false;
-	}
-	return true;
+	// That something else comes further on is known by the type of the whole.
+	return typing->offset >= 0;
 }
 
 /* Hands what is known of joins down to what they are made of: newer ones first, for these may be of older ones. */
@@ -1493,7 +1686,7 @@ static void symbols_settle(struct flow *flow)
 		const struct symbol_state *symbol = &flow->symbols.v[i];
 
 		for (unsigned k = 0; symbol->kind != SYMBOL_JOIN && k < symbol->n_types; k++) {
-			if (symbol->node >= 0 && typing_counts(flow, symbol, &symbol->types[k]) && symbol->types[k].source != SOURCE_DECLARED && is_news(flow, symbol->node, &symbol->types[k]))
+			if (symbol->node >= 0 && typing_counts(&symbol->types[k]) && symbol->types[k].source != SOURCE_DECLARED && is_news(flow, symbol->node, &symbol->types[k]))
 				reader_fact(reader, symbol->node, symbol->types[k].type, symbol->types[k].offset);
 		}
 		if (symbol->call < 0)
@@ -1509,7 +1702,7 @@ static void symbols_settle(struct flow *flow)
 		const struct symbol_state *symbol = &flow->symbols.v[going->symbol];
 
 		for (unsigned k = 0; k < symbol->n_types; k++) {
-			if (typing_counts(flow, symbol, &symbol->types[k]) && is_news(flow, going->node, &symbol->types[k]))
+			if (typing_counts(&symbol->types[k]) && is_news(flow, going->node, &symbol->types[k]))
 				reader_fact(reader, going->node, symbol->types[k].type, symbol->types[k].offset);
 		}
 		if (symbol->node >= 0 && symbol->node != going->node)
@@ -1556,6 +1749,8 @@ static void flow_destroy(struct flow *flow)
 	array_deinit(&flow->symbols);
 	array_deinit(&flow->goings);
 	array_deinit(&flow->returned);
+	array_deinit(&flow->code);
+	array_deinit(&flow->loop_ends);
 	body_deinit(&flow->body);
 	instruction_reader_destroy(flow->instructions);
 	free(flow);

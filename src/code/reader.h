@@ -151,8 +151,10 @@ bool reader_knows(const char *name);
 /** The node with these members, made when it is new; CODE_NONE when there are too many. */
 int32_t reader_node(struct code_reader *reader, const struct code_node *node);
 
-/** Counts a fact, or a flow. */
+/** Counts a fact; one without a node or type is none. */
 void reader_fact(struct code_reader *reader, int32_t node, int32_t type, int32_t offset);
+
+/** Counts a flow. */
 void reader_flow(struct code_reader *reader, int32_t from, int32_t to);
 
 /** Reads the functions of a module that has DWARF. For flow.c. */

@@ -244,7 +244,9 @@ static void form_of(const struct function_info *callee, const struct call_record
 	switch (one.kind) {
 	case ARGUMENT_CONSTANT:
 		site->form = CODE_SIZE_CONSTANT;
-		break;
+		one.k = 1;
+		site->c = (int64_t)((uint64_t)one.c * (uint64_t)factor);
+		return;
 	case ARGUMENT_EITHER:
 		site->form = CODE_SIZE_EITHER;
 		break;
@@ -304,6 +306,29 @@ static bool is_bytes(const struct code_reader *reader, int32_t type)
 	return reader->facts->types.v[type].size == 1;
 }
 
+/* Drops types that another one has inside, at that place. */
+static void embedded_drop(const struct code_reader *reader, struct site_types *types)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < types->n; i++) {
+		const struct code_site_type *inner = &types->v[i];
+		bool is_embedded = false;
+
+		for (unsigned k = 0; k < types->n && !is_embedded; k++) {
+			const struct code_site_type *outer = &types->v[k];
+
+			is_embedded = k != i && outer->offset == 0 && inner->offset <= 0 && outer->type != inner->type &&
+				      type_embeds(&reader->canonical, outer->type, (uint64_t)-(int64_t)inner->offset, inner->type);
+		}
+		if (!is_embedded)
+			types->v[n++] = *inner;
+	}
+	// Two that have each other inside are nonsense, and stay.
+	if (n)
+		types->n = n;
+}
+
 /* What the result of a call becomes. */
 static void types_of(const struct code_reader *reader, const struct call_record *call, const struct code_site *site, struct site_types *types)
 {
@@ -326,6 +351,7 @@ static void types_of(const struct code_reader *reader, const struct call_record 
 	}
 	if (types->n == 0 && declared >= 0)
 		site_type_add(types, declared, 0, is_bytes(reader, declared) ? 0.4f : 0.7f);
+	embedded_drop(reader, types);
 	for (unsigned i = 0; i < types->n; i++)
 		has_exact |= site->form == CODE_SIZE_CONSTANT && reader->facts->types.v[types->v[i].type].size == (uint64_t)site->c && site->c > 1;
 	// Where one fits to the byte, the others are its bases, or something it is cast to.
