@@ -347,6 +347,19 @@ START_TEST(patterns_are_found_in_c)
 }
 END_TEST
 
+START_TEST(patterns_are_found_in_cxx)
+{
+	static const char *const commands[] = {
+#if defined(__x86_64__)
+		"g++ -O0", "g++ -O2", "g++ -O3", "clang++ -O0", "clang++ -O2",
+#endif
+		"aarch64-linux-gnu-g++ -O2",
+	};
+
+	fixture_check_all("patterns.cc", commands, sizeof(commands) / sizeof(*commands));
+}
+END_TEST
+
 /* One that is damaged has any facts, but sound tables. */
 static void ask_for_facts(struct modules *modules, struct module *module)
 {
@@ -388,4 +401,4 @@ START_TEST(damage_costs_facts_alone)
 }
 END_TEST
 
-UNIT_SUITE("facts", patterns_are_found_in_c, damage_costs_facts_alone)
+UNIT_SUITE("facts", patterns_are_found_in_c, patterns_are_found_in_cxx, damage_costs_facts_alone)
