@@ -49,6 +49,10 @@ enum {
 	CALLS_MAX = 1 << 22,
 	/** Of one function. */
 	GOINGS_MAX = 1 << 18,
+	/** Joins of joins that are followed, and how often types are handed down where there are loops. */
+	JOIN_DEPTH = 4,
+	JOIN_ROUNDS = 3,
+	LINKS_MAX = 1 << 16,
 	RETURNED_MAX = 1 << 14,
 };
 
@@ -87,6 +91,8 @@ struct symbol_state {
 	int64_t k, c;
 	/** Of a join: what it is one of. Of a multiple: the first is what it is one of. */
 	struct value joined[2];
+	/** Of what a loop changes: in links, what it may be, too; -1 for none. */
+	int32_t first_link;
 	struct typing types[SYMBOL_TYPES_MAX];
 };
 
@@ -110,9 +116,31 @@ struct pending {
 	struct state *state;
 };
 
-/** A symbol goes to a node. */
+/* A symbol goes to a node. */
 struct going {
 	int32_t symbol, node;
+	/** Joins on the way. */
+	uint8_t depth;
+};
+
+/* A symbol is returned. */
+struct returned {
+	struct value value;
+	uint8_t depth;
+};
+
+/* What a symbol may be, too. */
+struct link {
+	struct value value;
+	int32_t next;
+};
+
+/* What a register has where a loop begins. */
+struct loop_register {
+	/** In code. */
+	size_t head;
+	uint8_t reg;
+	int32_t symbol;
 };
 
 struct flow {
@@ -128,7 +156,10 @@ struct flow {
 	ARRAY(struct symbol_state) symbols;
 	ARRAY(struct going) goings;
 	/** Symbols that are returned, and how far into them. */
-	ARRAY(struct value) returned;
+	ARRAY(struct returned) returned;
+	ARRAY(struct link) links;
+	/** By head. */
+	ARRAY(struct loop_register) loop_registers;
 	/** Calls of this function begin here. */
 	size_t first_call;
 	struct state now;
@@ -168,7 +199,7 @@ static struct value symbol_new(struct flow *flow, enum symbol_kind kind)
 {
 	if (flow->symbols.n >= SYMBOLS_MAX)
 		return unknown;
-	array_append(&flow->symbols, (struct symbol_state){ .kind = kind, .node = CODE_NONE, .call = -1, .parameter = -1, .k = 1 });
+	array_append(&flow->symbols, (struct symbol_state){ .kind = kind, .node = CODE_NONE, .call = -1, .parameter = -1, .k = 1, .first_link = -1 });
 	return (struct value){ .symbol = (int32_t)flow->symbols.n - 1 };
 }
 
@@ -1046,6 +1077,82 @@ static void state_reset(struct flow *flow)
 		flow->now.registers[flow->convention->fp] = fp;
 }
 
+/* The index of the instruction at an address; the number of all when there is none. */
+static size_t instruction_at(const struct flow *flow, vaddr address)
+{
+	size_t low = 0, high = flow->code.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (flow->code.v[middle].at < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < flow->code.n && flow->code.v[low].at == address ? low : flow->code.n;
+}
+
+/* Whether an instruction gives a register back to the caller. */
+static bool is_restored(const struct flow *flow, const struct instruction *instruction, unsigned reg)
+{
+	const struct step *last = &instruction->steps[instruction->n - 1];
+
+	return !(flow->convention->scratch >> reg & 1) && instruction->n > 1 && last->kind == STEP_ADD && last->to.kind == OPERAND_REGISTER &&
+	       last->to.reg == flow->convention->sp;
+}
+
+/* Makes a symbol of what a register has where a loop begins that changes it: what it was before, or what it is at the end of the loop. */
+static void loop_register_begin(struct flow *flow, unsigned reg)
+{
+	struct value old = flow->now.registers[reg], value;
+	const struct symbol_state *before = symbol_of(flow, old);
+
+	if (old.symbol == SYMBOL_NONE || old.symbol == SYMBOL_CFA)
+		return;
+	value = symbol_new(flow, SYMBOL_JOIN);
+	if (!symbol_of(flow, value)) {
+		flow->now.registers[reg] = unknown;
+		return;
+	}
+	before = symbol_of(flow, old);
+	if (before && before->kind != SYMBOL_EITHER) {
+		const struct symbol_state copy = *before;
+
+		symbol_of(flow, value)->joined[0] = old;
+		for (unsigned i = 0; i < copy.n_types; i++)
+			value_type(flow, (struct value){ .symbol = value.symbol, .number = old.number - copy.types[i].offset }, copy.types[i].type,
+				   SOURCE_DECLARED);
+	}
+	symbol_of(flow, value)->is_rounded = true;
+	flow->now.registers[reg] = value;
+	array_append(&flow->loop_registers, (struct loop_register){ .head = flow->at, .reg = (uint8_t)reg, .symbol = value.symbol });
+}
+
+/* Takes note of what registers have where a loop goes back to its begin. */
+static void loop_back(struct flow *flow, vaddr target)
+{
+	size_t head = instruction_at(flow, target), low = 0, high = flow->loop_registers.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (flow->loop_registers.v[middle].head < head)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < flow->loop_registers.n && flow->loop_registers.v[low].head == head && flow->links.n < LINKS_MAX; low++) {
+		const struct loop_register *one = &flow->loop_registers.v[low];
+		struct value value = flow->now.registers[one->reg];
+
+		if (value.symbol < SYMBOLS_FIRST || value.symbol == one->symbol)
+			continue;
+		array_append(&flow->links, (struct link){ .value = value, .next = flow->symbols.v[one->symbol].first_link });
+		flow->symbols.v[one->symbol].first_link = (int32_t)flow->links.n - 1;
+	}
+}
+
 /* Forgets the constants that a loop changes, where it begins. What is a pointer stays: another one of its kind, as a rule. */
 static void loop_begin(struct flow *flow)
 {
@@ -1061,7 +1168,9 @@ static void loop_begin(struct flow *flow)
 			const struct operand *to = &instruction->steps[k].to;
 			struct value base;
 
-			if (to->kind == OPERAND_REGISTER)
+			if (instruction->steps[k].kind == STEP_CALL)
+				written |= flow->convention->scratch;
+			if (to->kind == OPERAND_REGISTER && !is_restored(flow, instruction, to->reg))
 				written |= UINT64_C(1) << to->reg;
 			if (to->kind != OPERAND_MEMORY || to->reg >= REGISTERS_MAX || to->index != REGISTER_NONE)
 				continue;
@@ -1076,8 +1185,10 @@ static void loop_begin(struct flow *flow)
 		}
 	}
 	for (unsigned i = 0; i < REGISTERS_MAX; i++) {
-		if ((all || (written >> i & 1)) && value_is_constant(flow, flow->now.registers[i]))
+		if (all && value_is_constant(flow, flow->now.registers[i]))
 			flow->now.registers[i] = unknown;
+		else if (!all && (written >> i & 1))
+			loop_register_begin(flow, i);
 	}
 	for (unsigned i = 0; all && i < SLOTS_MAX; i++) {
 		if (value_is_constant(flow, flow->now.slots[i].value))
@@ -1132,8 +1243,10 @@ static void instruction_begin(struct flow *flow)
 	} else if (!flow->is_reachable) {
 		state_reset(flow);
 	}
-	if (flow->loop_ends.v[flow->at])
+	if (flow->loop_ends.v[flow->at]) {
 		loop_begin(flow);
+		joins_type(flow);
+	}
 	flow->is_reachable = true;
 	while (flow->next_place < flow->body.places.n && flow->body.places.v[flow->next_place].low <= flow->pc) {
 		uint32_t index = (uint32_t)flow->next_place++;
@@ -1386,7 +1499,7 @@ static void return_read(struct flow *flow)
 	value_type(flow, value, info->result.type, SOURCE_RETURN);
 	value_goes(flow, value, info->result_node);
 	if (symbol_of(flow, value))
-		array_append(&flow->returned, value);
+		array_append(&flow->returned, (struct returned){ .value = value });
 }
 
 /* ---- steps ---- */
@@ -1407,6 +1520,8 @@ static void jump_read(struct flow *flow, const struct step *step)
 
 	if (is_direct && is_inside(flow, (vaddr)to->number)) {
 		flow->body_sp = flow->now.registers[flow->convention->sp];
+		if ((vaddr)to->number <= flow->pc && (vaddr)to->number >= flow->range.low)
+			loop_back(flow, (vaddr)to->number);
 		pending_keep(flow, (vaddr)to->number);
 	} else if (step->kind == STEP_JUMP) {
 		// A tail call; or a table of jumps, in whose place a register stands.
@@ -1509,29 +1624,13 @@ static void entry_state(struct flow *flow)
 	}
 }
 
-/* The index of the instruction at an address; the number of all when there is none. */
-static size_t instruction_at(const struct flow *flow, vaddr address)
-{
-	size_t low = 0, high = flow->code.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (flow->code.v[middle].at < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < flow->code.n && flow->code.v[low].at == address ? low : flow->code.n;
-}
-
 /* Takes the code of a range apart, and finds its loops. */
 static void code_decode(struct flow *flow, const uint8_t *code, uint64_t size)
 {
 	struct code_facts *facts = flow->reader->facts;
 	struct instruction instruction;
 
-	flow->code.n = flow->loop_ends.n = 0;
+	flow->code.n = flow->loop_ends.n = flow->loop_registers.n = 0;
 	instruction_reader_begin(flow->instructions, code, size, flow->range.low);
 	while (instruction_reader_next(flow->instructions, &instruction)) {
 		if (++facts->instructions > INSTRUCTIONS_MAX) {
@@ -1619,43 +1718,73 @@ static bool typing_counts(const struct typing *typing)
 	return typing->offset >= 0;
 }
 
-/* Hands what is known of joins down to what they are made of: newer ones first, for these may be of older ones. */
+/* A part of what is returned is returned. */
+static void returned_add(struct flow *flow, const struct returned *returned, struct value part)
+{
+	if (part.symbol < SYMBOLS_FIRST)
+		return;
+	part.number += returned->value.number;
+	array_append(&flow->returned, (struct returned){ .value = part, .depth = (uint8_t)(returned->depth + 1) });
+}
+
+/* Hands the types of a symbol to something that it may be. */
+static void types_hand(struct flow *flow, const struct symbol_state *symbol, struct value part)
+{
+	for (unsigned i = 0; i < symbol->n_types; i++) {
+		if (symbol->types[i].source != SOURCE_DECLARED)
+			value_type(flow, (struct value){ .symbol = part.symbol, .number = part.number - symbol->types[i].offset },
+				   symbol->types[i].type, symbol->types[i].source);
+	}
+}
+
+/* Hands what is known of joins down to what they are made of: newer ones first, for these may be of older ones; where a loop leads to what is newer, a few times. */
 static void joins_settle(struct flow *flow)
 {
-	for (size_t i = flow->symbols.n; i-- > SYMBOLS_FIRST;) {
-		const struct symbol_state symbol = flow->symbols.v[i];
+	int rounds = flow->links.n ? JOIN_ROUNDS : 1;
 
-		for (int k = 0; symbol.kind == SYMBOL_JOIN && k < 2; k++) {
-			for (unsigned j = 0; j < symbol.n_types; j++) {
-				struct value part = symbol.joined[k];
+	for (int round = 0; round < rounds; round++) {
+		for (size_t i = flow->symbols.n; i-- > SYMBOLS_FIRST;) {
+			const struct symbol_state symbol = flow->symbols.v[i];
 
-				if (symbol.types[j].source == SOURCE_DECLARED)
-					continue;
-				part.number = part.number - symbol.types[j].offset;
-				value_type(flow, (struct value){ .symbol = part.symbol, .number = part.number }, symbol.types[j].type, symbol.types[j].source);
-			}
+			if (symbol.kind != SYMBOL_JOIN || symbol.n_types == 0)
+				continue;
+			types_hand(flow, &symbol, symbol.joined[0]);
+			types_hand(flow, &symbol, symbol.joined[1]);
+			for (int32_t link = symbol.first_link; link >= 0; link = flow->links.v[link].next)
+				types_hand(flow, &symbol, flow->links.v[link].value);
 		}
 	}
-	// What goes somewhere: the list grows while it is read.
+	// What goes somewhere: the lists grow while they are read.
 	for (size_t i = 0; i < flow->goings.n && flow->goings.n < GOINGS_MAX; i++) {
 		const struct going going = flow->goings.v[i];
 		const struct symbol_state *symbol = &flow->symbols.v[going.symbol];
+		struct value parts[2] = { symbol->joined[0], symbol->joined[1] };
 
-		for (int k = 0; symbol->kind == SYMBOL_JOIN && k < 2; k++) {
-			if (symbol->joined[k].number == 0)
-				array_append(&flow->goings, (struct going){ .symbol = symbol->joined[k].symbol, .node = going.node });
+		if (symbol->kind != SYMBOL_JOIN || going.depth == JOIN_DEPTH)
+			continue;
+		for (int k = 0; k < 2; k++) {
+			if (parts[k].symbol >= SYMBOLS_FIRST && parts[k].number == 0)
+				array_append(&flow->goings,
+					     (struct going){ .symbol = parts[k].symbol, .node = going.node, .depth = (uint8_t)(going.depth + 1) });
+		}
+		for (int32_t link = symbol->first_link; link >= 0; link = flow->links.v[link].next) {
+			struct value part = flow->links.v[link].value;
+
+			if (part.number == 0)
+				array_append(&flow->goings,
+					     (struct going){ .symbol = part.symbol, .node = going.node, .depth = (uint8_t)(going.depth + 1) });
 		}
 	}
 	for (size_t i = 0; i < flow->returned.n && flow->returned.n < RETURNED_MAX; i++) {
-		const struct value value = flow->returned.v[i];
-		const struct symbol_state *symbol = &flow->symbols.v[value.symbol];
+		const struct returned returned = flow->returned.v[i];
+		const struct symbol_state *symbol = &flow->symbols.v[returned.value.symbol];
 
-		for (int k = 0; symbol->kind == SYMBOL_JOIN && k < 2; k++) {
-			struct value part = symbol->joined[k];
-
-			part.number += value.number;
-			array_append(&flow->returned, part);
-		}
+		if (symbol->kind != SYMBOL_JOIN || returned.depth == JOIN_DEPTH)
+			continue;
+		for (int k = 0; k < 2; k++)
+			returned_add(flow, &returned, symbol->joined[k]);
+		for (int32_t link = symbol->first_link; link >= 0; link = flow->links.v[link].next)
+			returned_add(flow, &returned, flow->links.v[link].value);
 	}
 }
 
@@ -1665,11 +1794,11 @@ static int8_t returned_argument(const struct flow *flow)
 	int8_t argument = -1;
 
 	for (size_t i = 0; i < flow->returned.n; i++) {
-		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].symbol];
+		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].value.symbol];
 
 		if (symbol->kind == SYMBOL_JOIN)
 			continue;
-		if (symbol->kind != SYMBOL_ARGUMENT || flow->returned.v[i].number != 0 || (argument >= 0 && argument != symbol->parameter))
+		if (symbol->kind != SYMBOL_ARGUMENT || flow->returned.v[i].value.number != 0 || (argument >= 0 && argument != symbol->parameter))
 			return -1;
 		argument = symbol->parameter;
 	}
@@ -1716,23 +1845,23 @@ static void symbols_settle(struct flow *flow)
 	}
 	reader->infos.v[flow->function].returns = returned_argument(flow);
 	for (size_t i = 0; i < flow->returned.n; i++) {
-		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].symbol];
+		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].value.symbol];
 
 		reader->infos.v[flow->function].returns_other |= symbol->call < 0 && symbol->kind != SYMBOL_JOIN;
 	}
 	for (size_t i = 0; i < flow->returned.n; i++) {
-		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].symbol];
+		const struct symbol_state *symbol = &flow->symbols.v[flow->returned.v[i].value.symbol];
 
 		if (symbol->call >= 0) {
 			reader->calls.v[symbol->call].is_returned = true;
-			reader->calls.v[symbol->call].shift = flow->returned.v[i].number;
+			reader->calls.v[symbol->call].shift = flow->returned.v[i].value.number;
 		}
 	}
 }
 
 static void function_read(struct flow *flow)
 {
-	flow->symbols.n = flow->goings.n = flow->returned.n = 0;
+	flow->symbols.n = flow->goings.n = flow->returned.n = flow->links.n = 0;
 	for (int i = 0; i < SYMBOLS_FIRST; i++)
 		symbol_new(flow, SYMBOL_OPAQUE);
 	for (size_t i = 0; i < flow->body.ranges.n; i++)
@@ -1749,6 +1878,8 @@ static void flow_destroy(struct flow *flow)
 	array_deinit(&flow->symbols);
 	array_deinit(&flow->goings);
 	array_deinit(&flow->returned);
+	array_deinit(&flow->links);
+	array_deinit(&flow->loop_registers);
 	array_deinit(&flow->code);
 	array_deinit(&flow->loop_ends);
 	body_deinit(&flow->body);

@@ -24,6 +24,11 @@ static bool is_allocator(const struct code_reader *reader, int32_t function)
 	return function >= 0 && reader->infos.v[function].allocator;
 }
 
+static bool is_bytes(const struct code_reader *reader, int32_t type)
+{
+	return reader->facts->types.v[type].size == 1;
+}
+
 /* Those that need no proof. */
 static void known_mark(struct code_reader *reader)
 {
@@ -79,7 +84,7 @@ static bool call_proves(const struct code_reader *reader, const struct call_reco
 	ret->extra += size->c;
 	ret->is_rounded |= !size->is_exact;
 	// What adds something of its own to make one certain type is no wrapper, but a site.
-	return (ret->extra == 0 && !ret->is_rounded) || !caller->result.is_pointer || caller->result.is_generic;
+	return (ret->extra == 0 && !ret->is_rounded) || !caller->result.is_pointer || caller->result.type < 0 || is_bytes(reader, caller->result.type);
 }
 
 /* Marks functions that pass their argument on; true when there is a new one. */
@@ -299,11 +304,6 @@ static const struct code_fact *facts_of(const struct code_facts *facts, int32_t 
 		n++;
 	*n_ret = n;
 	return facts->facts.v + low;
-}
-
-static bool is_bytes(const struct code_reader *reader, int32_t type)
-{
-	return reader->facts->types.v[type].size == 1;
 }
 
 /* Drops types that another one has inside, at that place. */
