@@ -293,3 +293,58 @@ const struct body_call *body_call_at(const struct body *body, vaddr return_pc)
 	}
 	return low < body->calls.n && body->calls.v[low].return_pc == return_pc ? &body->calls.v[low] : NULL;
 }
+
+static uint64_t number(const struct body_reader *reader, unsigned name)
+{
+	const struct die_value *value = die_value_find(reader->values, reader->n, name);
+
+	return value && value->kind == DIE_NUMBER ? value->number : 0;
+}
+
+/* Adds one inlined function, once for each range of its code. */
+static void inline_add(struct body_reader *reader, body_inline_array *inlines, unsigned depth)
+{
+	const struct die *die = &reader->dies->die;
+	struct body_inline one = { .depth = depth,
+				   .origin = reference(reader, DW_AT_abstract_origin),
+				   .file = number(reader, DW_AT_call_file),
+				   .line = number(reader, DW_AT_call_line) };
+	Dwarf_Addr base, low, high;
+	ptrdiff_t at = 0;
+	Dwarf_Die ranges;
+
+	if (!die->has_ranges) {
+		one.low = die->low;
+		one.high = die->high;
+		array_append(inlines, one);
+		return;
+	}
+	if (!die_at(reader->declarations->file, die->offset, &ranges))
+		return;
+	for (int i = 0; i < RANGES_MAX && (at = dwarf_ranges(&ranges, at, &base, &low, &high)) > 0; i++) {
+		one.low = low;
+		one.high = high;
+		array_append(inlines, one);
+	}
+}
+
+void body_inlines(body_inline_array *inlines, struct die_reader *dies, const struct declarations *declarations, const struct function_record *function)
+{
+	struct body_reader reader = { .dies = dies, .declarations = declarations };
+	unsigned depths[DEPTH_MAX] = { 0 };
+
+	inlines->n = 0;
+	if (!die_reader_seek(dies, function->unit, function->die) || !die_reader_next(dies) || !dies->die.has_children)
+		return;
+	for (size_t i = 0; i < DIES_MAX && inlines->n < PLACES_MAX && die_reader_next(dies); i++) {
+		const struct die *die = &dies->die;
+
+		if (die->depth == 0 || die->depth >= DEPTH_MAX)
+			continue;
+		depths[die->depth] = depths[die->depth - 1];
+		if (die->tag != DW_TAG_inlined_subroutine)
+			continue;
+		reader.n = die_reader_values(dies, reader.values, VALUES_MAX);
+		inline_add(&reader, inlines, depths[die->depth]++);
+	}
+}

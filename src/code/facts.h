@@ -160,7 +160,7 @@ struct code_site {
 	int32_t function, callee;
 	/** The innermost inlined function that the call is in, when that has a name of its own. Borrowed from the DWARF; NULL for none. */
 	const char *inlined;
-	/** «object.c:45». Owned, unescaped; NULL when it is not known. */
+	/** «object.c:45», the line of `function` itself, also when the call is in what was inlined there. Owned, unescaped; NULL when it is not known. */
 	char *source;
 	enum code_allocator allocator;
 	enum code_size_form form;

@@ -1923,12 +1923,9 @@ static struct ordered *functions_order(const struct declarations *declarations, 
 	return all;
 }
 
-void flow_read_module(struct code_reader *reader, uint32_t module)
+static struct flow *flow_create(struct code_reader *reader, uint32_t module)
 {
-	size_t n;
-	_cleanup_free_ struct ordered *order = functions_order(&reader->of[module].declarations, &n);
 	struct flow *flow = xcalloc(1, sizeof(*flow));
-	struct die_reader dies;
 
 	flow->reader = reader;
 	flow->declarations = &reader->of[module].declarations;
@@ -1936,6 +1933,38 @@ void flow_read_module(struct code_reader *reader, uint32_t module)
 	flow->module_index = module;
 	flow->convention = convention_of(flow->module->machine);
 	flow->instructions = instruction_reader_create(flow->module->machine);
+	return flow;
+}
+
+void flow_read_functions(struct code_reader *reader, uint32_t module, const struct range *functions, size_t n)
+{
+	struct flow *flow = flow_create(reader, module);
+
+	reader->of[module].has_symbols = true;
+	for (size_t i = 0; i < n; i++) {
+		struct symbol symbol;
+
+		if (symbol_at(reader->modules, flow->module, functions[i].start, &symbol) && symbol.value == functions[i].start)
+			reader_function(reader, module, functions[i].start, symbol.name);
+	}
+	for (size_t i = 0; flow->instructions && !reader->facts->truncated && i < n; i++) {
+		flow->function = keys_find(&reader->function_entries, module, functions[i].start);
+		if (flow->function < 0)
+			continue;
+		flow->body.ranges.n = 0;
+		array_append(&flow->body.ranges, (struct body_range){ functions[i].start, functions[i].end });
+		function_read(flow);
+	}
+	flow_destroy(flow);
+}
+
+void flow_read_module(struct code_reader *reader, uint32_t module)
+{
+	size_t n;
+	_cleanup_free_ struct ordered *order = functions_order(&reader->of[module].declarations, &n);
+	struct flow *flow = flow_create(reader, module);
+	struct die_reader dies;
+
 	die_reader_init(&dies, &flow->declarations->file->sections);
 	for (size_t i = 0; flow->instructions && !reader->facts->truncated && i < n; i++) {
 		const struct function_record *record = &flow->declarations->functions.v[order[i].index];

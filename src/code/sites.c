@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "code/bodies.h"
 #include "code/reader.h"
 #include "debug/lines.h"
 
@@ -176,7 +177,8 @@ static bool wrappers_guess(struct code_reader *reader)
 			if (best < 0 || matches > all[i].matches[best])
 				best = k;
 		}
-		if (best < 0 || is_allocator(reader, (int32_t)i))
+		// One without a name is a stub that the loader leads to memcpy() or the like.
+		if (best < 0 || is_allocator(reader, (int32_t)i) || !reader->facts->functions.v[i].name)
 			continue;
 		info->allocator = CODE_STATISTICAL + 1;
 		info->size = (int8_t)best;
@@ -450,6 +452,61 @@ static void unit_locate(struct code_reader *reader, const struct located *locate
 	free(lines);
 }
 
+/* Says of a site which inlined function it is in, and where its function calls that. */
+static void site_inlined(const struct declarations *declarations, Dwarf_Die *unit, const body_inline_array *inlines, struct code_site *site)
+{
+	const struct body_inline *outermost = NULL, *innermost = NULL;
+	const struct function_record *record;
+	const char *file;
+
+	for (size_t i = 0; i < inlines->n; i++) {
+		const struct body_inline *one = &inlines->v[i];
+
+		if (site->pc < one->low || site->pc >= one->high)
+			continue;
+		if (!outermost || one->depth < outermost->depth)
+			outermost = one;
+		if (!innermost || one->depth > innermost->depth)
+			innermost = one;
+	}
+	if (!outermost)
+		return;
+	record = function_record_at(declarations, innermost->origin);
+	if (record)
+		site->inlined = function_record_origin(declarations, record)->name;
+	file = outermost->line ? line_file_name(declarations->file, unit, outermost->file) : NULL;
+	if (file) {
+		free(site->source);
+		site->source = xasprintf("%s:%llu", file, (unsigned long long)outermost->line);
+	}
+}
+
+/* The same for all sites of one unit. */
+static void unit_inlined(struct code_reader *reader, const struct located *located, size_t n)
+{
+	struct code_facts *facts = reader->facts;
+	const struct declarations *declarations = &reader->of[located->module].declarations;
+	body_inline_array inlines = { .n = 0 };
+	const struct function_record *read = NULL;
+	struct die_reader dies;
+	Dwarf_Die die, unit;
+
+	die_reader_init(&dies, &declarations->file->sections);
+	for (size_t i = 0; i < n; i++) {
+		struct code_site *site = &facts->sites.v[located[i].site];
+		const struct function_record *record = reader->infos.v[site->function].record;
+
+		if (record != read) {
+			body_inlines(&inlines, &dies, declarations, record);
+			read = record;
+		}
+		if (inlines.n && die_at(declarations->file, record->die, &die) && dwarf_diecu(&die, &unit, NULL, NULL))
+			site_inlined(declarations, &unit, &inlines, site);
+	}
+	die_reader_deinit(&dies);
+	array_deinit(&inlines);
+}
+
 static void sites_locate(struct code_reader *reader)
 {
 	struct code_facts *facts = reader->facts;
@@ -469,6 +526,7 @@ static void sites_locate(struct code_reader *reader)
 		for (end = i + 1; end < n && all[end].module == all[i].module && all[end].unit == all[i].unit;)
 			end++;
 		unit_locate(reader, &all[i], end - i);
+		unit_inlined(reader, &all[i], end - i);
 	}
 	free(all);
 }
