@@ -19,6 +19,8 @@ enum {
 	RANGES_MAX = 64,
 	/** Entries of all location lists of one function. */
 	ENTRIES_MAX = 1 << 17,
+	/** How often all DIEs and all lists may be read. */
+	BUDGET_ROUNDS = 8,
 };
 
 void body_deinit(struct body *body)
@@ -28,6 +30,13 @@ void body_deinit(struct body *body)
 	array_deinit(&body->calls);
 	array_deinit(&body->arguments);
 	array_deinit(&body->ranges);
+}
+
+void body_budget(struct body *body, const struct dwarf_sections *sections)
+{
+	body->dies_budget = sections->info.size * BUDGET_ROUNDS;
+	// The shortest entry has some three bytes; and each variable may have one that is in no list.
+	body->entries_budget = (sections->loc.size + sections->loclists.size + sections->info.size) * BUDGET_ROUNDS / 3;
 }
 
 struct body_reader {
@@ -258,6 +267,8 @@ bool body_read(struct body *body, struct die_reader *dies, const struct declarat
 
 	body->variables.n = body->places.n = body->calls.n = body->arguments.n = body->ranges.n = 0;
 	ranges_read(&reader, function);
+	if (!body->dies_budget || !body->entries_budget)
+		return false;
 	if (body->ranges.n == 0 || !die_reader_seek(dies, function->unit, function->die) || !die_reader_next(dies))
 		return body->ranges.n != 0;
 	reader.n = die_reader_values(dies, reader.values, VALUES_MAX);
@@ -272,6 +283,11 @@ bool body_read(struct body *body, struct die_reader *dies, const struct declarat
 		reader.scopes[0].range = (struct body_range){ 0, UINT64_MAX };
 	if (dies->die.has_children)
 		dies_read(&reader);
+	// Where it ended up is how far it came.
+	uint64_t end = (uint64_t)(dies->at.at - dies->sections->info.bytes), read = end > function->die ? end - function->die : 0;
+
+	body->dies_budget -= read < body->dies_budget ? read : body->dies_budget;
+	body->entries_budget -= reader.entries < body->entries_budget ? reader.entries : body->entries_budget;
 	if (body->places.n)
 		qsort(body->places.v, body->places.n, sizeof(*body->places.v), place_compare);
 	if (body->calls.n)

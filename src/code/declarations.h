@@ -39,6 +39,8 @@ struct type_record {
 	bool is_float, is_by_reference;
 	/** In members; parameters of a function type. */
 	uint32_t first, count;
+	/** Private: what type_record_peel() found last time. */
+	uint32_t peeled;
 	/** Index in code_facts.types of the type itself; CODE_NONE for void and functions. */
 	int32_t canonical;
 };
