@@ -181,6 +181,8 @@ struct code_wrapper {
 	/** What it asks for is size + extra, and it returns the chunk + shift; when is_rounded, at least that. Units: bytes. */
 	int64_t extra, shift;
 	bool is_rounded;
+	/** Its size is that of an element, of which it makes as many as it likes; its sites are of the form k * x. */
+	bool is_stride;
 	/** It returns other things as well, a part of a pool for example: its sites need not be chunks. */
 	bool is_partial;
 };

@@ -116,6 +116,8 @@ struct function_info {
 	int8_t size, count;
 	int64_t extra, shift;
 	bool is_rounded;
+	/** Its size is that of an element: it multiplies it by something of its own. */
+	bool is_stride;
 };
 
 struct code_module {

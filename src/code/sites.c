@@ -189,6 +189,29 @@ static bool wrappers_guess(struct code_reader *reader)
 	return changed;
 }
 
+/* Tells functions that take the size of an element: what they ask of an allocator is never that alone. */
+static void strides_mark(struct code_reader *reader)
+{
+	bool *plain = xcalloc(reader->infos.n + 1, sizeof(*plain));
+
+	for (size_t i = 0; i < reader->calls.n; i++) {
+		const struct call_record *call = &reader->calls.v[i];
+		struct function_info *caller = &reader->infos.v[call->function];
+		const struct call_argument *size;
+
+		if (caller->allocator != CODE_STATISTICAL + 1 || !is_allocator(reader, call->callee))
+			continue;
+		size = argument(call, reader->infos.v[call->callee].size);
+		if (size && size->parameter == caller->size && size->kind == ARGUMENT_SUM)
+			plain[call->function] = true;
+		else if (size && size->kind != ARGUMENT_CONSTANT)
+			caller->is_stride = true;
+	}
+	for (size_t i = 0; i < reader->infos.n; i++)
+		reader->infos.v[i].is_stride &= !plain[i];
+	free(plain);
+}
+
 static void allocators_find(struct code_reader *reader)
 {
 	known_mark(reader);
@@ -202,6 +225,7 @@ static void allocators_find(struct code_reader *reader)
 		if (!wrappers_guess(reader) && !changed)
 			break;
 	}
+	strides_mark(reader);
 	for (size_t i = 0; i < reader->infos.n; i++) {
 		const struct function_info *info = &reader->infos.v[i];
 
@@ -217,6 +241,7 @@ static void allocators_find(struct code_reader *reader)
 						    .extra = info->extra,
 						    .shift = info->shift,
 						    .is_rounded = info->is_rounded,
+						    .is_stride = info->is_stride,
 						    .is_partial = info->returns_other });
 	}
 }
@@ -253,6 +278,11 @@ static void form_of(const struct function_info *callee, const struct call_record
 		site->form = CODE_SIZE_CONSTANT;
 		one.k = 1;
 		site->c = (int64_t)((uint64_t)one.c * (uint64_t)factor);
+		if (callee->is_stride) {
+			site->form = CODE_SIZE_SCALED;
+			site->k = site->c;
+			site->c = 0;
+		}
 		return;
 	case ARGUMENT_EITHER:
 		site->form = CODE_SIZE_EITHER;
@@ -312,10 +342,13 @@ static const struct code_fact *facts_of(const struct code_facts *facts, int32_t 
 static void embedded_drop(const struct code_reader *reader, struct site_types *types)
 {
 	unsigned n = 0;
+	bool has_whole = false;
 
+	for (unsigned i = 0; i < types->n; i++)
+		has_whole |= types->v[i].offset == 0 && reader->facts->types.v[types->v[i].type].size > (uint64_t)1;
 	for (unsigned i = 0; i < types->n; i++) {
 		const struct code_site_type *inner = &types->v[i];
-		bool is_embedded = false;
+		bool is_embedded = has_whole && inner->offset < 0;
 
 		for (unsigned k = 0; k < types->n && !is_embedded; k++) {
 			const struct code_site_type *outer = &types->v[k];

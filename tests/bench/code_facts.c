@@ -87,9 +87,9 @@ static void sites_print(const struct code_facts *facts)
 	for (size_t i = 0; i < facts->wrappers.n; i++) {
 		const struct code_wrapper *wrapper = &facts->wrappers.v[i];
 
-		printf("wrapper %s %s size=%d count=%d extra=%lld shift=%lld%s%s\n", facts->functions.v[wrapper->function].name,
+		printf("wrapper %s %s size=%d count=%d extra=%lld shift=%lld%s%s%s\n", facts->functions.v[wrapper->function].name,
 		       wrapper->allocator == CODE_WRAPPER ? "proven" : "statistical", (int)wrapper->size, (int)wrapper->count, (long long)wrapper->extra,
-		       (long long)wrapper->shift, wrapper->is_rounded ? " rounded" : "", wrapper->is_partial ? " partial" : "");
+		       (long long)wrapper->shift, wrapper->is_rounded ? " rounded" : "", wrapper->is_partial ? " partial" : "", wrapper->is_stride ? " stride" : "");
 	}
 }
 
