@@ -108,7 +108,7 @@ const struct command command_list = {
 		       "the index that heapsnap arenas shows. The columns of CSV and the "
 		       "fields of JSON are stable: later versions only append to them.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_SORT) |
-		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
+		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_MAX_SIZE) | OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_STATE) |
 		   OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA),
 	.orders = orders,

@@ -15,10 +15,13 @@
 #include "cmd/command.h"
 #include "cmd/memory.h"
 #include "cmd/phase.h"
+#include "cmd/progress.h"
 #include "cmd/recognise.h"
 #include "debug/allocator.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
+#include "snapshot/file.h"
+#include "target/available.h"
 #include "target/core.h"
 #include "target/live.h"
 
@@ -30,7 +33,7 @@ static struct error *command_is_first(const char *name)
 			    name);
 }
 
-static struct error *choose_operand(const char *operand, struct target_choice *ret)
+struct error *target_choose_operand(const char *operand, struct target_choice *ret)
 {
 	uint64_t number;
 	struct stat status;
@@ -50,32 +53,44 @@ static struct error *choose_operand(const char *operand, struct target_choice *r
 				    "%s is a directory, neither a core nor a process id", operand);
 	if (access(operand, R_OK))
 		return error_os(errno, "cannot open %s", operand);
+	if (snapshot_recognise(operand)) {
+		ret->file = operand;
+		return NULL;
+	}
 	if (!core_recognise(operand))
-		return error_create(ERROR_FORMAT, "%s is not a core file", operand);
+		return error_create(ERROR_FORMAT, "%s is neither a core file nor a snapshot",
+				    operand);
 	ret->core = operand;
 	return NULL;
 }
 
 struct error *target_choose(const struct options *options, struct target_choice *ret)
 {
-	struct target_choice choice = { options->pid, options->core, options->operands,
-					options->n_operands };
+	struct target_choice choice = { .pid = options->pid,
+					.core = options->core,
+					.operands = options->operands,
+					.n_operands = options->n_operands };
 
 	if (choice.pid && choice.core)
 		return error_create(ERROR_USAGE, "-p and --core are two targets; one at a time");
 	if (!choice.pid && !choice.core) {
 		if (!choice.n_operands)
-			return error_create(ERROR_USAGE, "no target: give a process id or a core");
+			return error_create(ERROR_USAGE,
+					    "no target: give a process id, a core or a snapshot");
 
-		struct error *error = choose_operand(choice.operands[0], &choice);
+		struct error *error = target_choose_operand(choice.operands[0], &choice);
 
 		if (error)
 			return error;
 		choice.operands++;
 		choice.n_operands--;
+	} else if (choice.core && snapshot_recognise(choice.core)) {
+		return error_create(ERROR_USAGE, "%s is a snapshot, not a core: leave --core out",
+				    choice.core);
 	}
 	if (options->exe && !choice.core)
-		return error_create(ERROR_USAGE, "-e is for cores; a process knows its executable");
+		return error_create(ERROR_USAGE, "-e is for cores; a process knows its executable, "
+						 "and a snapshot needs none");
 	*ret = choice;
 	return NULL;
 }
@@ -136,6 +151,8 @@ char *target_retype(const struct options *options, const struct target_choice *c
 {
 	char *line;
 
+	if (choice->file)
+		return shell_word(choice->file);
 	if (choice->pid) {
 		line = xasprintf("-p %d", (int)choice->pid);
 	} else {
@@ -295,6 +312,8 @@ static void fill_target(struct snapshot *snapshot, const struct target *target,
 	snapshot->exe = copy_or_null(target->exe_path);
 	snapshot->command = copy_or_null(target->command);
 	snapshot->core = copy_or_null(choice->core);
+	snapshot->start_ticks = target->start_ticks;
+	snapshot->boot_id = copy_or_null(target->boot_id);
 	snapshot->signal = target->signal;
 	snapshot->fault_address = target->fault_address;
 	snapshot->time = capture->time;
@@ -331,20 +350,24 @@ static void fill_threads(struct snapshot *snapshot, const struct target *target,
 }
 
 /* Keeps the first bytes of a chunk. */
-static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk, uint64_t limit)
+static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk,
+			uint64_t limit)
 {
-	uint64_t length = snapshot->heap.chunks.usable[chunk] < limit ? snapshot->heap.chunks.usable[chunk] : limit;
+	uint64_t usable = chunk_usable(&snapshot->heap.chunks, chunk),
+		 length = usable < limit ? usable : limit;
 	size_t at = snapshot->content_bytes.n;
 
 	array_reserve(&snapshot->content_bytes, length);
-	if (!image_get(&target->image, snapshot->heap.chunks.mem[chunk], snapshot->content_bytes.v + at, length))
+	if (!image_get(&target->image, snapshot->heap.chunks.mem[chunk],
+		       snapshot->content_bytes.v + at, length))
 		return;
 	snapshot->content_bytes.n += length;
 	array_append(&snapshot->contents, (struct snapshot_content){ chunk, length, at });
 }
 
-/* The bytes that a report will want to print: of the chunk that was named, or of leaks. */
-static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named)
+/* The bytes that a report will want to print: of the chunk that was named, of leaks, or of all that is in use. */
+static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named,
+			  bool all)
 {
 	enum {
 		/** Of a chunk that was named. */
@@ -358,17 +381,58 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, named, NAMED_MAX);
 		return;
 	}
+	if (all) {
+		for (size_t i = 0; i < snapshot->heap.chunks.n; i++)
+			if (snapshot->heap.chunks.state[i] == CHUNK_IN_USE)
+				content_add(snapshot, target, (chunk_id)i, NAMED_MAX);
+		return;
+	}
 	for (size_t i = 0; i < snapshot->graph.reach.leaks.n && i < LEAKS_MAX; i++)
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
-/* What the command needs of the graph. */
-static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
-				const struct target_choice *choice)
+/* The rules in a file. */
+static struct error *suppressions_read(const char *path, struct suppressions **ret)
 {
-	unsigned needs = options->command->needs;
+	enum { SIZE_LIMIT = 1 << 20 };
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *text = NULL, *name = text_escape(path, strlen(path));
+	size_t size;
+
+	if (!file)
+		return error_create(ERROR_USAGE, "%s: %s", name, strerror(errno));
+	text = xmalloc(SIZE_LIMIT + 1);
+	size = fread(text, 1, SIZE_LIMIT + 1, file);
+	if (ferror(file))
+		return error_create(ERROR_USAGE, "%s: %s", name, strerror(errno));
+	if (size > SIZE_LIMIT)
+		return error_create(ERROR_USAGE, "%s is too large for a file of rules", name);
+	return suppressions_parse(text, size, name, ret);
+}
+
+/* What a command needs of the graph, as enum snapshot_part; what is kept has all of it. */
+static unsigned needs_of(const struct options *options)
+{
+	_Static_assert((int)NEEDS_GRAPH == (int)SNAPSHOT_GRAPH &&
+			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
+			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS,
+		       "the same bits");
+	if (options->output)
+		return SNAPSHOT_EVERYTHING | NEEDS_NAMES;
+	// A query can be about anything of what it needs.
+	return options->command->needs | (options->needs ? options->needs | NEEDS_NAMES : 0);
+}
+
+/* What the command needs of the graph. */
+static struct error *fill_graph(struct snapshot *snapshot, const struct target *target,
+				struct modules *modules, const struct options *options,
+				const struct target_choice *choice,
+				struct suppressions **suppressions)
+{
+	unsigned needs = needs_of(options);
 	struct graph_options graph = {
-		.pointers = { .tagged_top_byte = options->tagged_top_byte, .unaligned = options->unaligned },
+		.pointers = { .tagged_top_byte = options->tagged_top_byte,
+			      .unaligned = options->unaligned },
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
 		.with_edges = needs & NEEDS_EDGES,
@@ -380,14 +444,47 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 	if (!needs)
 		return NULL;
 	if (options->contents && choice->n_operands) {
-		struct error *error = operand_chunk(snapshot, choice->operands[0], &address, &named);
+		struct error *error = operand_chunk(snapshot, choice->operands[0], &address,
+						    &named);
 
 		if (error)
 			return error;
 	}
+	graph.suppressions = take_pointer(*suppressions);
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
-		fill_contents(snapshot, target, named);
+		fill_contents(snapshot, target, named, options->command == &command_save);
+	return NULL;
+}
+
+/* A snapshot that was kept. Its target's memory is not in it, so rules that go by names are for nothing. */
+static struct error *open_file(const struct options *options, const struct target_choice *choice,
+			       struct suppressions **suppressions, struct phase *phase,
+			       struct snapshot *ret)
+{
+	unsigned parts = needs_of(options) & SNAPSHOT_EVERYTHING;
+	struct error *error;
+
+	progress_phase("reading the snapshot");
+	// What is shared is named by who leads to it.
+	if (options->command == &command_top)
+		parts |= SNAPSHOT_EDGES;
+	error = snapshot_read(choice->file, parts, available_memory(), ret);
+	if (error)
+		return error;
+	if (ret->graph.is_built && *suppressions) {
+		if (suppressions_have_names(*suppressions))
+			array_append(&ret->notices,
+				     xstrdup("rules on modules, functions and variables suppress "
+					     "nothing here: the memory of the target is not in the "
+					     "snapshot"));
+		ret->graph.suppressions = take_pointer(*suppressions);
+		suppressions_apply(ret->graph.suppressions, NULL, NULL, &ret->heap.chunks,
+				   &ret->graph.edges, &ret->graph.reach);
+	}
+	if (options->command == &command_top)
+		graph_find_nearest(&ret->graph, &ret->heap);
+	phase_next(phase, "read");
 	return NULL;
 }
 
@@ -395,10 +492,20 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 			    struct snapshot *ret)
 {
 	_cleanup_target_ struct target *target = NULL;
+	_cleanup_suppressions_ struct suppressions *suppressions = NULL;
 	struct phase phase = phase_start(options->verbose && !options->quiet);
-	struct error *error = target_open(options, choice, &target);
+	// What is wrong with the rules is told before the target is touched.
+	struct error *error = options->suppress ? suppressions_read(options->suppress, &suppressions) : NULL;
 	struct found found;
 
+	if (!error && options->suppress && options->output)
+		error = error_create(ERROR_USAGE, "--suppress does not go with --output: what is kept is kept whole");
+	if (error)
+		return error;
+	if (choice->file)
+		return open_file(options, choice, &suppressions, &phase, ret);
+	progress_phase("looking at the target");
+	error = target_open(options, choice, &target);
 	if (error)
 		return error;
 	phase_next(&phase, "open");
@@ -410,6 +517,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 					     .copy_threads = options->jobs };
 		uint64_t before = modules_fingerprint(target);
 
+		progress_phase("copying the memory");
 		error = live_capture(target, &live, glibc_quiesce, found.glibc);
 		if (error) {
 			found_deinit(&found);
@@ -426,18 +534,19 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	struct timespec analysis;
 	_cleanup_free_ bool *in_malloc = NULL;
 
+	progress_phase("walking the heap");
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &analysis);
 	snapshot_init(&snapshot);
 	heap_deinit(&snapshot.heap);
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
-	error = fill_graph(&snapshot, target, &found.modules, options, choice);
+	error = fill_graph(&snapshot, target, &found.modules, options, choice, &suppressions);
 	if (error) {
 		snapshot_deinit(&snapshot);
 		found_deinit(&found);
 		return error;
 	}
-	if (options->command->needs)
+	if (needs_of(options))
 		phase_next(&phase, "graph");
 	fill_target(&snapshot, target, choice);
 	fill_modules(&snapshot, target, &found.modules);

@@ -485,8 +485,8 @@ static void unit_locate(struct code_reader *reader, const struct located *locate
 	free(lines);
 }
 
-/* Says of a site which inlined function it is in, and where its function calls that. */
-static void site_inlined(const struct declarations *declarations, Dwarf_Die *unit, const body_inline_array *inlines, struct code_site *site)
+/* Says of a site which inlined function it is in, and where its function, which has this name, calls that. */
+static void site_inlined(const struct declarations *declarations, Dwarf_Die *unit, const body_inline_array *inlines, const char *name, struct code_site *site)
 {
 	const struct body_inline *outermost = NULL, *innermost = NULL;
 	const struct function_record *record;
@@ -507,6 +507,9 @@ static void site_inlined(const struct declarations *declarations, Dwarf_Die *uni
 	record = function_record_at(declarations, innermost->origin);
 	if (record)
 		site->inlined = function_record_origin(declarations, record)->name;
+	// A part of a function that was split off is inlined into the rest.
+	if (site->inlined && name && strcmp(site->inlined, name) == 0)
+		site->inlined = NULL;
 	file = outermost->line ? line_file_name(declarations->file, unit, outermost->file) : NULL;
 	if (file) {
 		free(site->source);
@@ -534,7 +537,7 @@ static void unit_inlined(struct code_reader *reader, const struct located *locat
 			read = record;
 		}
 		if (inlines.n && die_at(declarations->file, record->die, &die) && dwarf_diecu(&die, &unit, NULL, NULL))
-			site_inlined(declarations, &unit, &inlines, site);
+			site_inlined(declarations, &unit, &inlines, facts->functions.v[site->function].name, site);
 	}
 	die_reader_deinit(&dies);
 	array_deinit(&inlines);

@@ -27,7 +27,7 @@ const char *reach_kind_name(enum reach_kind kind)
 {
 	static const char *const names[REACH_KINDS] = {
 		[REACH_NONE] = NULL,	    [REACH_REACHABLE] = "reachable", [REACH_POSSIBLE] = "possible",
-		[REACH_DIRECT] = "direct", [REACH_INDIRECT] = "indirect",
+		[REACH_DIRECT] = "direct", [REACH_INDIRECT] = "indirect",    [REACH_SUPPRESSED] = "suppressed",
 	};
 
 	assert((unsigned)kind < REACH_KINDS);
@@ -295,7 +295,7 @@ void reach_compute(const struct chunks *chunks, const struct edges *edges, const
 	}
 	for (size_t i = 0; i < chunks->n; i++) {
 		reach.count[reach.kind[i]]++;
-		reach.bytes[reach.kind[i]] += chunks->usable[i];
+		reach.bytes[reach.kind[i]] += chunk_usable(chunks, i);
 	}
 	*ret = reach;
 }

@@ -88,6 +88,7 @@ void print_unread(struct writer *writer, const struct snapshot *snapshot)
 	const struct graph *graph = &snapshot->graph;
 	uint64_t unread = graph->unread_chunks + graph->unread_roots;
 
+	writer_field(writer, "edges", value_count(graph->n_edges));
 	writer_field(writer, "unread_bytes", value_bytes(unread));
 	if (unread) {
 		_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes(unread));
@@ -114,7 +115,7 @@ static char *word_target(const struct writer *writer, const struct snapshot *sna
 	if (to == CHUNK_NONE)
 		return NULL;
 
-	_cleanup_free_ char *size = size_text(writer, chunks->usable[to]);
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, to));
 
 	if (word == chunks->mem[to])
 		return xasprintf("chunk of %s%s%s", size, chunks->state[to] > CHUNK_INTERNAL ? ", free: " : "",

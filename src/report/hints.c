@@ -83,7 +83,7 @@ void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, c
 
 	*ret = (hint_array){ 0 };
 	add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, chunks->mem[chunk]), "all that it holds, and what it keeps");
-	add(ret, "why", xasprintf("%s %" PRIu64, target, chunks->usable[chunk]), "who holds all chunks of its size");
+	add(ret, "why", xasprintf("%s %" PRIu64, target, chunk_usable(chunks, chunk)), "who holds all chunks of its size");
 	if (has_more)
 		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR " -k 10", target, chunks->mem[chunk]), "more chains");
 }

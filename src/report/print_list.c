@@ -71,7 +71,7 @@ static bool wants(const struct list_options *options, const struct chunks *chunk
 {
 	return options->states >> chunks->state[row] & 1 &&
 	       options->kinds >> chunks->kind[row] & 1 &&
-	       chunks->usable[row] >= options->min_size && chunks->usable[row] <= options->max_size;
+	       chunk_usable(chunks, row) >= options->min_size && chunk_usable(chunks, row) <= options->max_size;
 }
 
 static void list_row(struct writer *writer, struct cursor *cursor, size_t row, uint32_t arena)
@@ -82,7 +82,7 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 
 	writer_row(writer, (struct value[]){
 				   value_address(chunks->mem[row]),
-				   value_number(chunks->usable[row]),
+				   value_number(chunk_usable(chunks, row)),
 				   value_word(chunk_kind_name(chunks->kind[row])),
 				   arena == UINT32_MAX ? value_none() : value_number(arena),
 				   value_word(chunk_state_name(chunks->state[row])),
@@ -100,7 +100,7 @@ static int compare_sizes(const void *left, const void *right, void *context)
 {
 	const struct chunks *chunks = context;
 	chunk_id a = *(const chunk_id *)left, b = *(const chunk_id *)right;
-	uint64_t size_a = chunks->usable[a], size_b = chunks->usable[b];
+	uint64_t size_a = chunk_usable(chunks, a), size_b = chunk_usable(chunks, b);
 
 	if (size_a != size_b)
 		return size_a > size_b ? -1 : 1;

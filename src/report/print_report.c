@@ -4,26 +4,8 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "report/hints.h"
+#include "report/size_label.h"
 #include "report/summary.h"
-
-/* Sizes are exact names up to here; beyond it a range reads better with units. */
-static const uint64_t UNITS_FROM = 64 * 1024;
-
-/* «96», «1,032-2,040», «64.0 KiB-127 KiB». */
-static char *size_label(const struct writer *writer, const struct histogram_row *row)
-{
-	char min[TEXT_NUMBER_MAX], max[TEXT_NUMBER_MAX];
-
-	if (writer_options(writer)->plain_bytes)
-		return row->min == row->max ? xasprintf("%" PRIu64, row->min)
-					    : xasprintf("%" PRIu64 "-%" PRIu64, row->min, row->max);
-	if (row->min == row->max)
-		return xstrdup(text_count(min, row->min));
-	if (row->min >= UNITS_FROM)
-		return xasprintf("%s-%s", text_bytes(min, row->min, false),
-				 text_bytes(max, row->max, false));
-	return xasprintf("%s-%s", text_count(min, row->min), text_count(max, row->max));
-}
 
 static void size_row(struct writer *writer, const struct histogram_row *row,
 		     const struct histogram_row *total, uint64_t so_far, const char *label)
@@ -66,7 +48,7 @@ static void print_sizes(struct writer *writer, const struct histogram *histogram
 	writer_table_begin(writer, &table);
 	for (size_t i = 0; i < histogram->rows.n; i++) {
 		const struct histogram_row *row = &histogram->rows.v[i];
-		_cleanup_free_ char *label = text ? size_label(writer, row) : NULL;
+		_cleanup_free_ char *label = text ? size_label(writer, row->min, row->max) : NULL;
 
 		so_far += row->bytes;
 		size_row(writer, row, total, so_far, label);

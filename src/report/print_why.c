@@ -71,7 +71,7 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 					   value_number(i + 1),
 					   value_word("chunk"),
 					   value_address(chunks->mem[hop->chunk]),
-					   value_number(chunks->usable[hop->chunk]),
+					   value_number(chunk_usable(chunks, hop->chunk)),
 					   value_none(),
 					   is_last ? value_none() : value_number(edge_offset(&graph->edges, hop->edge)),
 					   is_last ? value_none() : value_word(hit_name(edge_hit(&graph->edges, hop->edge))),
@@ -104,7 +104,7 @@ static void chain_print(struct writer *writer, const struct snapshot *snapshot, 
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct chain_hop *hop = &chain->hops.v[i];
-		_cleanup_free_ char *size = size_text(writer, chunks->usable[hop->chunk]), *offset = NULL;
+		_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, hop->chunk)), *offset = NULL;
 		char count[TEXT_NUMBER_MAX];
 
 		if (limit && n > limit + 1 && i == head) {
@@ -151,11 +151,11 @@ size_t print_chains(struct writer *writer, const struct snapshot *snapshot, chun
 static void print_verdict_on(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
-	_cleanup_free_ char *size = size_text(writer, chunks->usable[chunk]);
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, chunk));
 	const char *reach = reach_kind_name(snapshot->graph.reach.kind[chunk]);
 
 	writer_field(writer, "address", value_address(chunks->mem[chunk]));
-	writer_field(writer, "size", value_number(chunks->usable[chunk]));
+	writer_field(writer, "size", value_number(chunk_usable(chunks, chunk)));
 	writer_field(writer, "state", value_word(chunk_state_name(chunks->state[chunk])));
 	writer_field(writer, "reach", value_word(reach));
 	writer_print(writer, STYLE_BOLD, "0x%" PRIxVADDR "\n", chunks->mem[chunk]);
@@ -176,6 +176,7 @@ static void print_verdict_on(struct writer *writer, const struct snapshot *snaps
 	case REACH_INDIRECT:
 		writer_print(writer, STYLE_PLAIN, "%s, leaked: only leaked chunks point to it.\n", size);
 		break;
+	case REACH_SUPPRESSED:
 	case REACH_KINDS:
 		break;
 	}
@@ -208,7 +209,7 @@ static char *referrer_label(const struct writer *writer, const struct snapshot *
 	_cleanup_free_ char *name = NULL, *offset = NULL;
 
 	if (node->place != PLACE_NONE) {
-		_cleanup_free_ char *place = place_label(&snapshot->graph.roots, node->place);
+		_cleanup_free_ char *place = root_kind_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[node->root]);
 
 		name = text_escape(place, strlen(place));
 		return xasprintf("%*s%s", (int)depth * 2, "", name);
@@ -226,7 +227,7 @@ static void referrer_row(struct writer *writer, const struct snapshot *snapshot,
 	const struct outline_node *node = &outline->nodes.v[index];
 	bool text = writer_options(writer)->format == FORMAT_TEXT;
 	_cleanup_free_ char *label = text ? referrer_label(writer, snapshot, node, depth) : NULL;
-	_cleanup_free_ char *place = node->place != PLACE_NONE ? place_label(&snapshot->graph.roots, node->place) : NULL;
+	_cleanup_free_ char *place = node->root != SIZE_MAX ? root_kind_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[node->root]) : NULL;
 
 	writer_row(writer, (struct value[]){
 				   value_number(depth),
@@ -284,7 +285,7 @@ uint64_t print_why_size(struct writer *writer, const struct snapshot *snapshot, 
 	struct outline outline;
 
 	for (size_t i = 0; i < chunks->n; i++)
-		if (chunks->usable[i] == usable)
+		if (chunk_usable(chunks, i) == usable)
 			count[graph->reach.kind[i]]++;
 	for (size_t kind = REACH_REACHABLE; kind < REACH_KINDS; kind++)
 		in_use += count[kind];
