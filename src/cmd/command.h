@@ -23,6 +23,8 @@ enum command_needs {
 	NEEDS_DOMINATORS = 4,
 	/** Roots named by DWARF, where there is any. */
 	NEEDS_NAMES = 8,
+	/** What each chunk is, unless --no-types says not to ask. */
+	NEEDS_TYPES = 16,
 };
 
 struct command {

@@ -21,6 +21,7 @@
 #include "glibc/glibc.h"
 #include "target/core.h"
 #include "target/live.h"
+#include "types/types.h"
 
 /* ---- which target ---- */
 
@@ -362,16 +363,35 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
+/* What the command needs: bits of enum command_needs. */
+static unsigned command_needs(const struct options *options)
+{
+	return options->no_types ? options->command->needs & ~(unsigned)NEEDS_TYPES : options->command->needs;
+}
+
+/* What each chunk is. */
+static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options)
+{
+	struct types_options types = { .without_dwarf = false };
+
+	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &types, &snapshot->types);
+	if (!(command_needs(options) & NEEDS_EDGES)) {
+		edges_deinit(&snapshot->graph.edges);
+		snapshot->graph.options.with_edges = false;
+	}
+}
+
 /* What the command needs of the graph. */
 static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
 				const struct target_choice *choice)
 {
-	unsigned needs = options->command->needs;
+	unsigned needs = command_needs(options);
 	struct graph_options graph = {
 		.pointers = { .tagged_top_byte = options->tagged_top_byte, .unaligned = options->unaligned },
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
-		.with_edges = needs & NEEDS_EDGES,
+		// Types are found along edges.
+		.with_edges = needs & (NEEDS_EDGES | NEEDS_TYPES),
 		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
 	chunk_id named = CHUNK_NONE;
@@ -437,8 +457,12 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 		found_deinit(&found);
 		return error;
 	}
-	if (options->command->needs)
+	if (command_needs(options))
 		phase_next(&phase, "graph");
+	if (command_needs(options) & NEEDS_TYPES) {
+		fill_types(&snapshot, target, &found.modules, options);
+		phase_next(&phase, "types");
+	}
 	fill_target(&snapshot, target, choice);
 	fill_modules(&snapshot, target, &found.modules);
 	fill_threads(&snapshot, target, in_malloc);

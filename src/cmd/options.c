@@ -54,6 +54,7 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	  "pointers may have a tag in their highest byte" },
 	{ OPTION_UNALIGNED, 0, "unaligned", NULL,
 	  "pointers may lie at any address, as in packed structs; slower" },
+	{ OPTION_NO_TYPES, 0, "no-types", NULL, "do not find out what types chunks are of; faster" },
 	{ OPTION_FORMAT, 0, "format", "text|json|csv",
 	  "how to print; csv has the main table alone" },
 	{ OPTION_BYTES, 0, "bytes", NULL, "plain numbers of bytes, no KiB and MiB" },
@@ -262,6 +263,9 @@ static struct error *option_set(struct options *options, const struct option_ent
 		break;
 	case OPTION_UNALIGNED:
 		options->unaligned = true;
+		break;
+	case OPTION_NO_TYPES:
+		options->no_types = true;
 		break;
 	case OPTION_FORMAT:
 		error = parse_word(entry, value, formats, &choice);

@@ -39,6 +39,7 @@ enum option_id {
 	OPTION_CONTENTS,
 	OPTION_TAGGED_TOP_BYTE,
 	OPTION_UNALIGNED,
+	OPTION_NO_TYPES,
 	OPTION_FORMAT,
 	OPTION_BYTES,
 	OPTION_COLOR,
@@ -118,7 +119,7 @@ struct options {
 
 	/** -k and --depth; only with their bits in given. */
 	uint64_t chains, depth;
-	bool contents, tagged_top_byte, unaligned;
+	bool contents, tagged_top_byte, unaligned, no_types;
 
 	enum format format;
 	bool bytes, quiet, verbose, help;

@@ -148,6 +148,8 @@ static bool attribute_is_of_interest(uint64_t name)
 	case DW_AT_abstract_origin:
 	case DW_AT_addr_base:
 	case DW_AT_GNU_addr_base:
+	case DW_AT_str_offsets_base:
+	case DW_AT_loclists_base:
 		return true;
 	default:
 		return false;
@@ -215,7 +217,7 @@ static struct abbrev abbrev_read(struct abbrevs *abbrevs, const struct die_unit 
 			abbrev.size = size < SIZE_VARIES ? (uint32_t)size : SIZE_VARIES;
 			return abbrev;
 		}
-		int64_t value = form == DW_FORM_implicit_const ? cursor_sleb(at) : 0;
+		int64_t constant = form == DW_FORM_implicit_const ? cursor_sleb(at) : 0;
 
 		if (form > UINT16_MAX)
 			break;
@@ -226,7 +228,7 @@ static struct abbrev abbrev_read(struct abbrevs *abbrevs, const struct die_unit 
 		if (attribute_is_of_interest(name))
 			abbrev.is_plain = false;
 		array_append(&abbrevs->attributes,
-			     (struct abbrev_attribute){ name <= UINT16_MAX ? (uint16_t)name : 0, (uint16_t)form, value });
+			     (struct abbrev_attribute){ name <= UINT16_MAX ? (uint16_t)name : 0, (uint16_t)form, constant });
 	}
 	return (struct abbrev){ .is_known = false };
 }
@@ -300,7 +302,9 @@ bool die_reader_unit(struct die_reader *reader, uint64_t offset)
 			unit.signature = cursor_number(&at, 8);
 			unit.type_offset = cursor_number(&at, unit.offset_size);
 		}
-		unit.addr_base = unit.str_base = 2 * (uint64_t)unit.offset_size;
+		// Behind the headers of these sections.
+		unit.addr_base = unit.str_offsets_base = 2 * (uint64_t)unit.offset_size;
+		unit.loclists_base = (uint64_t)unit.offset_size * 2 + 4;
 	} else {
 		unit.abbrev_offset = cursor_number(&at, unit.offset_size);
 		unit.address_size = (uint8_t)cursor_number(&at, 1);
@@ -454,7 +458,7 @@ static const char *indexed_string(const struct die_reader *reader, uint64_t inde
 	const struct dwarf_bytes *bytes = &reader->sections->str_offsets;
 	uint64_t offset;
 
-	if (__builtin_mul_overflow(index, reader->unit.offset_size, &offset) || __builtin_add_overflow(offset, reader->unit.str_base, &offset))
+	if (__builtin_mul_overflow(index, reader->unit.offset_size, &offset) || __builtin_add_overflow(offset, reader->unit.str_offsets_base, &offset))
 		return NULL;
 
 	struct cursor at = cursor_of(bytes->bytes, bytes->size, offset);
@@ -545,7 +549,7 @@ static bool number_read(const struct die_reader *reader, struct cursor *at, cons
 		*ret = (uint64_t)cursor_sleb(at);
 		return !at->failed;
 	case DW_FORM_implicit_const:
-		*ret = (uint64_t)attribute->value;
+		*ret = (uint64_t)attribute->constant;
 		return true;
 	default:
 		form_skip(at, &reader->unit, attribute->form);
@@ -640,31 +644,8 @@ static bool fact_read(struct die_reader *reader, struct cursor *at, const struct
 	case DW_AT_artificial:
 		facts->is_artificial = flag_read(reader, at, attribute->form);
 		return true;
-	case DW_AT_str_offsets_base:
-		if (reader->die.depth == 0 && number_read(reader, at, attribute, &number))
-			reader->unit.str_base = number;
-		return true;
 	default:
 		return false;
-	}
-}
-
-/* Where strings by index begin must be known before the first of them is read. */
-static void str_base_find(struct die_reader *reader, const struct abbrev *abbrev)
-{
-	struct cursor at = reader->at;
-
-	for (uint32_t i = 0; i < abbrev->count && !at.failed; i++) {
-		const struct abbrev_attribute *attribute = &reader->abbrevs.attributes.v[abbrev->first + i];
-
-		if (attribute->name == DW_AT_str_offsets_base && attribute->form == DW_FORM_sec_offset) {
-			uint64_t base = cursor_number(&at, reader->unit.offset_size);
-
-			if (!at.failed)
-				reader->unit.str_base = base;
-			return;
-		}
-		form_skip(&at, &reader->unit, attribute->form);
 	}
 }
 
@@ -677,11 +658,8 @@ static void attributes_read(struct die_reader *reader, const struct abbrev *abbr
 	vaddr low = 0, high = 0;
 	bool has_low = false, has_high = false, high_is_offset = false;
 
-	if (abbrev->has_facts) {
+	if (abbrev->has_facts)
 		memset(&reader->facts, 0, sizeof(reader->facts));
-		if (die->depth == 0 && unit->version >= 5)
-			str_base_find(reader, abbrev);
-	}
 	for (uint32_t i = 0; i < abbrev->count && !at->failed; i++) {
 		const struct abbrev_attribute *attribute = &reader->abbrevs.attributes.v[abbrev->first + i];
 
@@ -707,6 +685,14 @@ static void attributes_read(struct die_reader *reader, const struct abbrev *abbr
 			else
 				form_skip(at, unit, attribute->form);
 			break;
+		case DW_AT_str_offsets_base:
+		case DW_AT_loclists_base:
+			if (attribute->form == DW_FORM_sec_offset && die->depth == 0)
+				*(attribute->name == DW_AT_loclists_base ? &unit->loclists_base : &unit->str_offsets_base) =
+					cursor_number(at, unit->offset_size);
+			else
+				form_skip(at, unit, attribute->form);
+			break;
 		default:
 			die->has_ranges |= attribute->name == DW_AT_ranges;
 			die->has_origin |= attribute->name == DW_AT_specification || attribute->name == DW_AT_abstract_origin;
@@ -717,6 +703,20 @@ static void attributes_read(struct die_reader *reader, const struct abbrev *abbr
 		die->low = low;
 		die->high = high;
 	}
+	if (die->offset == unit->first && has_low)
+		unit->base_address = low;
+}
+
+/* Reads the attributes of the unit's own DIE, whose addresses may come before what says where they are. */
+static void unit_attributes_read(struct die_reader *reader, const struct abbrev *abbrev)
+{
+	struct cursor start = reader->at;
+	const struct die die = reader->die;
+
+	attributes_read(reader, abbrev);
+	reader->at = start;
+	reader->die = die;
+	attributes_read(reader, abbrev);
 }
 
 bool die_reader_next(struct die_reader *reader)
@@ -738,9 +738,13 @@ bool die_reader_next(struct die_reader *reader)
 
 		const struct abbrev *abbrev = &reader->abbrevs.v.v[code];
 
+		reader->attributes = reader->at;
+		reader->abbrev = (uint32_t)code;
 		reader->die = (struct die){ .offset = offset, .tag = abbrev->tag, .depth = reader->depth, .has_children = abbrev->has_children };
 		if (abbrev->is_plain && abbrev->size != SIZE_VARIES)
 			cursor_skip(&reader->at, abbrev->size);
+		else if (offset == reader->unit.first)
+			unit_attributes_read(reader, abbrev);
 		else
 			attributes_read(reader, abbrev);
 		if (reader->at.failed)
@@ -752,6 +756,185 @@ bool die_reader_next(struct die_reader *reader)
 	}
 	reader->at_end = true;
 	return false;
+}
+
+/* ---- values ---- */
+
+/* A string that ends inside its section, as a value. */
+static void string_value(struct die_value *value, const struct dwarf_bytes *section, uint64_t offset)
+{
+	struct cursor at = cursor_of(section->bytes, section->size, offset);
+	const char *string = cursor_string(&at);
+
+	if (at.failed)
+		return;
+	value->kind = DIE_STRING;
+	value->string = string;
+	value->size = (size_t)(at.at - (const uint8_t *)string) - 1;
+}
+
+/* A string by its index in .debug_str_offsets. */
+static void indexed_string_value(const struct die_reader *reader, struct die_value *value, uint64_t index)
+{
+	const struct dwarf_bytes *bytes = &reader->sections->str_offsets;
+	uint64_t offset;
+
+	if (__builtin_mul_overflow(index, reader->unit.offset_size, &offset) ||
+	    __builtin_add_overflow(offset, reader->unit.str_offsets_base, &offset))
+		return;
+
+	struct cursor at = cursor_of(bytes->bytes, bytes->size, offset);
+
+	offset = cursor_number(&at, reader->unit.offset_size);
+	if (!at.failed)
+		string_value(value, &reader->sections->str, offset);
+}
+
+static void block_value(struct die_value *value, struct cursor *at, uint64_t size)
+{
+	value->kind = DIE_BLOCK;
+	value->bytes = at->at;
+	value->size = (size_t)size;
+	cursor_skip(at, size);
+}
+
+/* A reference to a DIE of the same unit. */
+static void reference_value(const struct die_reader *reader, struct die_value *value, uint64_t offset)
+{
+	if (offset >= reader->unit.end - reader->unit.offset)
+		return;
+	value->kind = DIE_REFERENCE;
+	value->number = reader->unit.offset + offset;
+}
+
+static void value_read(const struct die_reader *reader, struct cursor *at, const struct abbrev_attribute *attribute, struct die_value *value)
+{
+	const struct die_unit *unit = &reader->unit;
+	uint64_t form = attribute->form;
+
+	*value = (struct die_value){ .name = attribute->name, .kind = DIE_OTHER };
+	while (form == DW_FORM_indirect && !at->failed)
+		form = cursor_uleb(at);
+	switch (form) {
+	case DW_FORM_flag_present:
+		value->kind = DIE_NUMBER;
+		value->number = 1;
+		break;
+	case DW_FORM_implicit_const:
+		value->kind = DIE_NUMBER;
+		value->number = (uint64_t)attribute->constant;
+		break;
+	case DW_FORM_data4:
+	case DW_FORM_data8:
+		// Before DWARF 4 these were offsets in sections, too; whoever asks for such takes both.
+	case DW_FORM_data1:
+	case DW_FORM_data2:
+	case DW_FORM_flag:
+		value->kind = DIE_NUMBER;
+		value->number = cursor_number(at, form_size(unit, (unsigned)form));
+		break;
+	case DW_FORM_udata:
+		value->kind = DIE_NUMBER;
+		value->number = cursor_uleb(at);
+		break;
+	case DW_FORM_sdata:
+		value->kind = DIE_NUMBER;
+		value->number = (uint64_t)cursor_sleb(at);
+		break;
+	case DW_FORM_addr:
+	case DW_FORM_addrx:
+	case DW_FORM_addrx1:
+	case DW_FORM_addrx2:
+	case DW_FORM_addrx3:
+	case DW_FORM_addrx4:
+	case DW_FORM_GNU_addr_index:
+		if (address_read(reader, at, (unsigned)form, &value->number))
+			value->kind = DIE_ADDRESS;
+		break;
+	case DW_FORM_ref1:
+	case DW_FORM_ref2:
+	case DW_FORM_ref4:
+	case DW_FORM_ref8:
+		reference_value(reader, value, cursor_number(at, form_size(unit, (unsigned)form)));
+		break;
+	case DW_FORM_ref_udata:
+		reference_value(reader, value, cursor_uleb(at));
+		break;
+	case DW_FORM_ref_addr:
+		value->kind = DIE_REFERENCE;
+		value->number = cursor_number(at, form_size(unit, (unsigned)form));
+		break;
+	case DW_FORM_string: {
+		const char *string = cursor_string(at);
+
+		value->kind = DIE_STRING;
+		value->string = string;
+		value->size = at->failed ? 0 : (size_t)(at->at - (const uint8_t *)string) - 1;
+		break;
+	}
+	case DW_FORM_strp:
+		string_value(value, &reader->sections->str, cursor_number(at, unit->offset_size));
+		break;
+	case DW_FORM_line_strp:
+		string_value(value, &reader->sections->line_str, cursor_number(at, unit->offset_size));
+		break;
+	case DW_FORM_strx1:
+	case DW_FORM_strx2:
+	case DW_FORM_strx3:
+	case DW_FORM_strx4:
+		indexed_string_value(reader, value, cursor_number(at, form_size(unit, (unsigned)form)));
+		break;
+	case DW_FORM_strx:
+		indexed_string_value(reader, value, cursor_uleb(at));
+		break;
+	case DW_FORM_exprloc:
+	case DW_FORM_block:
+		block_value(value, at, cursor_uleb(at));
+		break;
+	case DW_FORM_block1:
+		block_value(value, at, cursor_number(at, 1));
+		break;
+	case DW_FORM_block2:
+		block_value(value, at, cursor_number(at, 2));
+		break;
+	case DW_FORM_block4:
+		block_value(value, at, cursor_number(at, 4));
+		break;
+	case DW_FORM_sec_offset:
+		value->kind = DIE_SECTION;
+		value->number = cursor_number(at, unit->offset_size);
+		break;
+	case DW_FORM_loclistx:
+		value->kind = DIE_LIST;
+		value->number = cursor_uleb(at);
+		break;
+	default:
+		form_skip(at, unit, form);
+	}
+}
+
+size_t die_reader_values(const struct die_reader *reader, struct die_value *values, size_t max)
+{
+	const struct abbrev *abbrev = reader->abbrev < reader->abbrevs.v.n ? &reader->abbrevs.v.v[reader->abbrev] : NULL;
+	struct cursor at = reader->attributes;
+	size_t n = 0;
+
+	for (uint32_t i = 0; abbrev && i < abbrev->count && n < max; i++) {
+		value_read(reader, &at, &reader->abbrevs.attributes.v[abbrev->first + i], &values[n]);
+		if (at.failed)
+			break;
+		n++;
+	}
+	return n;
+}
+
+const struct die_value *die_value_find(const struct die_value *values, size_t n, unsigned name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (values[i].name == name)
+			return &values[i];
+	}
+	return NULL;
 }
 
 void die_reader_skip(struct die_reader *reader)

@@ -25,7 +25,7 @@
 struct abbrev_attribute {
 	uint16_t name, form;
 	/** Of DW_FORM_implicit_const. */
-	int64_t value;
+	int64_t constant;
 };
 
 /** What the DIEs of one kind have. */
@@ -58,8 +58,10 @@ struct die_unit {
 	/** Of its first DIE, which stands for the unit. */
 	uint64_t first;
 	uint64_t abbrev_offset;
-	/** Where its part of .debug_addr begins, and of .debug_str_offsets. */
-	uint64_t addr_base, str_base;
+	/** Where its parts of .debug_addr, .debug_str_offsets and .debug_loclists begin. */
+	uint64_t addr_base, str_offsets_base, loclists_base;
+	/** DW_AT_low_pc of its first DIE, which the addresses of its lists are relative to. Known once that DIE was read, as are the three before. */
+	vaddr base_address;
 	/** Of a type unit: its signature, and the type's DIE from the unit's start. */
 	uint64_t signature, type_offset;
 	/** DW_UT_…; DW_UT_compile before DWARF 5. */
@@ -129,7 +131,9 @@ struct die_reader {
 	struct die_unit unit;
 	/** The one read last. */
 	struct die die;
-	/** Private. */
+	/** Private: where its attributes are, and its abbreviation. */
+	struct cursor attributes;
+	uint32_t abbrev;
 	struct abbrevs abbrevs;
 	/** Bytes of abbreviations that may still be read. */
 	uint64_t budget;
@@ -158,6 +162,45 @@ bool die_reader_seek(struct die_reader *reader, uint64_t unit_offset, uint64_t d
 
 /** Reads the next DIE of the unit, the unit's own first; false at its end. */
 bool die_reader_next(struct die_reader *reader);
+
+/** What an attribute has. */
+enum die_value_kind {
+	/** A number or a flag (1). */
+	DIE_NUMBER,
+	DIE_ADDRESS,
+	/** Of a DIE: an offset in .debug_info. */
+	DIE_REFERENCE,
+	/** Ends inside its section. */
+	DIE_STRING,
+	/** Bytes, an expression among others. */
+	DIE_BLOCK,
+	/** An offset in another section. */
+	DIE_SECTION,
+	/** A number in the unit's table of location lists. */
+	DIE_LIST,
+	/** Anything that leads out of the file or is not known. */
+	DIE_OTHER,
+};
+
+struct die_value {
+	/** DW_AT_…. */
+	uint16_t name;
+	enum die_value_kind kind;
+	/** Of a string or block, else 0. Units: bytes. */
+	size_t size;
+	union {
+		uint64_t number;
+		/** Borrowed: as long as the sections. */
+		const uint8_t *bytes;
+		const char *string;
+	};
+};
+
+/** Reads the attributes of the DIE that was read last: how many, `max` at most. Cost: some 5 ns an attribute. */
+size_t die_reader_values(const struct die_reader *reader, struct die_value *values, size_t max);
+
+/** The value of an attribute; NULL when it is not among them. */
+const struct die_value *die_value_find(const struct die_value *values, size_t n, unsigned name);
 
 /** Leaves the children out of the DIE that was read last. Cost: constant with DW_AT_sibling, else that of reading them. */
 void die_reader_skip(struct die_reader *reader);

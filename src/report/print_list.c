@@ -78,6 +78,8 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 {
 	const struct chunks *chunks = &cursor->snapshot->heap.chunks;
 	const struct graph *graph = &cursor->snapshot->graph;
+	const struct types *types = &cursor->snapshot->types;
+	bool has_type = types->is_built && types->label[row];
 	const char *reach = graph->is_built ? reach_kind_name(graph->reach.kind[row]) : NULL;
 
 	writer_row(writer, (struct value[]){
@@ -86,9 +88,9 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 				   value_word(chunk_kind_name(chunks->kind[row])),
 				   arena == UINT32_MAX ? value_none() : value_number(arena),
 				   value_word(chunk_state_name(chunks->state[row])),
-				   value_none(),
-				   value_none(),
-				   value_none(),
+				   has_type ? value_text(types_name(types, (chunk_id)row)) : value_none(),
+				   has_type && types->confidence[row] ? value_share(types->confidence[row], 100) : value_none(),
+				   has_type ? value_word(type_evidence_name((enum type_evidence)types->evidence[row])) : value_none(),
 				   value_word(reach),
 				   reach && cursor->owners ? value_number(graph->dominators.retained[row]) : value_none(),
 				   owner_of(cursor, row),

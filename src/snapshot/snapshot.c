@@ -34,6 +34,7 @@ void snapshot_deinit(struct snapshot *snapshot)
 	array_deinit(&snapshot->notices);
 	heap_deinit(&snapshot->heap);
 	graph_deinit(&snapshot->graph);
+	types_deinit(&snapshot->types);
 	array_deinit(&snapshot->contents);
 	array_deinit(&snapshot->content_bytes);
 	*snapshot = (struct snapshot){ 0 };

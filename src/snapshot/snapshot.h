@@ -18,6 +18,7 @@
 #include "base/vaddr.h"
 #include "graph/graph.h"
 #include "heap/heap.h"
+#include "types/types.h"
 
 enum snapshot_kind {
 	SNAPSHOT_LIVE,
@@ -111,6 +112,8 @@ struct snapshot {
 	struct heap heap;
 	/** Roots, edges and what follows from them; not built unless a report needs it. */
 	struct graph graph;
+	/** What each chunk is; not built unless a report needs it. */
+	struct types types;
 	/** Ascending by chunk; empty unless the contents were asked for. */
 	ARRAY(struct snapshot_content) contents;
 	ARRAY(uint8_t) content_bytes;

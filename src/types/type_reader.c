@@ -448,7 +448,7 @@ static type_id derived_type(struct type_reader *reader, enum type_kind kind, typ
 {
 	struct hash_map *equal = &reader->table->index->equal;
 	size_t length = name ? strnlen(name, TYPE_NAME_MAX) : 0;
-	uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(UINT64_C(0xd1) + kind, target), count), name ? hash_bytes(name, length) : 0), scope);
+	uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(hash_mix(UINT64_C(0xd1), kind), target), count), name ? hash_bytes(name, length) : 0), scope);
 	type_id id = hash_map_get(equal, hash);
 
 	if (id != UINT32_MAX)
