@@ -15,6 +15,7 @@ enum {
 	/** Fits. Units: percent. */
 	FIT_ONE = 100,
 	FIT_UNSPLIT = 75,
+	FIT_SITE = 85,
 	FIT_FLEXIBLE = 88,
 	FIT_ARRAY = 68,
 	FIT_ARRAY_UNSPLIT = 45,
@@ -58,9 +59,9 @@ static struct candidate fit_of_array(const struct inference *inference, type_id 
 		  rest < CHUNK_ALIGN				  ? FIT_ARRAY :
 		  rest < CHUNK_ALIGN + UNSPLIT			  ? FIT_ARRAY_UNSPLIT :
 								    0;
-	// One that no code allocates so is none.
+	// One that code allocates, but never so, is none.
 	if (inference->allocated && !(inference->allocated[type] & ALLOCATED_AS_ARRAY))
-		ret.fit = ret.fit / 3;
+		ret.fit = inference->allocated[type] ? ret.fit / 3 : ret.fit * 3 / 4;
 	return ret;
 }
 
@@ -82,6 +83,8 @@ static struct candidate fit_of_struct(const struct inference *inference, type_id
 			return ret;
 		}
 	}
+	if (inference->site_sizes.n && hash_map_get(&inference->site_sizes, hash_mix(hash_mix(9, id), usable)) != UINT32_MAX)
+		ret.fit = FIT_SITE;
 	if (ret.fit)
 		return ret;
 	return fit_of_array(inference, id, type->size, chunk);
@@ -154,6 +157,21 @@ static void counted_add(struct inference *inference, type_id target, chunk_id ch
 	candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
 }
 
+/* Types around the target that no code allocates are left out, if there are others that some does. */
+static void unallocated_drop(const struct inference *inference, struct candidates *candidates)
+{
+	size_t kept = 0, allocated = 0;
+
+	for (size_t i = 0; inference->allocated && i < candidates->n; i++)
+		allocated += candidates->v[i].evidence == EVIDENCE_EMBEDDED && inference->allocated[candidates->v[i].type];
+	for (size_t i = 0; allocated && i < candidates->n; i++) {
+		if (candidates->v[i].evidence != EVIDENCE_EMBEDDED || inference->allocated[candidates->v[i].type])
+			candidates->v[kept++] = candidates->v[i];
+	}
+	if (allocated)
+		candidates->n = kept;
+}
+
 void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret)
 {
 	const struct type_table *table = inference->table;
@@ -186,13 +204,14 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)
 			continue;
 		one = fit_of_struct(inference, rows[i].outer, chunk);
-		if (!one.fit || one.form == FORM_ARRAY || (inference->allocated && !inference->allocated[rows[i].outer]))
+		if (!one.fit || one.form == FORM_ARRAY)
 			continue;
 		one.evidence = EVIDENCE_EMBEDDED;
 		candidate_add(ret, one);
 	}
+	unallocated_drop(inference, ret);
 	// A link is smaller than what it links: as an array it would fit nearly everything.
-	if (ret->n > 1 && ret->v[0].type == target && ret->v[0].form == FORM_ARRAY && !inference->allocated) {
+	if (ret->n > 1 && ret->v[0].type == target && ret->v[0].form == FORM_ARRAY && !(inference->allocated && (inference->allocated[target] & ALLOCATED_AS_ARRAY))) {
 		for (size_t i = 1; i < ret->n; i++) {
 			if (ret->v[i].fit != FIT_ONE)
 				continue;

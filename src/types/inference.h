@@ -20,6 +20,7 @@
 #include "target/target.h"
 #include "target/window.h"
 #include "types/enclosing.h"
+#include "types/erasures.h"
 #include "types/layouts.h"
 #include "types/type_index.h"
 #include "types/type_table.h"
@@ -65,6 +66,9 @@ struct seed_root {
 	/** «conns», «main:session». Owned, unescaped. */
 	char *name;
 	type_id type;
+	/** Of a static variable: index in modules.v, and its DIE; 0 for others. */
+	uint32_t module;
+	uint64_t die;
 };
 
 /** A type that a chunk may have, and how well it fits. */
@@ -144,11 +148,16 @@ struct rule {
 
 /** What code says a slot holds. */
 struct slot_hint {
-	type_id owner;
+	/** The innermost struct, or HINT_OF_ROOT and the number of a variable. */
+	uint64_t owner;
 	uint64_t offset;
 	type_id type;
+	/** The pointer leads so far into it. Units: bytes. */
+	int32_t into;
 	float weight;
 };
+
+#define HINT_OF_ROOT (UINT64_C(1) << 32)
 
 struct inference {
 	const struct target *target;
@@ -158,6 +167,7 @@ struct inference {
 	const struct type_table *table;
 	struct layouts *layouts;
 	struct enclosing enclosing;
+	struct erasures erasures;
 	struct words words;
 	struct window window;
 	/** Slots of variables, in the order of their offset. */
@@ -185,6 +195,8 @@ struct inference {
 	ARRAY(struct slot_hint) hints;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
+	/** Usable sizes that code asks for instead of sizeof, by type and size. */
+	struct hash_map site_sizes;
 	/** Struct types that some pointer is declared to point to, by size as malloc rounds it up. */
 	struct sized_type *sized;
 	size_t n_sized;
@@ -194,6 +206,7 @@ enum allocated_as {
 	ALLOCATED_ALONE = 1,
 	ALLOCATED_AS_ARRAY = 2,
 	ALLOCATED_LONGER = 4,
+	ALLOCATED_OTHER = 8,
 };
 
 struct sized_type {
@@ -221,6 +234,11 @@ int shape_score(struct inference *inference, type_id type, enum type_form form, 
 
 /** Finds the typed pointers outside of the chunks. */
 void seeds_find(struct inference *inference, struct modules *modules);
+
+/* ---- code_hints.c ---- */
+
+/** Reads the code of the modules, once the seeds are known. */
+void code_hints_find(struct inference *inference, struct modules *modules);
 
 /* ---- infer.c ---- */
 

@@ -216,20 +216,23 @@ static void hints_add(struct decision *decision, slot_id slot_index)
 {
 	struct inference *inference = decision->inference;
 	const struct slot *slot = slot_at(inference->layouts, slot_index);
+	uint64_t owner = slot->owner, offset = slot->kind == SLOT_ROOT ? slot->offset : slot->owner_offset;
 	size_t low = 0, high = inference->hints.n;
 
-	if (slot->owner == TYPE_NONE)
+	if (slot->kind == SLOT_ROOT)
+		owner = HINT_OF_ROOT | slot->origin;
+	else if (slot->owner == TYPE_NONE)
 		return;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct slot_hint *hint = &inference->hints.v[middle];
 
-		if (hint->owner < slot->owner || (hint->owner == slot->owner && hint->offset < slot->owner_offset))
+		if (hint->owner < owner || (hint->owner == owner && hint->offset < offset))
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < inference->hints.n && inference->hints.v[low].owner == slot->owner && inference->hints.v[low].offset == slot->owner_offset; low++)
+	for (; low < inference->hints.n && inference->hints.v[low].owner == owner && inference->hints.v[low].offset == offset; low++)
 		option_add(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW);
 }
 

@@ -105,9 +105,9 @@ static bool memory_scan(struct scan *scan, vaddr start, uint64_t size, type_id d
 	return inference->seeds.n > before;
 }
 
-static void root_add(struct inference *inference, char *name, type_id type)
+static void root_add(struct inference *inference, char *name, type_id type, const struct type_variable *variable)
 {
-	array_append(&inference->roots, (struct seed_root){ name, type });
+	array_append(&inference->roots, (struct seed_root){ name, type, variable ? variable->module : 0, variable ? variable->die : 0 });
 }
 
 static char *variable_name(struct modules *modules, const struct type_variable *variable)
@@ -140,7 +140,7 @@ static void statics_find(struct scan *scan)
 		    !variable[-1].is_thread_local)
 			continue;
 		if (memory_scan(scan, scan->modules->v.v[variable->module].bias + variable->start, type_at(table, stripped)->size, variable->type, 0, SURE_STATIC))
-			root_add(inference, variable_name(scan->modules, variable), variable->type);
+			root_add(inference, variable_name(scan->modules, variable), variable->type, variable);
 	}
 }
 
@@ -163,7 +163,7 @@ static void thread_locals_find(struct scan *scan, const struct root_areas *areas
 				found |= memory_scan(scan, area->base + variable->start, type_at(table, stripped)->size, variable->type, 0, SURE_STATIC);
 		}
 		if (found)
-			root_add(inference, variable_name(scan->modules, variable), variable->type);
+			root_add(inference, variable_name(scan->modules, variable), variable->type, variable);
 	}
 }
 
@@ -189,7 +189,7 @@ static void local_find(struct scan *scan, struct module *module, const struct lo
 		found = inference->seeds.n > before;
 	}
 	if (found)
-		root_add(inference, xstrdup(local->name), type);
+		root_add(inference, xstrdup(local->name), type, NULL);
 }
 
 static void frames_find(struct scan *scan, const struct root_areas *areas)

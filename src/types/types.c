@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "debug/modules.h"
+#include "types/class_names.h"
 #include "types/containers.h"
 #include "types/content.h"
 #include "types/inference.h"
@@ -21,6 +22,9 @@ enum {
 	/** Units: percent. */
 	SURE_CONTENT = 50,
 	SURE_VTABLE = 99,
+	SURE_VTABLE_ODD = 60,
+	/** A fit of the whole chunk, but for what malloc could not split off. */
+	FIT_WHOLE = 60,
 };
 
 const char *type_evidence_name(enum type_evidence evidence)
@@ -76,7 +80,7 @@ static void sized_collect(struct inference *inference)
 }
 
 static void inference_init(struct inference *inference, const struct target *target, struct modules *modules, const struct heap *heap,
-			   const struct edges *edges, struct types *types)
+			   const struct edges *edges, bool with_code, struct types *types)
 {
 	size_t n = heap->chunks.n + 1;
 
@@ -89,6 +93,7 @@ static void inference_init(struct inference *inference, const struct target *tar
 	window_init(&inference->window, &target->image);
 	words_init(&inference->words, &heap->chunks, target);
 	enclosing_build(types->table, &inference->enclosing);
+	erasures_init(&inference->erasures, modules, types->table);
 	inference->type = xmalloc(n * sizeof(*inference->type));
 	inference->slot = xmalloc(n * sizeof(*inference->slot));
 	inference->context[0] = xmalloc(n * sizeof(*inference->context[0]));
@@ -99,12 +104,15 @@ static void inference_init(struct inference *inference, const struct target *tar
 	inference->best = xmalloc(n);
 	sized_collect(inference);
 	seeds_find(inference, modules);
+	if (with_code)
+		code_hints_find(inference, modules);
 }
 
 static void inference_deinit(struct inference *inference)
 {
 	words_deinit(&inference->words);
 	enclosing_deinit(&inference->enclosing);
+	erasures_deinit(&inference->erasures);
 	array_deinit(&inference->seeds);
 	for (size_t i = 0; i < inference->roots.n; i++)
 		free(inference->roots.v[i].name);
@@ -124,6 +132,7 @@ static void inference_deinit(struct inference *inference)
 	hash_map_deinit(&inference->rules_by_key);
 	array_deinit(&inference->hints);
 	free(inference->allocated);
+	hash_map_deinit(&inference->site_sizes);
 	free(inference->sized);
 }
 
@@ -132,13 +141,12 @@ static void inference_deinit(struct inference *inference)
 /* The type of each class that has a vtable; classes that DWARF does not describe become types of which only the name is known. Owner: the caller. */
 static type_id *classes_find(struct type_table *table, const struct vtables *vtables)
 {
-	type_id *classes = xmalloc((vtables->classes.n + 1) * sizeof(*classes));
+	type_id *classes = class_types_find(table, vtables);
 
 	for (size_t i = 0; i < vtables->classes.n; i++) {
 		const char *name = vtables->classes.v[i].name;
 
-		classes[i] = type_strip(table, type_named(table, name));
-		if (classes[i] != TYPE_NONE && type_is_aggregate(table, classes[i]))
+		if (classes[i] != TYPE_NONE)
 			continue;
 		classes[i] = (type_id)table->v.n;
 		array_append(&table->v, (struct type){ .name = type_index_text(table->index, name, strlen(name)),
@@ -172,13 +180,16 @@ static void objects_find(struct inference *inference, const struct vtables *vtab
 		fit = fit_of(inference, class, (chunk_id)i);
 		if (fit.form == FORM_ARRAY && size && window_word(&inference->window, chunks->mem[i] + size, &next) && next == word)
 			form = FORM_ARRAY;
+		// Of another size, it may be a first member that has a vptr, and then what is declared knows better.
+		bool is_whole = !size || form == FORM_ARRAY || (fit.form == FORM_ONE && fit.fit >= FIT_WHOLE);
+
 		array_append(&inference->given, (struct claim){ .chunk = (chunk_id)i,
 								.type = class,
 								.slot = SLOT_NONE,
 								.source = CHUNK_NONE,
 								.form = (uint8_t)form,
 								.evidence = EVIDENCE_VTABLE,
-								.confidence = SURE_VTABLE });
+								.confidence = is_whole ? SURE_VTABLE : SURE_VTABLE_ODD });
 	}
 }
 
@@ -356,7 +367,7 @@ void types_build(const struct target *target, struct modules *modules, const str
 	vtables_build(modules, &target->image, &vtables);
 	classes = classes_find(types->table, &vtables);
 	layouts_init(types->layouts, types->table);
-	inference_init(&inference, target, modules, heap, edges, types);
+	inference_init(&inference, target, modules, heap, edges, types->has_debug, types);
 	objects_find(&inference, &vtables, classes);
 	vtables_deinit(&vtables);
 	for (types->rounds = 1;; types->rounds++) {
