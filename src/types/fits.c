@@ -16,6 +16,11 @@ enum {
 	FIT_ONE = 100,
 	FIT_UNSPLIT = 75,
 	FIT_SITE = 85,
+	FIT_LONGER = 65,
+	FIT_ARRAY_SITE = 88,
+	FIT_TEXT_INSIDE = 80,
+	/** Headers of strings, in front of what the program holds. Units: bytes. */
+	TEXT_HEADER_MAX = 32,
 	FIT_FLEXIBLE = 88,
 	FIT_ARRAY = 68,
 	FIT_ARRAY_UNSPLIT = 45,
@@ -62,6 +67,8 @@ static struct candidate fit_of_array(const struct inference *inference, type_id 
 	// One that code allocates, but never so, is none.
 	if (inference->allocated && !(inference->allocated[type] & ALLOCATED_AS_ARRAY))
 		ret.fit = inference->allocated[type] ? ret.fit / 3 : ret.fit * 3 / 4;
+	else if (inference->allocated && ret.fit == FIT_ARRAY)
+		ret.fit = FIT_ARRAY_SITE;
 	return ret;
 }
 
@@ -87,7 +94,15 @@ static struct candidate fit_of_struct(const struct inference *inference, type_id
 		ret.fit = FIT_SITE;
 	if (ret.fit)
 		return ret;
-	return fit_of_array(inference, id, type->size, chunk);
+
+	struct candidate array = fit_of_array(inference, id, type->size, chunk);
+
+	// Code that asks for sizeof and something more.
+	if (array.fit < FIT_LONGER && inference->allocated && (inference->allocated[id] & ALLOCATED_LONGER) && usable_of(type->size) <= usable) {
+		ret.fit = FIT_LONGER;
+		return ret;
+	}
+	return array;
 }
 
 struct candidate fit_of(const struct inference *inference, type_id id, chunk_id chunk)
@@ -183,7 +198,12 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 	ret->overflow = false;
 	if (target == TYPE_NONE || target == 0)
 		return;
-	if (into == 0) {
+	// Flags in the low bits.
+	if (into < 8 && type_at(table, target)->kind != TYPE_CHAR)
+		into = 0;
+	if (type_at(table, target)->kind == TYPE_CHAR && into > 0 && into <= TEXT_HEADER_MAX) {
+		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_TEXT_INSIDE });
+	} else if (into == 0) {
 		struct candidate own = fit_of(inference, target, chunk);
 
 		if (own.fit)
@@ -204,7 +224,7 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)
 			continue;
 		one = fit_of_struct(inference, rows[i].outer, chunk);
-		if (!one.fit || one.form == FORM_ARRAY)
+		if (!one.fit || one.form == FORM_ARRAY || one.fit == FIT_LONGER)
 			continue;
 		one.evidence = EVIDENCE_EMBEDDED;
 		candidate_add(ret, one);

@@ -38,8 +38,6 @@ uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
 	chunk_id target = edge_to(inference->edges, edge);
 	uint64_t word;
 
-	if (edge_hit(inference->edges, edge) == HIT_START)
-		return 0;
 	if (!window_word(&inference->window, inference->chunks->mem[source] + edge_offset(inference->edges, edge), &word))
 		return UINT64_MAX;
 
@@ -101,7 +99,7 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 			return false;
 		return bytes_at(inference, passage->address + (uint64_t)(int64_t)feature->offset, feature->size, ret);
 	case FEATURE_TARGET: {
-		uint64_t offset = passage->into + (uint64_t)(int64_t)feature->offset;
+		uint64_t offset = (passage->into & ~UINT64_C(7)) + (uint64_t)(int64_t)feature->offset;
 
 		if (offset + feature->size > inference->chunks->usable[passage->target])
 			return false;
@@ -207,7 +205,7 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 
 static void claim_by_declaration(struct inference *inference, type_id target, const struct passage *passage, unsigned confidence)
 {
-	const struct rule *rule = passage->into == 0 ? rule_find(inference, key_of_base(target), passage) : NULL;
+	const struct rule *rule = passage->into < 8 ? rule_find(inference, key_of_base(target), passage) : NULL;
 	struct candidates candidates;
 
 	if (target == 0 || target == TYPE_NONE)

@@ -21,9 +21,11 @@
 enum {
 	/** Chunks of a group that are looked at; and those whose sizes are. */
 	SAMPLE_MAX = 320,
-	ENTRIES_MAX = 1 << 13,
+	GROUP_SAMPLE_MAX = 24,
+	ENTRIES_MAX = 1 << 15,
 	FEATURES_MAX = 16,
 	GROUPS_MAX = 40,
+	GROUP_MIN = 3,
 	/** Slots that are decided in one round. */
 	KEYS_MAX = 1 << 16,
 	/** What is settled as surely is a witness. Units: percent. */
@@ -33,6 +35,7 @@ enum {
 	/** Units: hundredths of a point. */
 	LOOK_MISFIT = -400,
 	LOOK_LEAST = -300,
+	LOOK_NUMBERS = -50,
 	LOOK_MOST = 400,
 	WITNESS_FOR = 300,
 	WITNESS_AGAINST = -300,
@@ -44,7 +47,7 @@ enum {
 	TEXT_FITS = 190,
 	TEXT_BAD = -60,
 	TEXT_POINTERS = -200,
-	PENALTY_GROUP = 5,
+	PENALTY_GROUP = 3,
 	PENALTY_SIZE = 25,
 	MARGIN_SPLIT = 15,
 	ACCEPT_SCORE = 20,
@@ -77,23 +80,33 @@ struct option {
 	uint8_t evidence;
 };
 
+/** How well a chunk looks, by option. */
+struct looks {
+	int16_t v[CANDIDATES_MAX];
+	bool exact[CANDIDATES_MAX];
+};
+
 struct decision {
 	struct inference *inference;
 	group_key key;
 	const struct entry *entries;
 	size_t n;
-	/** Every so manieth entry is in the sample. */
+	/** Every so manieth entry is in the sample that options are taken from. */
 	size_t step, n_sample;
+	/** Every so manieth entry is counted. */
+	size_t stride;
 	struct option options[CANDIDATES_MAX];
 	size_t n_options;
 	type_id text;
-	/** By sampled entry and option. */
-	int16_t *looks;
+	/** By entry: 1 + its row in looks; 0 for one that was not looked at. */
+	uint32_t *rows;
+	ARRAY(struct looks) looks;
 };
 
 struct group {
 	uint64_t value;
-	uint32_t n;
+	/** Chunks in it; those that were looked at, and every so manieth is. */
+	uint32_t n, looked, step, met;
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
@@ -130,7 +143,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	}
 	if (!type_is_aggregate(inference->table, target))
 		return false;
-	if (passage->into == 0 && hash_map_get(&inference->splits_by_key, hash_mix(3, key_of_base(target))) != UINT32_MAX) {
+	if (passage->into < 8 && hash_map_get(&inference->splits_by_key, hash_mix(3, key_of_base(target))) != UINT32_MAX) {
 		*ret = key_of_base(target);
 		return true;
 	}
@@ -143,7 +156,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	// What does not fit at all, or can be several things.
 	if (candidates.n == 1 && !candidates.overflow)
 		return false;
-	*ret = passage->into == 0 ? key_of_base(target) : slot_key(inference, passage->slot);
+	*ret = passage->into < 8 ? key_of_base(target) : slot_key(inference, passage->slot);
 	return candidates.n > 1 || candidates.overflow || (type_at(inference->table, target)->flags & TYPE_IS_DECLARATION) || !type_at(inference->table, target)->size;
 }
 
@@ -173,6 +186,8 @@ static void entries_collect(struct inference *inference, entry_array *entries)
 		for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++) {
 			struct passage passage = { .source = source, .target = edge_to(edges, edge), .address = inference->chunks->mem[source] + edge_offset(edges, edge) };
 
+			if (passage.target == source)
+				continue;
 			passage.slot = edge_slot(inference, source, edge);
 			if (passage.slot == SLOT_NONE)
 				continue;
@@ -200,6 +215,9 @@ static int entry_compare(const void *a, const void *b)
 
 static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
 {
+	// Bytes are bytes, with or without a sign.
+	if (type_at(decision->inference->table, type)->kind == TYPE_CHAR && decision->text != TYPE_NONE)
+		type = decision->text;
 	for (size_t i = 0; i < decision->n_options; i++) {
 		if (decision->options[i].type != type)
 			continue;
@@ -363,21 +381,21 @@ static void options_find(struct decision *decision)
 
 /* ---- how well they look ---- */
 
-static int text_look(struct inference *inference, chunk_id chunk)
+static int text_look(struct inference *inference, chunk_id chunk, uint64_t into)
 {
 	enum { LOOKED_AT = 64 };
 	uint8_t bytes[LOOKED_AT];
-	uint64_t usable = inference->chunks->usable[chunk];
+	uint64_t usable = inference->chunks->usable[chunk] - into;
 	size_t size = usable < LOOKED_AT ? usable : LOOKED_AT, i = 0;
 
 	if (!chunk_is_plain(inference, chunk))
 		return TEXT_POINTERS;
-	if (!image_get(inference->window.image, inference->chunks->mem[chunk], bytes, size))
+	if (!image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return 0;
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
 	// A text that takes just the room that was asked for it.
-	if (i < size && bytes[i] == 0 && i > 2 && usable_of(i + 1) == usable)
+	if (i < size && bytes[i] == 0 && i > 2 && usable_of(into + i + 1) == usable + into)
 		return TEXT_FITS;
 	return i == size || (bytes[i] == 0 && i > 2) ? TEXT_GOOD : TEXT_BAD;
 }
@@ -397,27 +415,53 @@ static int look_of(struct decision *decision, const struct option *option, const
 		return inference->type[target] == option->type ? WITNESS_FOR : WITNESS_AGAINST;
 	if (!fit.fit)
 		return LOOK_MISFIT;
-	if (option->type == decision->text)
-		return text_look(inference, target);
+	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
+		return text_look(inference, target, entry->passage.into);
+	if (!type_is_aggregate(inference->table, option->type) && type_at(inference->table, option->type)->kind != TYPE_POINTER)
+		return chunk_is_plain(inference, target) ? LOOK_NUMBERS : TEXT_POINTERS;
+	// A struct begins at a multiple of eight.
+	if (entry->passage.into % 8)
+		return LOOK_LEAST;
 	look = shape_score(inference, option->type, (enum type_form)fit.form, target) + fit_points[fit.fit / 10];
 	return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;
 }
 
 /* ---- splits ---- */
 
-/* Splits the sample by a feature; how many groups, 0 when they are too many or it cannot be told. `of` is the group of each. */
-static size_t groups_make(struct decision *decision, const struct feature *feature, struct group *groups, uint8_t *of)
+static const struct looks *looks_of(struct decision *decision, size_t entry)
+{
+	if (!decision->rows[entry]) {
+		struct looks looks = { .v = { 0 } };
+
+		for (size_t j = 0; j < decision->n_options; j++)
+			looks.v[j] = (int16_t)look_of(decision, &decision->options[j], &decision->entries[entry], &looks.exact[j]);
+		array_append(&decision->looks, looks);
+		decision->rows[entry] = (uint32_t)decision->looks.n;
+	}
+	return &decision->looks.v[decision->rows[entry] - 1];
+}
+
+static size_t group_find(const struct group *groups, size_t n, uint64_t value)
+{
+	size_t j = 0;
+
+	while (j < n && groups[j].value != value)
+		j++;
+	return j;
+}
+
+/* Splits the chunks by a feature, and looks at some of each group: how many groups, 0 when they are too many or it cannot be told. */
+static size_t groups_make(struct decision *decision, const struct feature *feature, struct group *groups)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < decision->n_sample; i++) {
+	for (size_t i = 0; i < decision->n; i += decision->stride) {
 		uint64_t value;
-		size_t j = 0;
+		size_t j;
 
-		if (!feature_value(decision->inference, feature, &decision->entries[i * decision->step].passage, &value))
+		if (!feature_value(decision->inference, feature, &decision->entries[i].passage, &value))
 			return 0;
-		while (j < n && groups[j].value != value)
-			j++;
+		j = group_find(groups, n, value);
 		if (j == n) {
 			if (n == GROUPS_MAX)
 				return 0;
@@ -425,31 +469,35 @@ static size_t groups_make(struct decision *decision, const struct feature *featu
 			groups[n++].value = value;
 		}
 		groups[j].n++;
-		of[i] = (uint8_t)j;
+	}
+	for (size_t j = 0; j < n; j++)
+		groups[j].step = groups[j].n / (n == 1 ? SAMPLE_MAX : GROUP_SAMPLE_MAX) + 1;
+	for (size_t i = 0; i < decision->n; i += decision->stride) {
+		const struct looks *looks;
+		struct group *group;
+		uint64_t value;
+
+		if (!feature_value(decision->inference, feature, &decision->entries[i].passage, &value))
+			return 0;
+		group = &groups[group_find(groups, n, value)];
+		if (group->met++ % group->step)
+			continue;
+		looks = looks_of(decision, i);
+		group->looked++;
+		for (size_t j = 0; j < decision->n_options; j++) {
+			group->sum[j] += looks->v[j];
+			group->exact[j] += looks->exact[j];
+			group->misfit[j] += looks->v[j] == LOOK_MISFIT;
+		}
 	}
 	return n;
 }
 
-static void groups_fill(const struct decision *decision, const bool *exact, const uint8_t *of, struct group *groups)
-{
-	for (size_t i = 0; i < decision->n_sample; i++) {
-		struct group *group = &groups[of[i]];
-
-		for (size_t j = 0; j < decision->n_options; j++) {
-			int look = decision->looks[i * CANDIDATES_MAX + j];
-
-			group->sum[j] += look;
-			group->exact[j] += exact[i * CANDIDATES_MAX + j];
-			group->misfit[j] += look == LOOK_MISFIT;
-		}
-	}
-}
-
 static int option_score(const struct decision *decision, const struct group *group, size_t j)
 {
-	int score = group->sum[j] / (int)group->n + decision->options[j].bonus;
+	int score = group->sum[j] / (int)group->looked + decision->options[j].bonus;
 
-	if (group->exact[j] == group->n && decision->options[j].type != decision->text)
+	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
 	return score;
 }
@@ -474,17 +522,22 @@ static struct verdict verdict_of(const struct decision *decision, const struct g
 	return verdict;
 }
 
-/* What the split is worth: the mean of the scores of its groups' best types. */
-static int split_score(const struct decision *decision, const struct group *groups, size_t n)
+/* What a split gains over the one type that is best for all: the mean of what its groups gain, rare ones counting for more than their share. */
+static int split_gain(const struct decision *decision, const struct group *groups, size_t n, size_t whole_option)
 {
-	int64_t total = 0;
+	int64_t total = 0, weights = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct verdict verdict = verdict_of(decision, &groups[i]);
+		// Groups differ in size by orders of magnitude, and are all meant.
+		int64_t weight = 32 - __builtin_clz(groups[i].n);
 
-		total += (int64_t)groups[i].n * (verdict.score > 0 ? verdict.score : 0);
+		weights += weight;
+		// Of very few, something always looks good.
+		if (groups[i].looked >= GROUP_MIN)
+			total += weight * (verdict.score - option_score(decision, &groups[i], whole_option));
 	}
-	return (int)(total / (int64_t)decision->n_sample) - PENALTY_GROUP * (int)n;
+	return weights ? (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT : 0;
 }
 
 static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset)
@@ -525,7 +578,11 @@ static void tags_add(struct inference *inference, type_id type, uint64_t around,
 			const struct layout_field *field = &layout->v.v[i];
 			int64_t distance = (int64_t)field->offset - (int64_t)around;
 
-			if (field_may_be_tag(field) && (field->kind == FIELD_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
+			// Of bit-fields the byte that they are in.
+			if (field->is_bit_field && pass == 0 && distance >= -BESIDE_MAX && distance <= BESIDE_MAX &&
+			    !(*n && features[*n - 1].kind == kind && features[*n - 1].size == 1 && features[*n - 1].offset == distance))
+				feature_add(features, n, kind, 1, distance);
+			if (!field->is_bit_field && field_may_be_tag(field) && (field->kind == FIELD_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
 				feature_add(features, n, kind, field->size, distance);
 		}
 	}
@@ -577,7 +634,7 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 	rule.type = option->type;
 	rule.evidence = option->evidence;
 	// Many chunks it cannot be: then it is not what the slot holds.
-	if (group->misfit[verdict.option] * 4 > group->n)
+	if (group->misfit[verdict.option] * 4 > group->looked)
 		return rule;
 	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < SHAPE_SCORE || verdict.margin < SHAPE_MARGIN))
 		return rule;
@@ -600,32 +657,27 @@ struct verdicts {
 static void decide(struct decision *decision, struct verdicts *verdicts)
 {
 	struct group *groups = xmalloc(2 * GROUPS_MAX * sizeof(*groups)), *best_groups = groups + GROUPS_MAX;
-	_cleanup_free_ bool *exact = xcalloc(decision->n_sample * CANDIDATES_MAX, sizeof(*exact));
 	struct feature features[FEATURES_MAX];
-	size_t n_features, best_n = 0, best = 0;
-	uint8_t of[SAMPLE_MAX + 1];
-	int best_score = INT32_MIN;
+	size_t n_features, best_n = 0, best = 0, n_counted = (decision->n + decision->stride - 1) / decision->stride;
+	size_t whole_option = 0;
+	int best_gain = 0;
 
-	decision->looks = xcalloc(decision->n_sample * CANDIDATES_MAX, sizeof(*decision->looks));
+	decision->rows = xcalloc(decision->n, sizeof(*decision->rows));
 	options_find(decision);
-	for (size_t i = 0; i < decision->n_sample; i++) {
-		for (size_t j = 0; j < decision->n_options; j++)
-			decision->looks[i * CANDIDATES_MAX + j] = (int16_t)look_of(decision, &decision->options[j], &decision->entries[i * decision->step],
-										   &exact[i * CANDIDATES_MAX + j]);
-	}
 	n_features = decision->n_options ? features_find(decision, features) : 0;
 	for (size_t i = 0; i < n_features; i++) {
-		size_t n = groups_make(decision, &features[i], groups, of);
-		int score;
+		size_t n = groups_make(decision, &features[i], groups);
+		int gain;
 
 		// A group for every third chunk says nothing about them.
-		if (n == 0 || (i > 0 && (n < 2 || n * 3 > decision->n_sample)))
+		if (n == 0 || (i > 0 && (n < 2 || n * 3 > n_counted)))
 			continue;
-		groups_fill(decision, exact, of, groups);
+		if (i == 0)
+			whole_option = verdict_of(decision, &groups[0]).option;
 		// Programs do not tell by sizes what a chunk is.
-		score = split_score(decision, groups, n) - (i > 0 ? MARGIN_SPLIT : 0) - (features[i].kind == FEATURE_SIZE ? PENALTY_SIZE : 0);
-		if (score > best_score) {
-			best_score = score;
+		gain = i == 0 ? 0 : split_gain(decision, groups, n, whole_option) - (features[i].kind == FEATURE_SIZE ? PENALTY_SIZE : 0);
+		if (i == 0 || gain > best_gain) {
+			best_gain = gain;
 			best = i;
 			best_n = n;
 			memcpy(best_groups, groups, n * sizeof(*groups));
@@ -635,10 +687,16 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 	{
 		const struct slot *ds = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
 		char *on = ds->kind == SLOT_MEMBER ? type_label(decision->inference->table, ds->origin) : NULL;
-		fprintf(stderr, "KEY %lx slot kind %d %s+%lu n %zu sample %zu feature %d size %d off %d groups %zu score %d\n", (long)decision->key, ds->kind, on ? on : "", (long)ds->offset, decision->n, decision->n_sample, features[best].kind, features[best].size, features[best].offset, best_n, best_score);
+		fprintf(stderr, "KEY %lx slot kind %d %s+%lu n %zu sample %zu feature %d size %d off %d groups %zu score %d\n", (long)decision->key, ds->kind, on ? on : "", (long)ds->offset, decision->n, decision->n_sample, features[best].kind, features[best].size, features[best].offset, best_n, best_gain);
 		for (size_t i = 0; i < best_n; i++) {
 			fprintf(stderr, "   group %lx n %u:", (long)best_groups[i].value, best_groups[i].n);
-			for (size_t j = 0; j < decision->n_options; j++) { char *l = type_label(decision->inference->table, decision->options[j].type); fprintf(stderr, " %s(e%d b%d) %d", l, decision->options[j].evidence, decision->options[j].bonus, option_score(decision, &best_groups[i], j)); free(l); }
+			for (int top = 0; top < 4; top++) { /* debug: best four */
+				size_t bj = SIZE_MAX; static bool used[CANDIDATES_MAX]; if (!top) memset(used, 0, sizeof(used));
+				for (size_t j = 0; j < decision->n_options; j++) if (!used[j] && (bj == SIZE_MAX || option_score(decision, &best_groups[i], j) > option_score(decision, &best_groups[i], bj))) bj = j;
+				if (bj == SIZE_MAX) break;
+				used[bj] = true;
+				char *l = type_label(decision->inference->table, decision->options[bj].type); fprintf(stderr, " %s(e%d b%d mis%u) %d", l, decision->options[bj].evidence, decision->options[bj].bonus, best_groups[i].misfit[bj], option_score(decision, &best_groups[i], bj)); free(l);
+			}
 			fprintf(stderr, "\n");
 		}
 	}
@@ -657,7 +715,8 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 		if (any)
 			array_append(&verdicts->splits, (struct split){ decision->key, features[best] });
 	}
-	free(decision->looks);
+	array_deinit(&decision->looks);
+	free(decision->rows);
 	free(groups);
 }
 
@@ -728,6 +787,7 @@ bool joint_decide(struct inference *inference)
 		decision.n = next - first;
 		decision.step = (decision.n + SAMPLE_MAX - 1) / SAMPLE_MAX;
 		decision.n_sample = (decision.n + decision.step - 1) / decision.step;
+		decision.stride = (decision.n + ENTRIES_MAX - 1) / ENTRIES_MAX;
 		if (is_undecided(inference, decision.entries, decision.n))
 			decide(&decision, &verdicts);
 	}

@@ -43,8 +43,6 @@ static chunk_id word_target(struct inference *inference, uint64_t word, uint64_t
 	if (chunk == CHUNK_NONE || inference->chunks->state[chunk] != CHUNK_IN_USE)
 		return CHUNK_NONE;
 	*into_ret = word - inference->chunks->mem[chunk];
-	if (*into_ret < 8)
-		*into_ret = 0;
 	return chunk;
 }
 

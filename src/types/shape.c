@@ -20,6 +20,7 @@ enum {
 	POINTER_NULL = 10,
 	POINTER_ELSEWHERE = 30,
 	POINTER_MISFIT = -40,
+	POINTER_UNALIGNED = -80,
 	POINTER_CODE = -100,
 	POINTER_SMALL = -150,
 	POINTER_FREE = -30,
@@ -93,6 +94,10 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	}
 	if (field->target == 0 || field->target == TYPE_NONE)
 		return class == WORD_CHUNK ? POINTER_START : POINTER_ELSEWHERE;
+
+	// A struct begins at a multiple of eight.
+	if (word % 8 && type_is_aggregate(inference->table, field->target))
+		return POINTER_UNALIGNED;
 
 	uint64_t into = word - inference->chunks->mem[chunk];
 	type_id settled = inference->type[chunk];
