@@ -338,9 +338,10 @@ static void wrapper_apply(struct containers *containers, type_id id)
 
 		if (!is_instance_of(type_at(table, id), wrappers[rule]))
 			continue;
-		value = type_parameter(table, id, 0);
-		if (value == TYPE_NONE || value == id || type_strip(table, value) == TYPE_NONE ||
-		    type_at(table, type_strip(table, value))->size != type_at(table, id)->size)
+		value = type_strip(table, type_parameter(table, id, 0));
+		// Not of an array, which would be taken for one of its elements.
+		if (value == TYPE_NONE || value == id || type_at(table, value)->kind == TYPE_ARRAY ||
+		    type_at(table, value)->size != type_at(table, id)->size)
 			return;
 		table->v.v[id].kind = TYPE_TYPEDEF;
 		table->v.v[id].target = value;

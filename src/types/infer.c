@@ -17,6 +17,10 @@ enum {
 	SURE_UNION = 75,
 	/** What the code beside a pointer says that it leads to. */
 	SURE_ERASED = 94,
+	/** Of hashbrown: of the bytes, how many there are beside those of the buckets, and how sure the sum is. */
+	BUCKETS_ALIGN = 16,
+	BUCKETS_GROUP = 16,
+	FIT_BUCKETS = 92,
 	/** Bytes that hold pointers. */
 	SURE_TEXT_WITH_POINTERS = 40,
 	SURE_TEXT = 92,
@@ -249,6 +253,23 @@ static bool claim_erased(struct inference *inference, const struct slot *slot, c
 	return true;
 }
 
+/* A hash table of hashbrown (Rust's HashMap): the pointer leads to a byte for each bucket, and a group more; in front of them lie the buckets, a power of two. */
+static bool claim_buckets(struct inference *inference, const struct slot *slot, const struct passage *passage, unsigned confidence)
+{
+	type_id type = slot->n_targets == 1 ? slot->targets[0] : 0;
+	uint64_t size = type && type != TYPE_NONE ? type_at(inference->table, type)->size : 0, n, rest;
+	struct candidate candidate = { type, FORM_ARRAY, EVIDENCE_CONTAINER, FIT_BUCKETS };
+
+	if (!passage->into || passage->into % BUCKETS_ALIGN || !size || !(type_at(inference->table, type)->flags & TYPE_IS_RUST))
+		return false;
+	n = passage->into / size;
+	rest = inference->chunks->usable[passage->target] - passage->into;
+	if (!n || (n & (n - 1)) || passage->into - n * size >= BUCKETS_ALIGN || rest < n + BUCKETS_GROUP || rest > n + BUCKETS_GROUP + 2 * BUCKETS_ALIGN)
+		return false;
+	claim_push(inference, passage, &candidate, least(confidence, candidate.fit));
+	return true;
+}
+
 /* A pointer of a known slot leads to a chunk. */
 static void passage_take(struct inference *inference, const struct passage *passage, unsigned confidence)
 {
@@ -264,7 +285,7 @@ static void passage_take(struct inference *inference, const struct passage *pass
 
 	struct slot slot = *slot_at(inference->layouts, slot_index);
 
-	if (claim_erased(inference, &slot, passage, confidence))
+	if (claim_erased(inference, &slot, passage, confidence) || claim_buckets(inference, &slot, passage, confidence))
 		return;
 	if (slot.n_targets > 1 || slot.in_union)
 		confidence = least(confidence, SURE_UNION);
