@@ -28,8 +28,11 @@ const char *text_bytes(char buffer[TEXT_NUMBER_MAX], uint64_t bytes, bool plain)
 	if (unit == 0)
 		snprintf(buffer, TEXT_NUMBER_MAX, "%" PRIu64 " B", bytes);
 	else
-		snprintf(buffer, TEXT_NUMBER_MAX, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value,
-			 units[unit]);
+		snprintf(buffer, TEXT_NUMBER_MAX, "%.*f %s",
+			 value < 9.995	 ? 2
+			 : value < 99.95 ? 1
+					 : 0,
+			 value, units[unit]);
 	return buffer;
 }
 
@@ -52,8 +55,11 @@ const char *text_count(char buffer[TEXT_NUMBER_MAX], uint64_t count)
 static size_t utf8_length(const unsigned char *string, size_t length)
 {
 	unsigned char lead = string[0];
-	size_t need = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 :
-		      lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+	size_t need = lead < 0x80		    ? 1
+		      : lead >= 0xc2 && lead < 0xe0 ? 2
+		      : (lead & 0xf0) == 0xe0	    ? 3
+		      : lead >= 0xf0 && lead < 0xf5 ? 4
+						    : 0;
 
 	if (!need || need > length)
 		return 0;
@@ -106,6 +112,34 @@ bool text_parse_u64(const char *string, uint64_t *ret)
 	if (errno || *end)
 		return false;
 	*ret = value;
+	return true;
+}
+
+bool text_parse_seconds(const char *string, double one, uint64_t *ret)
+{
+	static const struct {
+		const char *unit;
+		double seconds;
+	} units[] = { { "ms", 1e-3 }, { "s", 1 },    { "m", 60 },
+		      { "min", 60 },  { "h", 3600 }, { "d", 86400 } };
+	char *end;
+
+	// strtod() itself would take signs, blanks, words and hexadecimal numbers.
+	if (!isdigit((unsigned char)string[0]) ||
+	    strspn(string, "0123456789.") < strspn(string, "0123456789.eExXpP"))
+		return false;
+
+	double value = strtod(string, &end), seconds = *end ? 0 : one;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(end, units[i].unit))
+			seconds = units[i].seconds;
+
+	double nanoseconds = value * seconds * 1e9;
+
+	if (!(nanoseconds >= 1 && nanoseconds < 0x1p63))
+		return false;
+	*ret = (uint64_t)nanoseconds;
 	return true;
 }
 

@@ -28,6 +28,10 @@ char *text_escape(const char *string, size_t length);
 /** Parses «4096», «0x1000», «64k», «1.5M», «2GiB» to bytes (binary units); false if it is none of these. */
 bool text_parse_bytes(const char *string, uint64_t *ret);
 
+/** Parses a time that is more than nothing: «90», «0.5», «90s», «5m», «2h», «1d»; a number without a unit counts `one` seconds each. False if it is none of
+    these. Units: ns. */
+bool text_parse_seconds(const char *string, double one, uint64_t *ret);
+
 /** Parses a whole unsigned number in decimal, or in hexadecimal after 0x; false if there is anything else. */
 bool text_parse_u64(const char *string, uint64_t *ret);
 

@@ -44,7 +44,7 @@ const struct command command_arenas = {
 		       "pages that chunks in use keep, and what malloc_trim(3) could give "
 		       "back. CSV has the table of arenas.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SORT) |
-		   OPTION_BIT(OPTION_LIMIT),
+		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_OUTPUT),
 	.orders = orders,
 	.run = run,
 };

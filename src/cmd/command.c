@@ -8,10 +8,13 @@
 #include "cmd/message.h"
 #include "cmd/open.h"
 #include "cmd/phase.h"
+#include "cmd/progress.h"
+#include "snapshot/file.h"
 
 const struct command *const commands[] = {
-	&command_report, &command_leaks,  &command_top,  &command_why,	   &command_show, &command_list,
-	&command_arenas, &command_doctor, &command_help, &command_version, NULL,
+	&command_report, &command_leaks,  &command_top,	 &command_why,	   &command_show,
+	&command_list,	 &command_arenas, &command_save, &command_diff,	   &command_watch,
+	&command_sql,	 &command_doctor, &command_help, &command_version, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -22,6 +25,22 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* Keeps the snapshot where -o says. What was seen is shown all the same where that fails, unless keeping it was all. */
+static bool keep(const struct options *options, const struct snapshot *snapshot,
+		 enum status *status)
+{
+	if (!options->output)
+		return true;
+	progress_phase("writing the snapshot");
+
+	struct error *error = snapshot_write(snapshot, options->output);
+
+	if (!error)
+		return true;
+	*status = message_error(error);
+	return options->command != &command_save;
+}
+
 enum status command_print(const struct options *options, size_t n_operands, command_printer *print)
 {
 	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
@@ -30,14 +49,30 @@ enum status command_print(const struct options *options, size_t n_operands, comm
 	struct error *error = target_choose_with(options, n_operands, &choice);
 
 	if (!error && choice.n_operands < n_operands)
-		error = error_create(ERROR_USAGE, "%s needs more than a target: heapsnap %s %s", options->command->name,
-				     options->command->name, options->command->usage);
-	if (!error)
+		error = error_create(ERROR_USAGE, "%s needs more than a target: heapsnap %s %s",
+				     options->command->name, options->command->name,
+				     options->command->usage);
+	if (!error) {
+		progress_begin(!options->quiet && !options->verbose);
 		error = open_snapshot(options, &choice, &snapshot);
-	if (error)
+	}
+	if (error) {
+		progress_end();
 		return message_error(error);
+	}
 
 	struct phase phase = phase_start(options->verbose && !options->quiet);
+
+	trouble = snapshot_status(&snapshot);
+
+	bool goes_on = keep(options, &snapshot, &trouble);
+
+	progress_end();
+	if (options->output)
+		phase_next(&phase, "save");
+	if (!goes_on)
+		return trouble;
+
 	struct writer_options settings = options_writer(options);
 	_cleanup_writer_ struct writer *writer = writer_create(&settings);
 	_cleanup_free_ char *target = target_retype(options, &choice);
@@ -50,11 +85,11 @@ enum status command_print(const struct options *options, size_t n_operands, comm
 		return message_error(error);
 	phase_next(&phase, "print");
 	phase_tell_peak(&phase);
-	trouble = snapshot_status(&snapshot);
 	return trouble != STATUS_DONE ? trouble : status;
 }
 
-struct error *operand_chunk(const struct snapshot *snapshot, const char *operand, vaddr *address_ret, chunk_id *ret)
+struct error *operand_chunk(const struct snapshot *snapshot, const char *operand,
+			    vaddr *address_ret, chunk_id *ret)
 {
 	uint64_t address;
 	chunk_id chunk;
@@ -162,7 +197,8 @@ void commands_print_help(void)
 	printf("Usage: heapsnap [COMMAND] TARGET [OPTION...]\n"
 	       "Tells who owns a running program's memory, from outside and without a restart.\n"
 	       "\n"
-	       "TARGET is -p PID, --core FILE, or just a PID or the path of a core.\n"
+	       "TARGET is -p PID, --core FILE, or just a PID, or the path of a core or a "
+	       "snapshot.\n"
 	       "\n"
 	       "Commands:\n");
 	for (size_t i = 0; commands[i]; i++)

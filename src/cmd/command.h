@@ -48,21 +48,23 @@ struct command {
 /** All commands, in the order of the help; ends in NULL. */
 extern const struct command *const commands[];
 
-extern const struct command command_leaks, command_why, command_top, command_show;
-extern const struct command command_report, command_list, command_arenas, command_doctor,
-	command_help, command_version;
+extern const struct command command_report, command_leaks, command_top, command_why, command_show,
+	command_list, command_arenas, command_save, command_diff, command_watch, command_sql,
+	command_doctor, command_help, command_version;
 
 /** Prints what a command has to say about a snapshot. `target` is the target as the user would type it again, `operands` those behind it (as many as the
     command takes). One that found something sets *status to STATUS_FOUND. */
-typedef struct error *command_printer(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
-				      const char *target, char *const *operands, enum status *status);
+typedef struct error *command_printer(struct writer *writer, const struct snapshot *snapshot,
+				      const struct options *options, const char *target,
+				      char *const *operands, enum status *status);
 
 /** Prints a report to stdout: opens the target that the options name, with `n_operands` more operands behind it, makes the writer, calls print,
     finishes. Gives the exit status: that of the snapshot, or of what was found, or of what failed. */
 enum status command_print(const struct options *options, size_t n_operands, command_printer *print);
 
 /** The chunk at an address that was given as an operand: ERROR_USAGE when there is none. */
-struct error *operand_chunk(const struct snapshot *snapshot, const char *operand, vaddr *address_ret, chunk_id *ret) _must_check_;
+struct error *operand_chunk(const struct snapshot *snapshot, const char *operand,
+			    vaddr *address_ret, chunk_id *ret) _must_check_;
 
 /** The command of that name, or NULL. */
 const struct command *command_find(const char *name);

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/cost.h"
 #include "cmd/diagnosis.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
@@ -19,12 +20,11 @@
 #include "debug/allocator.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
+#include "snapshot/file.h"
 #include "target/available.h"
 #include "target/proc.h"
 
 enum {
-	/** A prefaulted copy, as measured: 0.12–0.17 s per GB. Units: ns for 1000 bytes. */
-	COPY_COST = 150,
 	/** Modules without debug information that are named unless -v. */
 	MODULES_SHOWN = 5,
 };
@@ -212,32 +212,9 @@ static void diagnose_modules(struct doctor *doctor, const struct glibc *glibc)
 
 /* ---- what the stop costs ---- */
 
-/* A line of smaps_rollup, in bytes. */
-static uint64_t rollup(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-	unsigned long long kilobytes;
-
-	return line && sscanf(line + strlen(name), " %llu", &kilobytes) == 1
-		       ? (uint64_t)kilobytes * 1024
-		       : 0;
-}
-
-/* Private memory that exists, in memory or in swap: what the copy will take. UINT64_MAX when the kernel does not say. */
-static uint64_t bytes_to_copy(const struct target *target)
-{
-	_cleanup_close_ int proc = proc_open(target->pid);
-	_cleanup_free_ char *text = NULL;
-	size_t length;
-
-	if (proc < 0 || !proc_read(proc, "smaps_rollup", &text, &length))
-		return UINT64_MAX;
-	return rollup(text, "\nAnonymous:") + rollup(text, "\nSwap:");
-}
-
 static void diagnose_cost(struct doctor *doctor)
 {
-	uint64_t bytes = bytes_to_copy(doctor->target), available = available_memory();
+	uint64_t bytes = cost_bytes(doctor->target->pid), available = available_memory();
 	char needed[TEXT_NUMBER_MAX], there[TEXT_NUMBER_MAX];
 
 	if (bytes == UINT64_MAX)
@@ -275,7 +252,7 @@ static void diagnose_cost(struct doctor *doctor)
 					 text_bytes(free_room, room, doctor->options->bytes));
 	}
 
-	double pause = (double)bytes / 1000 * COPY_COST / 1e6 + 1;
+	double pause = (double)cost_pause(bytes) / 1e6;
 
 	diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "pause",
 		      "about %.*f ms (1 ms, and 0.15 s per GB)", pause < 10 ? 1 : 0, pause);
@@ -330,6 +307,61 @@ static void diagnose_target(const struct options *options, const struct target_c
 	glibc_destroy(glibc);
 	free(allocator.evidence);
 	modules_deinit(&doctor.modules);
+}
+
+/* A file tells what was true when it was written; only a new look at the target could be better. */
+static void diagnose_snapshot(const struct target_choice *choice, struct diagnoses *diagnoses)
+{
+	_cleanup_snapshot_ struct snapshot snapshot = { 0 };
+	struct error *error = snapshot_read(choice->file, 0, available_memory(), &snapshot);
+	const struct heap *heap = &snapshot.heap;
+
+	if (error) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "snapshot", "%s", error->message);
+		diagnosis_status(diagnoses, error_status(error));
+		error_destroy(error);
+		return;
+	}
+
+	_cleanup_free_ char *name = escaped(snapshot.name);
+	size_t without = 0;
+
+	diagnosis_add(diagnoses, DIAGNOSIS_FINE, "snapshot", "%s of %s, %zu threads, %zu chunks",
+		      snapshot.kind == SNAPSHOT_LIVE ? "a stop" : "a core", name,
+		      snapshot.threads.n, heap->chunks.n);
+	if (snapshot.foreign_allocator) {
+		_cleanup_free_ char *allocator = escaped(snapshot.foreign_allocator);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "allocator",
+			      "malloc is not glibc's: %s", allocator);
+		diagnosis_status(diagnoses, snapshot_status(&snapshot));
+	} else if (!heap->allocators.n) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "allocator",
+			      "there is no glibc malloc");
+		diagnosis_status(diagnoses, STATUS_UNSUPPORTED);
+	}
+	for (size_t i = 0; i < heap->allocators.n; i++) {
+		_cleanup_free_ char *version = escaped(heap->allocators.v[i].version);
+		_cleanup_free_ char *module = escaped(heap->allocators.v[i].module);
+		_cleanup_free_ char *from = escaped(heap->allocators.v[i].offsets);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_FINE, "allocator",
+			      "glibc %s in %s; offsets from %s", version, module, from);
+	}
+	if (heap->allocators.n && !heap_is_exact(heap)) {
+		diagnosis_add(diagnoses, DIAGNOSIS_PROBLEM, "exactness",
+			      "the heap was damaged or in motion; heapsnap report says where");
+		diagnosis_status(diagnoses, STATUS_PARTIAL);
+	}
+	for (size_t i = 0; i < snapshot.modules.n; i++)
+		without += !snapshot.modules.v[i].debug;
+	diagnosis_add(diagnoses, DIAGNOSIS_FINE, "debug info", "%zu of %zu modules had none",
+		      without, snapshot.modules.n);
+	for (size_t i = 0; i < snapshot.notices.n; i++) {
+		_cleanup_free_ char *notice = escaped(snapshot.notices.v[i]);
+
+		diagnosis_add(diagnoses, DIAGNOSIS_NOTE, "snapshot", "%s", notice);
+	}
 }
 
 static enum status verdict(const struct diagnoses *diagnoses)
@@ -432,6 +464,7 @@ static void print_fields(struct writer *writer, const struct diagnoses *diagnose
 	writer_field(writer, "pid",
 		     choice->pid ? value_number((uint64_t)choice->pid) : value_none());
 	writer_field(writer, "core", value_text(choice->core));
+	writer_field(writer, "snapshot", value_text(choice->file));
 	writer_table_begin(writer, &table);
 	for (size_t i = 0; i < diagnoses->v.n; i++)
 		// What they quote is escaped already.
@@ -453,7 +486,9 @@ static enum status run(const struct options *options)
 
 	if (error)
 		return message_error(error);
-	if (choice.core || permission_diagnose(choice.pid, &diagnoses))
+	if (choice.file)
+		diagnose_snapshot(&choice, &diagnoses);
+	else if (choice.core || permission_diagnose(choice.pid, &diagnoses))
 		diagnose_target(options, &choice, &diagnoses);
 
 	struct writer_options settings = options_writer(options);

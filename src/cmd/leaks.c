@@ -49,7 +49,7 @@ const struct command command_leaks = {
 		       "that hold others at the same places are one row, and what they hold stands below. "
 		       "--min-size leaves out rows that have less with everything below. The exit status is "
 		       "1 when there is a direct leak. CSV has the table of leaks.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_DEPTH) | OPTION_BIT(OPTION_CONTENTS),
 	.needs = NEEDS_GRAPH | NEEDS_EDGES,
 	.run = run,

@@ -64,7 +64,9 @@ static enum status run(int argc, char **argv, char *debuginfod_urls)
 	struct options options;
 
 	if (argc < 2) {
-		message("nothing to do: give a process id or a core (heapsnap --help says more)");
+		message("nothing to do: give a process id, a core or a snapshot (heapsnap --help "
+			"says "
+			"more)");
 		return STATUS_USAGE;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

@@ -38,7 +38,7 @@ static range_array heap_ranges(const struct heap *heap, uint64_t page_size)
 		i = (size_t)(next - chunks->kind);
 
 		vaddr start = chunks->mem[i] - HEADER,
-		      end = chunks->mem[i] + chunks->usable[i] + page_size - 1;
+		      end = chunks->mem[i] + chunk_usable(chunks, i) + page_size - 1;
 
 		array_append(&ranges,
 			     (struct range){ start - start % page_size, end - end % page_size });

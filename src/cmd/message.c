@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "cmd/progress.h"
 
 /* What a message quotes may be escaped already, so a backslash stays one: text_escape() doubles it, this takes that back. */
 static void halve_backslashes(char *text)
@@ -27,6 +28,7 @@ static void halve_backslashes(char *text)
 /* Messages may have lines; each may quote the target. */
 static void print_lines(const char *text)
 {
+	progress_hide();
 	for (const char *line = text; *line;) {
 		size_t length = strcspn(line, "\n");
 		_cleanup_free_ char *escaped = text_escape(line, length);

@@ -15,10 +15,13 @@
 #include "cmd/command.h"
 #include "cmd/memory.h"
 #include "cmd/phase.h"
+#include "cmd/progress.h"
 #include "cmd/recognise.h"
 #include "debug/allocator.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
+#include "snapshot/file.h"
+#include "target/available.h"
 #include "target/core.h"
 #include "target/live.h"
 #include "types/types.h"
@@ -31,7 +34,7 @@ static struct error *command_is_first(const char *name)
 			    name);
 }
 
-static struct error *choose_operand(const char *operand, struct target_choice *ret)
+struct error *target_choose_operand(const char *operand, struct target_choice *ret)
 {
 	uint64_t number;
 	struct stat status;
@@ -51,32 +54,44 @@ static struct error *choose_operand(const char *operand, struct target_choice *r
 				    "%s is a directory, neither a core nor a process id", operand);
 	if (access(operand, R_OK))
 		return error_os(errno, "cannot open %s", operand);
+	if (snapshot_recognise(operand)) {
+		ret->file = operand;
+		return NULL;
+	}
 	if (!core_recognise(operand))
-		return error_create(ERROR_FORMAT, "%s is not a core file", operand);
+		return error_create(ERROR_FORMAT, "%s is neither a core file nor a snapshot",
+				    operand);
 	ret->core = operand;
 	return NULL;
 }
 
 struct error *target_choose(const struct options *options, struct target_choice *ret)
 {
-	struct target_choice choice = { options->pid, options->core, options->operands,
-					options->n_operands };
+	struct target_choice choice = { .pid = options->pid,
+					.core = options->core,
+					.operands = options->operands,
+					.n_operands = options->n_operands };
 
 	if (choice.pid && choice.core)
 		return error_create(ERROR_USAGE, "-p and --core are two targets; one at a time");
 	if (!choice.pid && !choice.core) {
 		if (!choice.n_operands)
-			return error_create(ERROR_USAGE, "no target: give a process id or a core");
+			return error_create(ERROR_USAGE,
+					    "no target: give a process id, a core or a snapshot");
 
-		struct error *error = choose_operand(choice.operands[0], &choice);
+		struct error *error = target_choose_operand(choice.operands[0], &choice);
 
 		if (error)
 			return error;
 		choice.operands++;
 		choice.n_operands--;
+	} else if (choice.core && snapshot_recognise(choice.core)) {
+		return error_create(ERROR_USAGE, "%s is a snapshot, not a core: leave --core out",
+				    choice.core);
 	}
 	if (options->exe && !choice.core)
-		return error_create(ERROR_USAGE, "-e is for cores; a process knows its executable");
+		return error_create(ERROR_USAGE, "-e is for cores; a process knows its executable, "
+						 "and a snapshot needs none");
 	*ret = choice;
 	return NULL;
 }
@@ -137,6 +152,8 @@ char *target_retype(const struct options *options, const struct target_choice *c
 {
 	char *line;
 
+	if (choice->file)
+		return shell_word(choice->file);
 	if (choice->pid) {
 		line = xasprintf("-p %d", (int)choice->pid);
 	} else {
@@ -296,6 +313,8 @@ static void fill_target(struct snapshot *snapshot, const struct target *target,
 	snapshot->exe = copy_or_null(target->exe_path);
 	snapshot->command = copy_or_null(target->command);
 	snapshot->core = copy_or_null(choice->core);
+	snapshot->start_ticks = target->start_ticks;
+	snapshot->boot_id = copy_or_null(target->boot_id);
 	snapshot->signal = target->signal;
 	snapshot->fault_address = target->fault_address;
 	snapshot->time = capture->time;
@@ -332,20 +351,24 @@ static void fill_threads(struct snapshot *snapshot, const struct target *target,
 }
 
 /* Keeps the first bytes of a chunk. */
-static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk, uint64_t limit)
+static void content_add(struct snapshot *snapshot, const struct target *target, chunk_id chunk,
+			uint64_t limit)
 {
-	uint64_t length = snapshot->heap.chunks.usable[chunk] < limit ? snapshot->heap.chunks.usable[chunk] : limit;
+	uint64_t usable = chunk_usable(&snapshot->heap.chunks, chunk),
+		 length = usable < limit ? usable : limit;
 	size_t at = snapshot->content_bytes.n;
 
 	array_reserve(&snapshot->content_bytes, length);
-	if (!image_get(&target->image, snapshot->heap.chunks.mem[chunk], snapshot->content_bytes.v + at, length))
+	if (!image_get(&target->image, snapshot->heap.chunks.mem[chunk],
+		       snapshot->content_bytes.v + at, length))
 		return;
 	snapshot->content_bytes.n += length;
 	array_append(&snapshot->contents, (struct snapshot_content){ chunk, length, at });
 }
 
-/* The bytes that a report will want to print: of the chunk that was named, or of leaks. */
-static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named)
+/* The bytes that a report will want to print: of the chunk that was named, of leaks, or of all that is in use. */
+static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named,
+			  bool all)
 {
 	enum {
 		/** Of a chunk that was named. */
@@ -359,14 +382,31 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, named, NAMED_MAX);
 		return;
 	}
+	if (all) {
+		for (size_t i = 0; i < snapshot->heap.chunks.n; i++)
+			if (snapshot->heap.chunks.state[i] == CHUNK_IN_USE)
+				content_add(snapshot, target, (chunk_id)i, NAMED_MAX);
+		return;
+	}
 	for (size_t i = 0; i < snapshot->graph.reach.leaks.n && i < LEAKS_MAX; i++)
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
-/* What the command needs: bits of enum command_needs. */
-static unsigned command_needs(const struct options *options)
+/* What a command needs of the graph, as enum snapshot_part; what is kept has all of it. */
+static unsigned needs_of(const struct options *options)
 {
-	return options->no_types ? options->command->needs & ~(unsigned)NEEDS_TYPES : options->command->needs;
+	_Static_assert((int)NEEDS_GRAPH == (int)SNAPSHOT_GRAPH &&
+			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
+			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS,
+		       "the same bits");
+	unsigned needs = options->command->needs | (options->needs ? options->needs | NEEDS_NAMES : 0);
+
+	if (options->output)
+		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
+	// A list of sizes has no use for types, nor for what they are found by.
+	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
+		needs = 0;
+	return options->no_types ? needs & ~(unsigned)NEEDS_TYPES : needs;
 }
 
 /* What each chunk is. */
@@ -375,19 +415,21 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 	struct types_options types = { .without_dwarf = false };
 
 	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &types, &snapshot->types);
-	if (!(command_needs(options) & NEEDS_EDGES)) {
+	if (!(needs_of(options) & NEEDS_EDGES)) {
 		edges_deinit(&snapshot->graph.edges);
 		snapshot->graph.options.with_edges = false;
 	}
 }
 
 /* What the command needs of the graph. */
-static struct error *fill_graph(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
+static struct error *fill_graph(struct snapshot *snapshot, const struct target *target,
+				struct modules *modules, const struct options *options,
 				const struct target_choice *choice)
 {
-	unsigned needs = command_needs(options);
+	unsigned needs = needs_of(options);
 	struct graph_options graph = {
-		.pointers = { .tagged_top_byte = options->tagged_top_byte, .unaligned = options->unaligned },
+		.pointers = { .tagged_top_byte = options->tagged_top_byte,
+			      .unaligned = options->unaligned },
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
 		// Types are found along edges.
@@ -400,14 +442,15 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 	if (!needs)
 		return NULL;
 	if (options->contents && choice->n_operands) {
-		struct error *error = operand_chunk(snapshot, choice->operands[0], &address, &named);
+		struct error *error = operand_chunk(snapshot, choice->operands[0], &address,
+						    &named);
 
 		if (error)
 			return error;
 	}
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
-		fill_contents(snapshot, target, named);
+		fill_contents(snapshot, target, named, options->command == &command_save);
 	return NULL;
 }
 
@@ -416,10 +459,18 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 {
 	_cleanup_target_ struct target *target = NULL;
 	struct phase phase = phase_start(options->verbose && !options->quiet);
-	struct error *error = target_open(options, choice, &target);
+
+	progress_phase(choice->file ? "reading the snapshot" : "looking at the target");
+
+	struct error *error = choice->file ? snapshot_read(choice->file,
+							   needs_of(options) & SNAPSHOT_EVERYTHING,
+							   available_memory(), ret)
+					   : target_open(options, choice, &target);
 	struct found found;
 
-	if (error)
+	if (choice->file && !error)
+		phase_next(&phase, "read");
+	if (choice->file || error)
 		return error;
 	phase_next(&phase, "open");
 	found_init(&found, target, options);
@@ -430,6 +481,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 					     .copy_threads = options->jobs };
 		uint64_t before = modules_fingerprint(target);
 
+		progress_phase("copying the memory");
 		error = live_capture(target, &live, glibc_quiesce, found.glibc);
 		if (error) {
 			found_deinit(&found);
@@ -446,6 +498,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	struct timespec analysis;
 	_cleanup_free_ bool *in_malloc = NULL;
 
+	progress_phase("walking the heap");
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &analysis);
 	snapshot_init(&snapshot);
 	heap_deinit(&snapshot.heap);
@@ -457,9 +510,9 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 		found_deinit(&found);
 		return error;
 	}
-	if (command_needs(options))
+	if (needs_of(options))
 		phase_next(&phase, "graph");
-	if (command_needs(options) & NEEDS_TYPES) {
+	if (needs_of(options) & NEEDS_TYPES) {
 		fill_types(&snapshot, target, &found.modules, options);
 		phase_next(&phase, "types");
 	}

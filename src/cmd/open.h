@@ -20,12 +20,18 @@ struct target_choice {
 	pid_t pid;
 	/** A core, or NULL. Borrowed from the command line. */
 	const char *core;
+	/** A snapshot file, or NULL. Borrowed from the command line. */
+	const char *file;
 	/** The operands behind the target. Borrowed. */
 	char *const *operands;
 	size_t n_operands;
 };
 
-/** Which target the command line names: -p, --core, or the first operand (a number is a process, a path a core, told by its content).
+/** Which target an operand names: a number is a process, a path a core or a snapshot, told by its content. Fills a choice of zeroes. Errors: ERROR_FORMAT and
+    ERROR_OS for one that is neither. */
+struct error *target_choose_operand(const char *operand, struct target_choice *ret) _must_check_;
+
+/** Which target the command line names: -p, --core, or the first operand (a number is a process, a path a core or a snapshot, told by its content).
     Errors: ERROR_USAGE when there is none or more than one; ERROR_FORMAT and ERROR_OS for an operand that is neither. */
 struct error *target_choose(const struct options *options, struct target_choice *ret) _must_check_;
 
@@ -36,11 +42,11 @@ struct error *target_choose_with(const struct options *options, size_t n_operand
 /** The target as the user would type it again: «-p 4711», «--core 'a file'» with -e and --sysroot where they were given. Owner: the caller. */
 char *target_retype(const struct options *options, const struct target_choice *choice);
 
-/** Opens a target; a process runs on. Owner of it: the caller. */
+/** Opens a target that is no snapshot file; a process runs on. Owner of it: the caller. */
 struct error *target_open(const struct options *options, const struct target_choice *choice,
 			  struct target **ret) _must_check_;
 
-/** The whole way: stops a process for the copy, walks its heap, fills a snapshot. Owner: the caller, snapshot_deinit(). */
+/** The whole way: stops a process for the copy, walks its heap, fills a snapshot; or reads one from its file. Owner: the caller, snapshot_deinit(). */
 struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
 			    struct snapshot *ret) _must_check_;
 

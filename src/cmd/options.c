@@ -55,6 +55,18 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_UNALIGNED, 0, "unaligned", NULL,
 	  "pointers may lie at any address, as in packed structs; slower" },
 	{ OPTION_NO_TYPES, 0, "no-types", NULL, "do not find out what types chunks are of; faster" },
+	{ OPTION_TYPE, 0, "type", "TYPE", "only chunks of this type, as the report names it («struct conn», «conn[]»)" },
+	{ OPTION_OUTPUT, 'o', "output", "FILE", "keep the snapshot in FILE" },
+	{ OPTION_FAIL_IF, 0, "fail-if", "CONDITION",
+	  "exit with status 1 if the change is such: bytes>10M, count>=1000, resident>5%" },
+	{ OPTION_INTERVAL, 0, "interval", "TIME",
+	  "from one snapshot to the next (30, 5m, 1h); a minute by default" },
+	{ OPTION_COUNT, 0, "count", "N", "end after N snapshots" },
+	{ OPTION_FOR, 0, "for", "TIME", "end after TIME" },
+	{ OPTION_KEEP, 0, "keep", "N", "keep the last N snapshots only" },
+	{ OPTION_MAX_PAUSE, 0, "max-pause", "MS",
+	  "leave out a snapshot for which the process would stand still for more than MS "
+	  "milliseconds" },
 	{ OPTION_FORMAT, 0, "format", "text|json|csv",
 	  "how to print; csv has the main table alone" },
 	{ OPTION_BYTES, 0, "bytes", NULL, "plain numbers of bytes, no KiB and MiB" },
@@ -162,6 +174,13 @@ static struct error *parse_number(const struct option_entry *entry, const char *
 	return NULL;
 }
 
+static struct error *parse_time(const struct option_entry *entry, const char *value, uint64_t *ret)
+{
+	if (!text_parse_seconds(value, 1, ret))
+		return bad_value(entry, value, "a time such as 30, 5m or 1.5h");
+	return NULL;
+}
+
 static struct error *parse_states(const struct option_entry *entry, const char *value,
 				  unsigned *ret)
 {
@@ -264,8 +283,40 @@ static struct error *option_set(struct options *options, const struct option_ent
 	case OPTION_UNALIGNED:
 		options->unaligned = true;
 		break;
+	case OPTION_TYPE:
+		options->type = value;
+		break;
 	case OPTION_NO_TYPES:
 		options->no_types = true;
+		break;
+	case OPTION_OUTPUT:
+		if (!*value)
+			error = bad_value(entry, value, "a file");
+		options->output = value;
+		break;
+	case OPTION_FAIL_IF:
+		if (options->n_fail_if == FAIL_IF_MAX)
+			error = bad_value(entry, value, "at most 64 conditions");
+		else
+			options->fail_if[options->n_fail_if++] = value;
+		break;
+	case OPTION_INTERVAL:
+		error = parse_time(entry, value, &options->interval);
+		break;
+	case OPTION_COUNT:
+		error = parse_number(entry, value, 1, UINT64_MAX, "a number from 1 on",
+				     &options->count);
+		break;
+	case OPTION_FOR:
+		error = parse_time(entry, value, &options->duration);
+		break;
+	case OPTION_KEEP:
+		error = parse_number(entry, value, 1, UINT64_MAX, "a number from 1 on",
+				     &options->keep);
+		break;
+	case OPTION_MAX_PAUSE:
+		if (!text_parse_seconds(value, 1e-3, &options->max_pause))
+			error = bad_value(entry, value, "milliseconds");
 		break;
 	case OPTION_FORMAT:
 		error = parse_word(entry, value, formats, &choice);

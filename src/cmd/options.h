@@ -40,6 +40,14 @@ enum option_id {
 	OPTION_TAGGED_TOP_BYTE,
 	OPTION_UNALIGNED,
 	OPTION_NO_TYPES,
+	OPTION_TYPE,
+	OPTION_OUTPUT,
+	OPTION_FAIL_IF,
+	OPTION_INTERVAL,
+	OPTION_COUNT,
+	OPTION_FOR,
+	OPTION_KEEP,
+	OPTION_MAX_PAUSE,
 	OPTION_FORMAT,
 	OPTION_BYTES,
 	OPTION_COLOR,
@@ -93,6 +101,8 @@ enum sizes_mode {
 	SIZES_CLASS,
 };
 
+enum { FAIL_IF_MAX = 64 };
+
 struct options {
 	const struct command *command;
 	/** Bit of every option that was given. */
@@ -114,8 +124,21 @@ struct options {
 	bool all;
 	/** Bits of enum chunk_state and enum chunk_kind; 0 when not given. */
 	unsigned states, kinds;
+	/** --type: a type as reports name it. */
+	const char *type;
 	/** --arena: «main», an index or an address. */
 	const char *arena;
+	/** What this use of the command needs of the graph besides what it always does (enum command_needs). */
+	unsigned needs;
+	/** -o: where a snapshot is kept. */
+	const char *output;
+	/** --fail-if: each condition, as it was written. Borrowed from the command line. */
+	const char *fail_if[FAIL_IF_MAX];
+	size_t n_fail_if;
+	/** --interval, --for and --max-pause; 0 when not given. Units: ns. */
+	uint64_t interval, duration, max_pause;
+	/** --count and --keep; 0 when not given. */
+	uint64_t count, keep;
 
 	/** -k and --depth; only with their bits in given. */
 	uint64_t chains, depth;

@@ -39,7 +39,7 @@ const struct command command_top = {
 		       "every chain of pointers reaches through it. First the suspects, where much memory hangs "
 		       "on one place; then the tree of who keeps what, -n rows below each row; then the sizes. "
 		       "CSV has the tree.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_DEPTH),
 	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS,
 	.run = run,

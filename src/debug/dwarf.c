@@ -182,9 +182,12 @@ bool die_at(const struct dwarf_file *file, uint64_t offset, Dwarf_Die *ret)
 
 static bool string_ends_in(const struct dwarf_bytes *section, const char *string)
 {
-	const char *start = (const char *)section->bytes, *end = start + section->size;
+	const char *start = (const char *)section->bytes, *end;
 
-	if (!start || string < start || string >= end)
+	if (!start)
+		return false;
+	end = start + section->size;
+	if (string < start || string >= end)
 		return false;
 	return memchr(string, 0, end - string < NAME_LENGTH_MAX ? (size_t)(end - string) : NAME_LENGTH_MAX) != NULL;
 }

@@ -36,12 +36,7 @@ static void step_out(const struct inside *inside, struct stopped *stopped, size_
 		// A thread that cannot be let run any more is gone, and what it did with it.
 		if (!stopped_run(stopped, index, 0))
 			return;
-
-		const struct thread *thread = stopped_thread(stopped, index);
-
-		if (!inside_until(inside, thread))
-			return;
-		if (!inside_code(inside->glibc, thread->pc) && inside_waits(inside, thread))
+		if (!inside_until(inside, stopped_thread(stopped, index)))
 			return;
 	}
 }

@@ -65,11 +65,11 @@ static uint64_t list_walk(struct walk *walk, const struct cache *cache, unsigned
 		chunk_id id = chunks_at(chunks, entry);
 
 		if (n >= maximum || id == CHUNK_NONE || chunks->state[id] != CHUNK_IN_USE ||
-		    (bin < SMALL_BINS && chunks->usable[id] != SMALLEST + bin * (uint64_t)CHUNK_ALIGN))
+		    (bin < SMALL_BINS && chunk_usable(chunks, id) != SMALLEST + bin * (uint64_t)CHUNK_ALIGN))
 			break;
 		if (commit)
 			chunks->state[id] = CHUNK_TCACHE;
-		*bytes += chunks->usable[id];
+		*bytes += chunk_usable(chunks, id);
 		at = entry;
 	}
 	*sound_ret = false;
@@ -151,7 +151,7 @@ static void orphans_mark(struct walk *walk, const struct instance *instance, uin
 	struct chunks *chunks = &walk->heap->chunks;
 
 	for (size_t i = 0; i < chunks->n; i++) {
-		if (!has_tcache_size(&instance->layout, chunks->usable[i]) || chunks->state[i] != CHUNK_IN_USE)
+		if (!has_tcache_size(&instance->layout, chunk_usable(chunks, i)) || chunks->state[i] != CHUNK_IN_USE)
 			continue;
 		struct cache cache = { instance, chunks->mem[i], capacity };
 
@@ -178,7 +178,7 @@ static void small_counters_detect(struct walk *walk, struct instance *instance, 
 			continue;
 		chunk_id id = chunks_at(&walk->heap->chunks, address);
 
-		if (id != CHUNK_NONE && has_tcache_size(&small, walk->heap->chunks.usable[id])) {
+		if (id != CHUNK_NONE && has_tcache_size(&small, chunk_usable(&walk->heap->chunks, id))) {
 			instance->layout = small;
 			return;
 		}
@@ -204,8 +204,8 @@ static bool offset_fits(struct walk *walk, const struct instance *instance, int6
 		chunk_id id = chunks_at(&walk->heap->chunks, value);
 
 		if (id == CHUNK_NONE || walk->heap->chunks.state[id] != CHUNK_IN_USE ||
-		    (!has_tcache_size(&instance->layout, walk->heap->chunks.usable[id]) &&
-		     !has_tcache_size(&small, walk->heap->chunks.usable[id])))
+		    (!has_tcache_size(&instance->layout, chunk_usable(&walk->heap->chunks, id)) &&
+		     !has_tcache_size(&small, chunk_usable(&walk->heap->chunks, id))))
 			return false;
 		met = true;
 	}
@@ -243,7 +243,7 @@ static void thread_cache_mark(struct walk *walk, const struct instance *instance
 
 	// A thread that is just leaving, or damage: nothing there can be believed.
 	if (id == CHUNK_NONE || walk->heap->chunks.state[id] != CHUNK_IN_USE ||
-	    walk->heap->chunks.usable[id] + 8 < instance->layout.tcache.size) {
+	    chunk_usable(&walk->heap->chunks, id) + 8 < instance->layout.tcache.size) {
 		walk->tcaches_unread++;
 		return;
 	}
@@ -296,7 +296,7 @@ static void vector_mark(struct walk *walk, vaddr dtv, uint64_t n)
 {
 	chunk_id id = chunks_at(&walk->heap->chunks, dtv - DTV_ENTRY);
 
-	if (id != CHUNK_NONE && (n + 2) * DTV_ENTRY <= walk->heap->chunks.usable[id])
+	if (id != CHUNK_NONE && (n + 2) * DTV_ENTRY <= chunk_usable(&walk->heap->chunks, id))
 		internal_at(walk, dtv - DTV_ENTRY);
 }
 
@@ -305,7 +305,7 @@ static void block_mark(struct walk *walk, vaddr block, vaddr to_free)
 {
 	chunk_id id = chunks_at(&walk->heap->chunks, to_free);
 
-	if (id != CHUNK_NONE && block - to_free < walk->heap->chunks.usable[id])
+	if (id != CHUNK_NONE && block - to_free < chunk_usable(&walk->heap->chunks, id))
 		internal_at(walk, to_free);
 }
 

@@ -83,9 +83,9 @@ void children_group(const struct chunks *chunks, const struct dominators *domina
 			continue;
 		if (dominators->retained[chunk] >= large) {
 			group = array_push(&table.groups);
-			*group = (struct child_group){ .parent = wanted[above] - 1, .chunk = chunk, .usable = chunks->usable[chunk], .example = chunk };
+			*group = (struct child_group){ .parent = wanted[above] - 1, .chunk = chunk, .usable = chunk_usable(chunks, chunk), .example = chunk };
 		} else {
-			group = table_get(&table, wanted[above] - 1, chunks->usable[chunk]);
+			group = table_get(&table, wanted[above] - 1, chunk_usable(chunks, chunk));
 			if (group->example == CHUNK_NONE || dominators->retained[chunk] > dominators->retained[group->example])
 				group->example = chunk;
 		}

@@ -332,7 +332,7 @@ static void tree_make(struct walk *walk, const uint32_t *idom, struct dominators
 	dominators->retained = column_grow(NULL, 0, walk->n_vertices * sizeof(*dominators->retained));
 	for (size_t chunk = 0; chunk < walk->n_chunks; chunk++)
 		if (walk->number[chunk] != NOT_MET)
-			dominators->retained[chunk] = walk->chunks->usable[chunk];
+			dominators->retained[chunk] = chunk_usable(walk->chunks, chunk);
 	// A dominator has a lower number than what it dominates.
 	for (size_t number = walk->n_met; number-- > 1;)
 		dominators->retained[vertices[idom[number]]] += dominators->retained[vertices[number]];

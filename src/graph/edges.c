@@ -99,7 +99,7 @@ static void *run_scan(void *context)
 		if (!chunk_is_node(chunks, (chunk_id)row))
 			continue;
 
-		vaddr start = chunks->mem[row], end = start + chunks->usable[row];
+		vaddr start = chunks->mem[row], end = start + chunk_usable(chunks, row);
 
 		for (; run->next_cut < run->options->n_cuts && run->options->cuts[run->next_cut].chunk <= row; run->next_cut++)
 			if (run->options->cuts[run->next_cut].chunk == row)
@@ -128,10 +128,10 @@ static size_t runs_cut(const struct chunks *chunks, struct run *runs, size_t wan
 	size_t n = 0, start = 0;
 
 	for (size_t row = 0; row < chunks->n; row++)
-		bytes += chunks->usable[row];
+		bytes += chunk_usable(chunks, row);
 	share = bytes / wanted + 1;
 	for (size_t row = 0; row < chunks->n && n + 1 < wanted; row++) {
-		sum += chunks->usable[row];
+		sum += chunk_usable(chunks, row);
 		if (sum >= share * (n + 1)) {
 			runs[n++] = (struct run){ .start = start, .end = row + 1 };
 			start = row + 1;

@@ -160,7 +160,7 @@ static uint32_t again(struct builder *builder, uint32_t node, uint64_t usable)
 /* The node for a chunk that is held at an offset by one of a node. */
 static uint32_t child_node(struct builder *builder, uint32_t parent, uint64_t offset, chunk_id chunk)
 {
-	uint64_t usable = builder->chunks->usable[chunk];
+	uint64_t usable = chunk_usable(builder->chunks, chunk);
 	uint32_t above = again(builder, parent, usable);
 
 	return above != OUTLINE_NONE ? above : node_get(builder, parent, offset, usable, 0, chunk);
@@ -169,7 +169,7 @@ static uint32_t child_node(struct builder *builder, uint32_t parent, uint64_t of
 static void node_count(struct builder *builder, uint32_t node, chunk_id chunk)
 {
 	builder->outline->nodes.v[node].count++;
-	builder->outline->nodes.v[node].bytes += builder->chunks->usable[chunk];
+	builder->outline->nodes.v[node].bytes += chunk_usable(builder->chunks, chunk);
 }
 
 /* Asks for what the next items will need: they lie anywhere. */
@@ -185,14 +185,14 @@ static void ask_ahead(const struct builder *builder, size_t head)
 		__builtin_prefetch(&edges->to[edges->first[middle]]);
 		__builtin_prefetch(&edges->place[edges->first[middle]]);
 		__builtin_prefetch(&builder->reach->kind[to]);
-		__builtin_prefetch(&builder->chunks->usable[to]);
+		__builtin_prefetch(&builder->chunks->size_units[to]);
 	}
 }
 
 /* One leak, with everything below that no earlier one has. */
 static void leak_add(struct builder *builder, const struct leak *leak)
 {
-	uint32_t top = node_get(builder, OUTLINE_NONE, 0, builder->chunks->usable[leak->chunk],
+	uint32_t top = node_get(builder, OUTLINE_NONE, 0, chunk_usable(builder->chunks, leak->chunk),
 				mix(leak_pattern(builder, leak->chunk), leak->cycle > 1), leak->chunk);
 
 	builder->outline->nodes.v[top].trees++;
@@ -299,7 +299,7 @@ static void ways_init(struct ways *ways, const struct builder *builder, const st
 				continue;
 			ways_meet(ways, &tail, to, edge);
 			ways->last[to] = ways->last[chunk];
-			ways->same[to] = builder->chunks->usable[to] == builder->chunks->usable[chunk] ? ways->same[chunk] : to;
+			ways->same[to] = chunk_usable(builder->chunks, to) == chunk_usable(builder->chunks, chunk) ? ways->same[chunk] : to;
 		}
 	}
 }
@@ -327,7 +327,7 @@ static void referrer_count(struct builder *builder, uint32_t node, chunk_id chun
 /* The node of what holds the chunks of another one; of many pointers in one chunk the offset does not count. */
 static uint32_t referrer_node(struct builder *builder, uint32_t below, chunk_id holder, size_t edge)
 {
-	uint64_t usable = builder->chunks->usable[holder];
+	uint64_t usable = chunk_usable(builder->chunks, holder);
 	uint32_t above = again(builder, below, usable);
 
 	if (above != OUTLINE_NONE)
@@ -380,7 +380,7 @@ void outline_referrers(const struct chunks *chunks, const struct edges *edges, c
 
 	ways_init(&ways, &builder, roots);
 	for (chunk_id chunk = 0; chunk < chunks->n; chunk++) {
-		if (chunks->usable[chunk] != usable || (reach->kind[chunk] != REACH_REACHABLE && reach->kind[chunk] != REACH_POSSIBLE))
+		if (chunk_usable(chunks, chunk) != usable || (reach->kind[chunk] != REACH_REACHABLE && reach->kind[chunk] != REACH_POSSIBLE))
 			continue;
 		if (top == OUTLINE_NONE)
 			top = node_get(&builder, OUTLINE_NONE, 0, usable, 0, chunk);

@@ -19,7 +19,7 @@ void pointers_init(struct pointers *pointers, const struct chunks *chunks, const
 	window_init(&pointers->window, image);
 	if (chunks->n) {
 		pointers->low = chunks->mem[0];
-		pointers->span = chunks->mem[chunks->n - 1] + chunks->usable[chunks->n - 1] - pointers->low;
+		pointers->span = chunks->mem[chunks->n - 1] + chunk_usable(chunks, chunks->n - 1) - pointers->low;
 	}
 }
 
@@ -41,7 +41,7 @@ struct suspect {
 static enum pointer_hit classify(struct pointers *pointers, const struct suspect *suspect)
 {
 	vaddr mem = pointers->chunks->mem[suspect->id];
-	uint64_t usable = pointers->chunks->usable[suspect->id];
+	uint64_t usable = chunk_usable(pointers->chunks, suspect->id);
 
 	return known_interior(&pointers->window, mem, usable, suspect->address - mem) ? HIT_KNOWN : HIT_INTERIOR;
 }
@@ -79,7 +79,7 @@ static void resolve(struct pointers *pointers, size_t first, size_t n)
 		suspect->begins = suspect->begins && !(suspect->address & 8);
 		if (!suspect->begins) {
 			__builtin_prefetch(&chunks->mem[suspect->id]);
-			__builtin_prefetch(&chunks->usable[suspect->id]);
+			__builtin_prefetch(&chunks->size_units[suspect->id]);
 		}
 		suspects[kept++] = *suspect;
 	}
@@ -87,7 +87,7 @@ static void resolve(struct pointers *pointers, size_t first, size_t n)
 		const struct suspect *suspect = &suspects[i];
 
 		if (!chunk_is_node(chunks, suspect->id) ||
-		    (!suspect->begins && suspect->address - chunks->mem[suspect->id] >= chunks->usable[suspect->id]))
+		    (!suspect->begins && suspect->address - chunks->mem[suspect->id] >= chunk_usable(chunks, suspect->id)))
 			continue;
 		found[n_found++] = (struct pointer){ .from = suspect->from,
 						     .chunk = suspect->id,

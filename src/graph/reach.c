@@ -295,7 +295,7 @@ void reach_compute(const struct chunks *chunks, const struct edges *edges, const
 	}
 	for (size_t i = 0; i < chunks->n; i++) {
 		reach.count[reach.kind[i]]++;
-		reach.bytes[reach.kind[i]] += chunks->usable[i];
+		reach.bytes[reach.kind[i]] += chunk_usable(chunks, i);
 	}
 	*ret = reach;
 }

@@ -92,7 +92,7 @@ static void claim_source(struct survey *survey, const struct heap_source *source
 			high = middle;
 	}
 	for (size_t row = low; source->totals.foreign && row + 1 < chunks->n && chunks->mem[row + 1] < source->end; row++) {
-		vaddr end = chunks->mem[row] + chunks->usable[row];
+		vaddr end = chunks->mem[row] + chunk_usable(chunks, row);
 
 		if (chunks->mem[row + 1] - end < FOREIGN_MIN)
 			continue;
@@ -114,9 +114,9 @@ static void claim_malloc(struct survey *survey)
 		if (heap->chunks.kind[i] == CHUNK_MMAPPED)
 			// Its header, and what is left of its last page.
 			claim_nothing(survey, (heap->chunks.mem[i] - 1) & ~survey->page_mask,
-				      page_up(survey, heap->chunks.mem[i] + heap->chunks.usable[i]));
+				      page_up(survey, heap->chunks.mem[i] + chunk_usable(&heap->chunks, i)));
 		else if (heap->chunks.kind[i] == CHUNK_PYMALLOC)
-			claim_nothing(survey, heap->chunks.mem[i], heap->chunks.mem[i] + heap->chunks.usable[i]);
+			claim_nothing(survey, heap->chunks.mem[i], heap->chunks.mem[i] + chunk_usable(&heap->chunks, i));
 }
 
 /* ---- threads ---- */
@@ -125,7 +125,7 @@ static void claim_malloc(struct survey *survey)
 static void claim_in_chunk(struct survey *survey, chunk_id chunk, vaddr start, vaddr end, struct root_area area)
 {
 	array_append(&survey->areas->held, (struct held_chunk){ chunk, survey->areas->v.n });
-	array_append(&survey->areas->cuts, (struct edge_cut){ chunk, survey->heap->chunks.usable[chunk] });
+	array_append(&survey->areas->cuts, (struct edge_cut){ chunk, chunk_usable(&survey->heap->chunks, chunk) });
 	claim(survey, CLAIM_IN_CHUNK, start, end, area);
 }
 
@@ -144,7 +144,7 @@ static void claim_tls(struct survey *survey, size_t thread)
 		if (chunk == CHUNK_NONE) {
 			claim(survey, CLAIM_TLS, area.base, area.base + size, area);
 		} else if (chunk_is_node(&survey->heap->chunks, chunk)) {
-			vaddr end = survey->heap->chunks.mem[chunk] + survey->heap->chunks.usable[chunk];
+			vaddr end = survey->heap->chunks.mem[chunk] + chunk_usable(&survey->heap->chunks, chunk);
 
 			claim_in_chunk(survey, chunk, area.base, area.base + size < end ? area.base + size : end, area);
 		}
@@ -284,7 +284,7 @@ static void claim_stack(struct survey *survey, size_t index)
 	if (chunk != CHUNK_NONE && chunk_is_node(chunks, chunk)) {
 		vaddr low = with_red_zone(thread->sp, chunks->mem[chunk]);
 
-		claim_in_chunk(survey, chunk, low, chunks->mem[chunk] + chunks->usable[chunk], area);
+		claim_in_chunk(survey, chunk, low, chunks->mem[chunk] + chunk_usable(chunks, chunk), area);
 	} else if (mapping && mapping->prot & MAPPING_WRITE) {
 		claim(survey, CLAIM_STACK, with_red_zone(thread->sp, mapping->start), mapping->end, area);
 	}

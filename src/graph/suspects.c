@@ -118,7 +118,7 @@ struct via {
 
 static void via_add(const struct via *via, chunk_id chunk, uint64_t offset)
 {
-	if (via->hunt->dominators->idom[chunk] != via->point || via->hunt->chunks->usable[chunk] != via->suspect->child_usable)
+	if (via->hunt->dominators->idom[chunk] != via->point || chunk_usable(via->hunt->chunks, chunk) != via->suspect->child_usable)
 		return;
 	if (!via->suspect->n_offsets++)
 		via->suspect->offset = offset;
@@ -147,7 +147,7 @@ static void via_find(struct hunt *hunt, struct suspect *suspect, vertex_id point
 	vaddr mem = hunt->chunks->mem[point];
 
 	pointers_init(pointers, hunt->chunks, hunt->image, &(struct pointer_options){ 0 }, via_take, &via);
-	pointers_scan_range(pointers, mem, mem + hunt->chunks->usable[point], 0, UINT64_MAX);
+	pointers_scan_range(pointers, mem, mem + chunk_usable(hunt->chunks, point), 0, UINT64_MAX);
 	pointers_flush(pointers);
 	free(pointers);
 }

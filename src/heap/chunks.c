@@ -63,9 +63,10 @@ void chunks_deinit(struct chunks *chunks)
 {
 	index_deinit(chunks);
 	column_free(chunks->mem, chunks->capacity * sizeof(*chunks->mem));
-	column_free(chunks->usable, chunks->capacity * sizeof(*chunks->usable));
+	column_free(chunks->size_units, chunks->capacity * sizeof(*chunks->size_units));
 	column_free(chunks->state, chunks->capacity * sizeof(*chunks->state));
 	column_free(chunks->kind, chunks->capacity * sizeof(*chunks->kind));
+	array_deinit(&chunks->odd);
 	chunks_init(chunks);
 }
 
@@ -77,16 +78,59 @@ void chunks_reserve(struct chunks *chunks, size_t capacity)
 		return;
 #define GROW(column) chunks->column = column_grow(chunks->column, chunks->capacity * sizeof(*chunks->column), capacity * sizeof(*chunks->column))
 	GROW(mem);
-	GROW(usable);
+	GROW(size_units);
 	GROW(state);
 	GROW(kind);
 #undef GROW
 	chunks->capacity = capacity;
 }
 
+/* Where the odd size of a row is, or would be. */
+static size_t odd_position(const struct chunks *chunks, vaddr mem)
+{
+	size_t low = 0, high = chunks->odd.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (chunks->odd.v[middle].mem < mem)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint64_t chunk_odd_usable(const struct chunks *chunks, chunk_id id)
+{
+	size_t i = odd_position(chunks, chunks->mem[id]);
+
+	assert(i < chunks->odd.n && chunks->odd.v[i].mem == chunks->mem[id]);
+	return chunks->odd.v[i].usable;
+}
+
+void chunks_set_usable(struct chunks *chunks, chunk_id id, uint64_t usable)
+{
+	vaddr mem = chunks->mem[id];
+
+	if (usable % CHUNK_SIZE_UNIT == 0 && usable / CHUNK_SIZE_UNIT < CHUNK_SIZE_ODD) {
+		chunks->size_units[id] = (uint32_t)(usable / CHUNK_SIZE_UNIT);
+		return;
+	}
+	chunks->size_units[id] = CHUNK_SIZE_ODD;
+
+	size_t i = odd_position(chunks, mem);
+
+	if (i == chunks->odd.n || chunks->odd.v[i].mem != mem) {
+		array_append(&chunks->odd, (struct chunk_odd_size){ 0 });
+		memmove(&chunks->odd.v[i + 1], &chunks->odd.v[i], (chunks->odd.n - 1 - i) * sizeof(*chunks->odd.v));
+	}
+	chunks->odd.v[i] = (struct chunk_odd_size){ mem, usable };
+}
+
 struct row {
 	vaddr mem;
-	uint64_t usable;
+	uint32_t size_units;
 	uint8_t state, kind;
 };
 
@@ -102,11 +146,11 @@ static void sort_rows(struct chunks *chunks)
 	struct row *rows = xcalloc(chunks->n, sizeof(*rows));
 
 	for (size_t i = 0; i < chunks->n; i++)
-		rows[i] = (struct row){ chunks->mem[i], chunks->usable[i], chunks->state[i], chunks->kind[i] };
+		rows[i] = (struct row){ chunks->mem[i], chunks->size_units[i], chunks->state[i], chunks->kind[i] };
 	qsort(rows, chunks->n, sizeof(*rows), compare_rows);
 	for (size_t i = 0; i < chunks->n; i++) {
 		chunks->mem[i] = rows[i].mem;
-		chunks->usable[i] = rows[i].usable;
+		chunks->size_units[i] = rows[i].size_units;
 		chunks->state[i] = rows[i].state;
 		chunks->kind[i] = rows[i].kind;
 	}
@@ -116,14 +160,14 @@ static void sort_rows(struct chunks *chunks)
 /* A chunk of no usable bytes still occupies its own address. */
 static vaddr row_end(const struct chunks *chunks, size_t i)
 {
-	return chunks->mem[i] + (chunks->usable[i] ? chunks->usable[i] : 1);
+	return chunks->mem[i] + (chunk_usable(chunks, i) ? chunk_usable(chunks, i) : 1);
 }
 
 static bool row_fits(const struct chunks *chunks, size_t i, vaddr previous_end)
 {
 	vaddr mem = chunks->mem[i];
 
-	return mem % CHUNK_ALIGN == 0 && mem >= previous_end && mem < CHUNK_MEM_END && chunks->usable[i] < CHUNK_MEM_END - mem;
+	return mem % CHUNK_ALIGN == 0 && mem >= previous_end && mem < CHUNK_MEM_END && chunk_usable(chunks, i) < CHUNK_MEM_END - mem;
 }
 
 /* Removes rows that overlap an earlier one; returns how many. */
@@ -137,7 +181,7 @@ static size_t drop_misfits(struct chunks *chunks)
 			continue;
 		previous_end = row_end(chunks, i);
 		chunks->mem[kept] = chunks->mem[i];
-		chunks->usable[kept] = chunks->usable[i];
+		chunks->size_units[kept] = chunks->size_units[i];
 		chunks->state[kept] = chunks->state[i];
 		chunks->kind[kept] = chunks->kind[i];
 		kept++;
@@ -189,7 +233,7 @@ static struct chunk_word *page_words(struct chunks *chunks, vaddr address, uint3
 static void cover(struct chunks *chunks, chunk_id row)
 {
 	const vaddr page_size = UINT64_C(1) << CHUNK_PAGE_SHIFT, stretch_size = UINT64_C(1) << CHUNK_STRETCH_SHIFT;
-	vaddr end = chunks->mem[row] + chunks->usable[row];
+	vaddr end = chunks->mem[row] + chunk_usable(chunks, row);
 	vaddr at = (chunks->mem[row] | (page_size - 1)) + 1;
 
 	while (at < end) {
@@ -284,7 +328,7 @@ chunk_id chunks_find(const struct chunks *chunks, vaddr address)
 	else
 		id = chunk_word_row(chunk_word_at(chunks, page, address), address, &begins);
 	// CHUNK_NONE, before the first row; or behind the end of the last one.
-	return id < chunks->n && address - chunks->mem[id] < chunks->usable[id] ? id : CHUNK_NONE;
+	return id < chunks->n && address - chunks->mem[id] < chunk_usable(chunks, id) ? id : CHUNK_NONE;
 }
 
 char *chunks_verify(const struct chunks *chunks)

@@ -31,7 +31,8 @@
 typedef uint32_t chunk_id;
 #define CHUNK_NONE UINT32_MAX
 
-enum { CHUNK_ALIGN = 16 };
+enum { CHUNK_ALIGN = 16, CHUNK_SIZE_UNIT = 8 };
+#define CHUNK_SIZE_ODD UINT32_MAX
 
 /** No process of a supported architecture has user memory from here on without asking for it by address, which no allocator does: rows
     must end below. Units: bytes. */
@@ -88,17 +89,26 @@ struct chunk_word {
 	uint32_t rank;
 } __attribute__((packed, aligned(4)));
 
+/** A row whose usable bytes do not fit its column. */
+struct chunk_odd_size {
+	vaddr mem;
+	uint64_t usable;
+};
+
 struct chunks {
 	/** Number of rows, how many there is room for, and how many were refused because no chunk_id is left. */
 	size_t n, capacity, refused;
 	/** The pointer the program holds. */
 	vaddr *mem;
-	/** Bytes the program may use from there. */
-	uint64_t *usable;
+	/** Bytes the program may use from there, in units of CHUNK_SIZE_UNIT: chunk_usable() knows. CHUNK_SIZE_ODD is for those that are no multiple of
+	    it or 32 GiB and more, which odd has by mem. */
+	uint32_t *size_units;
 	/** enum chunk_state. */
 	uint8_t *state;
 	/** enum chunk_kind. */
 	uint8_t *kind;
+
+	ARRAY(struct chunk_odd_size) odd;
 
 	/** The index, built by chunks_seal(); see above. Entries are 0 for nothing, CHUNK_COVERED and a row, or 1 + which group of the next
 	    level. NULL before. */
@@ -117,6 +127,20 @@ void chunks_deinit(struct chunks *chunks);
 /** Makes room for that many rows in all. Room that is not used takes no memory. */
 void chunks_reserve(struct chunks *chunks, size_t capacity);
 
+/** What a row's usable bytes are; of one that does not fit the column. Cost: logarithmic in how many these are, which no allocator makes. */
+uint64_t chunk_odd_usable(const struct chunks *chunks, chunk_id id);
+
+/** Bytes the program may use from the start of a row. */
+static inline uint64_t chunk_usable(const struct chunks *chunks, chunk_id id)
+{
+	uint32_t units = chunks->size_units[id];
+
+	return __builtin_expect(units != CHUNK_SIZE_ODD, 1) ? (uint64_t)units * CHUNK_SIZE_UNIT : chunk_odd_usable(chunks, id);
+}
+
+/** Changes that. */
+void chunks_set_usable(struct chunks *chunks, chunk_id id, uint64_t usable);
+
 /** Appends a row in any order; ids are final after chunks_seal(). At most 2^31 - 1 rows are kept. Cost: amortised constant. */
 static inline void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable, enum chunk_state state, enum chunk_kind kind)
 {
@@ -128,7 +152,10 @@ static inline void chunks_add(struct chunks *chunks, vaddr mem, uint64_t usable,
 		}
 	}
 	chunks->mem[chunks->n] = mem;
-	chunks->usable[chunks->n] = usable;
+	if (__builtin_expect(usable % CHUNK_SIZE_UNIT || usable / CHUNK_SIZE_UNIT >= CHUNK_SIZE_ODD, 0))
+		chunks_set_usable(chunks, (chunk_id)chunks->n, usable);
+	else
+		chunks->size_units[chunks->n] = (uint32_t)(usable / CHUNK_SIZE_UNIT);
 	chunks->state[chunks->n] = (uint8_t)state;
 	chunks->kind[chunks->n] = (uint8_t)kind;
 	chunks->n++;

@@ -150,12 +150,12 @@ void heap_sum(struct heap *heap)
 		struct heap_totals *totals = inside ? &heap->sources.v[source].totals : &heap->totals;
 
 		totals->count[chunks->state[i]]++;
-		totals->bytes[chunks->state[i]] += chunks->usable[i];
+		totals->bytes[chunks->state[i]] += chunk_usable(chunks, i);
 		if (inside && state_is_free(chunks->state[i])) {
 			struct heap_arena *arena = &heap->arenas.v[heap->sources.v[source].arena];
 
-			if (chunks->usable[i] > arena->largest_free)
-				arena->largest_free = chunks->usable[i];
+			if (chunk_usable(chunks, i) > arena->largest_free)
+				arena->largest_free = chunk_usable(chunks, i);
 		}
 	}
 

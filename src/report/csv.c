@@ -2,6 +2,8 @@
 /*
  * CSV as RFC 4180 has it, with plain line feeds: the main table of a report and nothing else.
  */
+#include <math.h>
+
 #include "base/text.h"
 #include "report/format.h"
 
@@ -47,7 +49,8 @@ static void table_begin(struct writer *writer)
 			continue;
 		if (!first)
 			output_byte(&writer->output, ',');
-		output_string(&writer->output, table->columns[i].key);
+		output_csv_string(&writer->output, table->columns[i].key,
+				  strlen(table->columns[i].key));
 		first = false;
 	}
 	output_byte(&writer->output, '\n');
@@ -92,6 +95,15 @@ static void put(struct output *output, struct value value)
 		break;
 	case VALUE_FLAG:
 		output_string(output, value.number ? "true" : "false");
+		break;
+	case VALUE_INTEGER:
+	case VALUE_BYTES_CHANGE:
+	case VALUE_COUNT_CHANGE:
+		output_format(output, "%" PRId64, (int64_t)value.number);
+		break;
+	case VALUE_REAL:
+		if (isfinite(value.fraction))
+			output_format(output, "%.15g", value.fraction);
 		break;
 	}
 }

@@ -35,6 +35,9 @@ struct writer {
 	/** JSON: how deep we are, and whether something stands before the next item. */
 	unsigned depth;
 	bool has_previous;
+	/** Text: the widths of the open table's columns, when its first rows have been printed already. */
+	bool has_widths;
+	size_t widths[TABLE_COLUMNS_MAX];
 	/** Text: the cells of the open table, row by row, and the lengths of the bars of each (a fraction of one). */
 	ARRAY(char *) cells;
 	ARRAY(double) bars;

@@ -114,7 +114,7 @@ static char *word_target(const struct writer *writer, const struct snapshot *sna
 	if (to == CHUNK_NONE)
 		return NULL;
 
-	_cleanup_free_ char *size = size_text(writer, chunks->usable[to]);
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, to));
 
 	if (word == chunks->mem[to])
 		return xasprintf("chunk of %s%s%s", size, chunks->state[to] > CHUNK_INTERNAL ? ", free: " : "",

@@ -39,7 +39,9 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 		if (kept > heap->system_bytes / 8)
 			add(ret, "arenas", xstrdup(target),
 			    "where free memory sits and what pins it");
-		if (histogram->rows.n) {
+		if (snapshot->types.is_built) {
+			add(ret, "list", xasprintf("%s -s size -n 20", target), "the largest chunks");
+		} else if (histogram->rows.n) {
 			const struct histogram_row *row = &histogram->rows.v[0];
 
 			if (row->min == row->max)
@@ -83,7 +85,7 @@ void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, c
 
 	*ret = (hint_array){ 0 };
 	add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, chunks->mem[chunk]), "all that it holds, and what it keeps");
-	add(ret, "why", xasprintf("%s %" PRIu64, target, chunks->usable[chunk]), "who holds all chunks of its size");
+	add(ret, "why", xasprintf("%s %" PRIu64, target, chunk_usable(chunks, chunk)), "who holds all chunks of its size");
 	if (has_more)
 		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR " -k 10", target, chunks->mem[chunk]), "more chains");
 }

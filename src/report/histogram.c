@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "report/sizes.h"
+#include "heap/sizes.h"
 
 enum {
 	/** A size stands alone when it holds at least one part in this many of all bytes, */
@@ -133,7 +133,7 @@ void histogram_compute(const struct chunks *chunks, const struct histogram_optio
 	sizes_init(&sizes);
 	for (size_t i = 0; i < chunks->n; i++)
 		if (chunks->state[i] == CHUNK_IN_USE)
-			sizes_at(&sizes, chunks->usable[i])->count++;
+			sizes_at(&sizes, chunk_usable(chunks, i))->count++;
 	sizes_list(&sizes, &list);
 	sizes_deinit(&sizes);
 

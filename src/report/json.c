@@ -2,6 +2,8 @@
 /*
  * JSON: one object, groups indented, the rows of a table one to a line (so that a list can be read line by line as well).
  */
+#include <math.h>
+
 #include "base/text.h"
 #include "report/format.h"
 
@@ -92,6 +94,16 @@ static void put(struct output *output, struct value value)
 	case VALUE_FLAG:
 		output_string(output, value.number ? "true" : "false");
 		return;
+	case VALUE_INTEGER:
+	case VALUE_BYTES_CHANGE:
+	case VALUE_COUNT_CHANGE:
+		output_format(output, "%" PRId64, (int64_t)value.number);
+		return;
+	case VALUE_REAL:
+		if (!isfinite(value.fraction))
+			break;
+		output_format(output, "%.15g", value.fraction);
+		return;
 	}
 	output_bytes(output, "null", 4);
 }
@@ -156,9 +168,10 @@ static void row(struct writer *writer, const struct value *values)
 
 		if (!name)
 			continue;
-		output_bytes(output, first ? "\"" : ", \"", first ? 1 : 3);
-		output_string(output, name);
-		output_bytes(output, "\": ", 3);
+		if (!first)
+			output_bytes(output, ", ", 2);
+		output_json_string(output, name, strlen(name));
+		output_bytes(output, ": ", 2);
 		put(output, values[i]);
 		first = false;
 	}

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "report/sizes.h"
+#include "heap/sizes.h"
 
 enum {
 	HEADER = 16,
@@ -30,7 +30,7 @@ static vaddr chunk_start(const struct chunks *chunks, size_t row)
 
 static vaddr chunk_end(const struct chunks *chunks, size_t row)
 {
-	uint64_t usable = chunks->usable[row];
+	uint64_t usable = chunk_usable(chunks, row);
 
 	return chunks->mem[row] - HEADER + (usable > SHARED ? usable : SHARED) + SHARED;
 }
@@ -72,7 +72,7 @@ static void page_close(struct sweep *sweep, size_t row)
 			if (!is_held(sweep->chunks->state[i]))
 				continue;
 
-			struct size_count *size = sizes_at(&sweep->sizes, sweep->chunks->usable[i]);
+			struct size_count *size = sizes_at(&sweep->sizes, chunk_usable(sweep->chunks, i));
 
 			if (i >= sweep->counted) {
 				size->count++;

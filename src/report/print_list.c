@@ -67,11 +67,15 @@ static bool wants_arena(const struct list_options *options, uint32_t arena)
 	return false;
 }
 
-static bool wants(const struct list_options *options, const struct chunks *chunks, size_t row)
+static bool wants(const struct list_options *options, const struct snapshot *snapshot, size_t row)
 {
+	const struct chunks *chunks = &snapshot->heap.chunks;
+
+	if (options->has_label && snapshot->types.label[row] != options->label)
+		return false;
 	return options->states >> chunks->state[row] & 1 &&
 	       options->kinds >> chunks->kind[row] & 1 &&
-	       chunks->usable[row] >= options->min_size && chunks->usable[row] <= options->max_size;
+	       chunk_usable(chunks, row) >= options->min_size && chunk_usable(chunks, row) <= options->max_size;
 }
 
 static void list_row(struct writer *writer, struct cursor *cursor, size_t row, uint32_t arena)
@@ -84,7 +88,7 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 
 	writer_row(writer, (struct value[]){
 				   value_address(chunks->mem[row]),
-				   value_number(chunks->usable[row]),
+				   value_number(chunk_usable(chunks, row)),
 				   value_word(chunk_kind_name(chunks->kind[row])),
 				   arena == UINT32_MAX ? value_none() : value_number(arena),
 				   value_word(chunk_state_name(chunks->state[row])),
@@ -102,7 +106,7 @@ static int compare_sizes(const void *left, const void *right, void *context)
 {
 	const struct chunks *chunks = context;
 	chunk_id a = *(const chunk_id *)left, b = *(const chunk_id *)right;
-	uint64_t size_a = chunks->usable[a], size_b = chunks->usable[b];
+	uint64_t size_a = chunk_usable(chunks, a), size_b = chunk_usable(chunks, b);
 
 	if (size_a != size_b)
 		return size_a > size_b ? -1 : 1;
@@ -118,7 +122,7 @@ static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list
 	ARRAY(chunk_id) rows = { 0 };
 
 	for (size_t i = 0; i < chunks->n; i++)
-		if (wants(options, chunks, i) &&
+		if (wants(options, snapshot, i) &&
 		    (!options->has_arenas ||
 		     wants_arena(options, arena_of(&cursor, chunks->mem[i]))))
 			array_append(&rows, (chunk_id)i);
@@ -150,7 +154,7 @@ static uint64_t list_by_address(struct writer *writer, const struct snapshot *sn
 	uint64_t printed = 0;
 
 	for (size_t i = 0; i < chunks->n && (!options->limit || printed < options->limit); i++) {
-		if (!wants(options, chunks, i))
+		if (!wants(options, snapshot, i))
 			continue;
 
 		uint32_t arena = arena_of(cursor, chunks->mem[i]);

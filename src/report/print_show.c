@@ -42,14 +42,14 @@ static const char *hit_words(enum pointer_hit hit, bool text)
 static void chunk_reference(struct writer *writer, const struct snapshot *snapshot, size_t edge, chunk_id other)
 {
 	const struct edges *edges = &snapshot->graph.edges;
-	_cleanup_free_ char *size = size_text(writer, snapshot->heap.chunks.usable[other]);
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(&snapshot->heap.chunks, other));
 	_cleanup_free_ char *what = xasprintf("%s%s", size, hit_words(edge_hit(edges, edge), true));
 	_cleanup_free_ char *offset = xasprintf("+0x%" PRIx64, edge_offset(edges, edge));
 
 	writer_row(writer, (struct value[]){
 				   value_word(offset),
 				   value_address(snapshot->heap.chunks.mem[other]),
-				   value_number(snapshot->heap.chunks.usable[other]),
+				   value_number(chunk_usable(&snapshot->heap.chunks, other)),
 				   value_none(),
 				   value_word(hit_words(edge_hit(edges, edge), false)),
 				   value_word(what),
@@ -131,11 +131,11 @@ static void print_neighbour(struct writer *writer, const struct snapshot *snapsh
 	if (row >= chunks->n)
 		return;
 
-	_cleanup_free_ char *size = size_text(writer, chunks->usable[row]);
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, row));
 
 	writer_group_begin(writer, key);
 	writer_field(writer, "address", value_address(chunks->mem[row]));
-	writer_field(writer, "size", value_number(chunks->usable[row]));
+	writer_field(writer, "size", value_number(chunk_usable(chunks, row)));
 	writer_field(writer, "state", value_word(chunk_state_name(chunks->state[row])));
 	writer_group_end(writer);
 	writer_print(writer, STYLE_PLAIN, "%s 0x%" PRIxVADDR ", %s, %s\n", word, chunks->mem[row], size, chunk_state_name(chunks->state[row]));
@@ -180,14 +180,14 @@ void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	bool is_text = writer_options(writer)->format == FORMAT_TEXT;
 	bool is_node = snapshot->graph.reach.kind[chunk] != REACH_NONE;
-	_cleanup_free_ char *size = size_text(writer, chunks->usable[chunk]);
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, chunk));
 	const char *reach = reach_kind_name(snapshot->graph.reach.kind[chunk]);
 	hint_array hints;
 
 	print_head(writer, snapshot);
 	writer_field(writer, "address", value_address(chunks->mem[chunk]));
 	writer_field(writer, "offset", value_number(options->address - chunks->mem[chunk]));
-	writer_field(writer, "size", value_number(chunks->usable[chunk]));
+	writer_field(writer, "size", value_number(chunk_usable(chunks, chunk)));
 	writer_field(writer, "kind", value_word(chunk_kind_name(chunks->kind[chunk])));
 	writer_field(writer, "state", value_word(chunk_state_name(chunks->state[chunk])));
 	writer_field(writer, "reach", value_word(reach));

@@ -300,7 +300,7 @@ static bool is_below_its_like(const struct chunks *chunks, const struct dominato
 {
 	vertex_id above = dominators->idom[chunk];
 
-	return above < dominators->n_chunks && chunks->usable[above] == chunks->usable[chunk];
+	return above < dominators->n_chunks && chunk_usable(chunks, above) == chunk_usable(chunks, chunk);
 }
 
 static void sizes_print(struct writer *writer, const struct tree *tree)
@@ -321,7 +321,7 @@ static void sizes_print(struct writer *writer, const struct tree *tree)
 	uint32_t *table_of = xcalloc(size, sizeof(*table_of));
 
 	for (chunk_id chunk = 0; chunk < chunks->n; chunk++) {
-		uint64_t usable = chunks->usable[chunk];
+		uint64_t usable = chunk_usable(chunks, chunk);
 		size_t at;
 
 		if (dominators->idom[chunk] == VERTEX_NONE)
@@ -419,11 +419,11 @@ static char *shared_sentence(struct writer *writer, const struct snapshot *snaps
 	const struct graph *graph = &snapshot->graph;
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	size_t root = root_of(snapshot, suspect->start);
-	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = size_text(writer, chunks->usable[suspect->start]);
+	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = size_text(writer, chunk_usable(chunks, suspect->start));
 	_cleanup_free_ char *label = root == SIZE_MAX ? NULL : root_label(&graph->roots, &graph->roots.v.v[root]), *point = NULL;
 
 	if (suspect->point != suspect->start) {
-		_cleanup_free_ char *own = size_text(writer, chunks->usable[suspect->point]);
+		_cleanup_free_ char *own = size_text(writer, chunk_usable(chunks, suspect->point));
 
 		point = xasprintf(" through the chunk 0x%" PRIxVADDR " of %s", chunks->mem[suspect->point], own);
 	}
@@ -448,7 +448,7 @@ static char *suspect_sentence(struct writer *writer, const struct snapshot *snap
 		through = suspect->child_count == 1 ? xasprintf("a chunk of %s%s", size, where) :
 						      xasprintf("%s chunks of %s%s", text_count(count, suspect->child_count), size, where);
 	if (suspect->point != VERTEX_NONE) {
-		_cleanup_free_ char *own = size_text(writer, snapshot->heap.chunks.usable[suspect->point]);
+		_cleanup_free_ char *own = size_text(writer, chunk_usable(&snapshot->heap.chunks, suspect->point));
 
 		point = xasprintf("0x%" PRIxVADDR " of %s", snapshot->heap.chunks.mem[suspect->point], own);
 		if (suspect->is_shared)

@@ -71,7 +71,7 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 					   value_number(i + 1),
 					   value_word("chunk"),
 					   value_address(chunks->mem[hop->chunk]),
-					   value_number(chunks->usable[hop->chunk]),
+					   value_number(chunk_usable(chunks, hop->chunk)),
 					   value_none(),
 					   is_last ? value_none() : value_number(edge_offset(&graph->edges, hop->edge)),
 					   is_last ? value_none() : value_word(hit_name(edge_hit(&graph->edges, hop->edge))),
@@ -104,7 +104,7 @@ static void chain_print(struct writer *writer, const struct snapshot *snapshot, 
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct chain_hop *hop = &chain->hops.v[i];
-		_cleanup_free_ char *size = size_text(writer, chunks->usable[hop->chunk]), *offset = NULL;
+		_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, hop->chunk)), *offset = NULL;
 		char count[TEXT_NUMBER_MAX];
 
 		if (limit && n > limit + 1 && i == head) {
@@ -151,11 +151,11 @@ size_t print_chains(struct writer *writer, const struct snapshot *snapshot, chun
 static void print_verdict_on(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
-	_cleanup_free_ char *size = size_text(writer, chunks->usable[chunk]);
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, chunk));
 	const char *reach = reach_kind_name(snapshot->graph.reach.kind[chunk]);
 
 	writer_field(writer, "address", value_address(chunks->mem[chunk]));
-	writer_field(writer, "size", value_number(chunks->usable[chunk]));
+	writer_field(writer, "size", value_number(chunk_usable(chunks, chunk)));
 	writer_field(writer, "state", value_word(chunk_state_name(chunks->state[chunk])));
 	writer_field(writer, "reach", value_word(reach));
 	writer_print(writer, STYLE_BOLD, "0x%" PRIxVADDR "\n", chunks->mem[chunk]);
@@ -284,7 +284,7 @@ uint64_t print_why_size(struct writer *writer, const struct snapshot *snapshot, 
 	struct outline outline;
 
 	for (size_t i = 0; i < chunks->n; i++)
-		if (chunks->usable[i] == usable)
+		if (chunk_usable(chunks, i) == usable)
 			count[graph->reach.kind[i]]++;
 	for (size_t kind = REACH_REACHABLE; kind < REACH_KINDS; kind++)
 		in_use += count[kind];

@@ -174,7 +174,7 @@ static void print_fault(struct writer *writer, const struct snapshot *snapshot)
 			     ", %" PRIu64 " bytes into the chunk at 0x%" PRIxVADDR " (%s, %" PRIu64
 			     " bytes)",
 			     snapshot->fault_address - chunks->mem[chunk], chunks->mem[chunk],
-			     chunk_state_name(chunks->state[chunk]), chunks->usable[chunk]);
+			     chunk_state_name(chunks->state[chunk]), chunk_usable(chunks, chunk));
 	writer_print(writer, STYLE_PLAIN, "\n");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text for eyes. A table is kept until its end, since only then the widths of its columns are known; a streamed one has
- * its widths from the start, and a value that is wider pushes its own row alone.
+ * Text for eyes. A table is kept until its end, since only then the widths of its columns are known, or for as many rows as tell them well enough; a
+ * streamed one has its widths from the start. A value that is wider pushes its own row alone.
  */
 #include "base/text.h"
 #include "report/format.h"
@@ -12,6 +12,8 @@ enum {
 	BAR_MIN = 8,
 	/** A column of fewer characters tells nothing. */
 	CUT_MIN = 12,
+	/** So many rows are kept before the first is printed. */
+	KEPT_MAX = 10000,
 };
 
 static void begin(struct writer *writer, const char *command)
@@ -140,6 +142,7 @@ static void table_begin(struct writer *writer)
 	const struct table *table = writer->table;
 	size_t widths[TABLE_COLUMNS_MAX];
 
+	writer->has_widths = false;
 	if (!table->is_streamed)
 		return;
 	for (size_t i = 0; i < table->n_columns; i++)
@@ -173,6 +176,10 @@ static size_t streamed_text(const struct writer *writer, struct value value,
 	case VALUE_TIME:
 	case VALUE_TEXT:
 	case VALUE_FLAG:
+	case VALUE_INTEGER:
+	case VALUE_BYTES_CHANGE:
+	case VALUE_COUNT_CHANGE:
+	case VALUE_REAL:
 		break;
 	}
 	*ret = NULL;
@@ -213,24 +220,6 @@ static void streamed_row(struct writer *writer, const struct value *values)
 		first = false;
 	}
 	output_byte(output, '\n');
-}
-
-static void row(struct writer *writer, const struct value *values)
-{
-	const struct table *table = writer->table;
-
-	if (table->is_streamed) {
-		streamed_row(writer, values);
-		return;
-	}
-	for (size_t i = 0; i < table->n_columns; i++) {
-		bool bar = is_bar(&table->columns[i]);
-
-		array_append(&writer->bars,
-			     bar && values[i].kind == VALUE_SHARE ? values[i].fraction : 0);
-		array_append(&writer->cells,
-			     bar ? xstrdup("") : writer_format_value(writer, values[i]));
-	}
 }
 
 /* A bar of eighths of a character where the terminal has them. */
@@ -303,18 +292,15 @@ static struct bars bars_find(const struct writer *writer, size_t used)
 	return bars;
 }
 
-static void table_end(struct writer *writer)
+/* Finds the widths from the rows that are kept. */
+static void measure(struct writer *writer, size_t rows)
 {
 	const struct table *table = writer->table;
-	size_t n = table->n_columns, rows = n ? writer->cells.n / n : 0, used = 0, shown = 0;
-	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
-
-	if (table->is_streamed)
-		return;
-
+	size_t n = table->n_columns, used = 0, shown = 0, *widths = writer->widths;
 	size_t last = last_shown(writer), screen = writer->options.width;
 
 	for (size_t i = 0; i < n; i++) {
+		widths[i] = 0;
 		if (!is_shown(&table->columns[i]))
 			continue;
 		widths[i] = table->is_bare ? 0 : writer_width(table->columns[i].title);
@@ -328,37 +314,90 @@ static void table_end(struct writer *writer)
 	}
 	// Only the last column may be cut, and only for a terminal: a file has no edge.
 	if (writer->options.is_terminal && used > screen &&
-	    !(table->columns[last].flags & COLUMN_RIGHT) &&
-	    widths[last] > used - screen + CUT_MIN) {
+	    !(table->columns[last].flags & COLUMN_RIGHT) && widths[last] > used - screen + CUT_MIN)
 		widths[last] -= used - screen;
-		for (size_t j = 0; j < rows; j++)
-			cut(writer->cells.v[j * n + last], widths[last]);
+}
+
+static size_t widths_used(const struct writer *writer)
+{
+	const struct table *table = writer->table;
+	size_t used = 0, shown = 0;
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		if (is_shown(&table->columns[i]))
+			used += writer->widths[i] + (shown++ ? GAP : 0);
+	return used;
+}
+
+static void kept_row(struct writer *writer, size_t j, const struct bars *bars)
+{
+	const struct table *table = writer->table;
+	size_t n = table->n_columns, last = last_shown(writer);
+	bool first = true;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_shown(&table->columns[i]))
+			continue;
+		cell(writer, writer->cells.v[j * n + i], writer->widths[i],
+		     table->columns[i].flags & COLUMN_RIGHT, first, i == last);
+		first = false;
+	}
+	if (bars->longest > 0)
+		put_bar(writer, writer->bars.v[j * n + bars->column] / bars->longest, bars->width);
+	output_byte(&writer->output, '\n');
+}
+
+/* Prints the rows that are kept. */
+static void print_kept(struct writer *writer)
+{
+	const struct table *table = writer->table;
+	size_t n = table->n_columns, rows = n ? writer->cells.n / n : 0;
+	size_t last = last_shown(writer);
+
+	if (rows && !writer->has_widths) {
+		measure(writer, rows);
+		headings(writer, writer->widths);
+		writer->has_widths = true;
 	}
 
-	struct bars bars = bars_find(writer, used);
+	struct bars bars = bars_find(writer, widths_used(writer));
 
-	if (rows)
-		headings(writer, widths);
 	// A table that is for programs alone has nothing to show.
-	for (size_t j = 0; j < rows && shown; j++) {
-		bool first = true;
-
-		for (size_t i = 0; i < n; i++) {
-			if (!is_shown(&table->columns[i]))
-				continue;
-			cell(writer, writer->cells.v[j * n + i], widths[i],
-			     table->columns[i].flags & COLUMN_RIGHT, first, i == last);
-			first = false;
-		}
-		if (bars.longest > 0)
-			put_bar(writer, writer->bars.v[j * n + bars.column] / bars.longest,
-				bars.width);
-		output_byte(&writer->output, '\n');
+	for (size_t j = 0; j < rows && is_shown(&table->columns[last]); j++) {
+		if (writer->options.is_terminal && !(table->columns[last].flags & COLUMN_RIGHT))
+			cut(writer->cells.v[j * n + last], writer->widths[last]);
+		kept_row(writer, j, &bars);
 	}
 	for (size_t i = 0; i < writer->cells.n; i++)
 		free(writer->cells.v[i]);
 	writer->cells.n = 0;
 	writer->bars.n = 0;
+}
+
+static void row(struct writer *writer, const struct value *values)
+{
+	const struct table *table = writer->table;
+
+	if (table->is_streamed) {
+		streamed_row(writer, values);
+		return;
+	}
+	for (size_t i = 0; i < table->n_columns; i++) {
+		bool bar = is_bar(&table->columns[i]);
+
+		array_append(&writer->bars,
+			     bar && values[i].kind == VALUE_SHARE ? values[i].fraction : 0);
+		array_append(&writer->cells,
+			     bar ? xstrdup("") : writer_format_value(writer, values[i]));
+	}
+	if (writer->cells.n >= KEPT_MAX * table->n_columns)
+		print_kept(writer);
+}
+
+static void table_end(struct writer *writer)
+{
+	if (!writer->table->is_streamed)
+		print_kept(writer);
 }
 
 const struct writer_ops format_text = {

@@ -2,6 +2,7 @@
 #include "report/writer.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -39,6 +40,11 @@ void writer_destroy(struct writer *writer)
 void writer_begin(struct writer *writer, const char *command)
 {
 	writer->ops->begin(writer, command);
+}
+
+void writer_flush(struct writer *writer)
+{
+	output_flush(&writer->output);
 }
 
 struct error *writer_finish(struct writer *writer)
@@ -132,6 +138,20 @@ void format_time(char *buffer, size_t size, int64_t seconds)
 		buffer[0] = '\0';
 }
 
+/* «+1.25 MiB», «-3», «0». */
+static char *format_change(const struct writer *writer, struct value value)
+{
+	int64_t change = (int64_t)value.number;
+	uint64_t magnitude = change < 0 ? 0 - value.number : value.number;
+	char number[TEXT_NUMBER_MAX];
+
+	if (value.kind == VALUE_BYTES_CHANGE)
+		text_bytes(number, magnitude, writer->options.plain_bytes);
+	else
+		text_count(number, magnitude);
+	return xasprintf("%s%s", change < 0 ? "-" : change ? "+" : "", number);
+}
+
 char *writer_format_value(const struct writer *writer, struct value value)
 {
 	char number[TEXT_NUMBER_MAX], address[OUTPUT_NUMBER_MAX];
@@ -169,6 +189,15 @@ char *writer_format_value(const struct writer *writer, struct value value)
 		break;
 	case VALUE_FLAG:
 		return xstrdup(value.number ? "yes" : "no");
+	case VALUE_INTEGER:
+		return xasprintf("%" PRId64, (int64_t)value.number);
+	case VALUE_BYTES_CHANGE:
+	case VALUE_COUNT_CHANGE:
+		return format_change(writer, value);
+	case VALUE_REAL:
+		if (isfinite(value.fraction))
+			return xasprintf("%.15g", value.fraction);
+		break;
 	}
 	return xstrdup("-");
 }

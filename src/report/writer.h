@@ -55,6 +55,13 @@ enum value_kind {
 	VALUE_TEXT,
 	/** true or false, «yes» or «no» in text. */
 	VALUE_FLAG,
+	/** A number of unknown meaning, which may be negative: plain digits everywhere. */
+	VALUE_INTEGER,
+	/** Bytes, or how many, more or (below zero) fewer; text shows the sign, and a unit of bytes. */
+	VALUE_BYTES_CHANGE,
+	VALUE_COUNT_CHANGE,
+	/** One with a fraction; as VALUE_NONE when it is infinite or no number. */
+	VALUE_REAL,
 };
 
 struct value {
@@ -98,7 +105,7 @@ struct table {
 	bool is_bare;
 };
 
-enum { TABLE_COLUMNS_MAX = 16 };
+enum { TABLE_COLUMNS_MAX = 100 };
 
 /** How a piece of prose looks on a terminal that has colours. */
 enum style {
@@ -140,6 +147,9 @@ static inline void writer_destroy_p(struct writer **writer)
 
 /** Opens the report of a command. Once, first. */
 void writer_begin(struct writer *writer, const char *command);
+
+/** Writes out what is there so far, except a table that is open in text and not streamed. */
+void writer_flush(struct writer *writer);
 
 /** Closes the report and writes it out. Errors: ERROR_OS when the output could not be written; a reader that went away is none. */
 struct error *writer_finish(struct writer *writer) _must_check_;
@@ -246,6 +256,26 @@ static inline struct value value_text(const char *text)
 static inline struct value value_flag(bool flag)
 {
 	return (struct value){ .kind = VALUE_FLAG, .number = flag };
+}
+
+static inline struct value value_integer(int64_t number)
+{
+	return (struct value){ .kind = VALUE_INTEGER, .number = (uint64_t)number };
+}
+
+static inline struct value value_bytes_change(int64_t change)
+{
+	return (struct value){ .kind = VALUE_BYTES_CHANGE, .number = (uint64_t)change };
+}
+
+static inline struct value value_count_change(int64_t change)
+{
+	return (struct value){ .kind = VALUE_COUNT_CHANGE, .number = (uint64_t)change };
+}
+
+static inline struct value value_real(double number)
+{
+	return (struct value){ .kind = VALUE_REAL, .fraction = number };
 }
 
 #endif

@@ -16,6 +16,7 @@ void snapshot_deinit(struct snapshot *snapshot)
 	free(snapshot->exe);
 	free(snapshot->command);
 	free(snapshot->core);
+	free(snapshot->boot_id);
 	for (size_t i = 0; i < snapshot->modules.n; i++) {
 		struct snapshot_module *module = &snapshot->modules.v[i];
 

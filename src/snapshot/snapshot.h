@@ -20,6 +20,15 @@
 #include "heap/heap.h"
 #include "types/types.h"
 
+/** What a snapshot may have besides chunks and books, as bits. Edges and dominators are nothing without the graph. */
+enum snapshot_part {
+	/** Roots, and what they reach. */
+	SNAPSHOT_GRAPH = 1,
+	SNAPSHOT_EDGES = 2,
+	SNAPSHOT_DOMINATORS = 4,
+	SNAPSHOT_EVERYTHING = 7,
+};
+
 enum snapshot_kind {
 	SNAPSHOT_LIVE,
 	SNAPSHOT_CORE,
@@ -82,6 +91,9 @@ struct snapshot {
 	pid_t pid;
 	/** Program name, path of its executable, command line (NULL when unknown), path of the core file (NULL when live). Owned. */
 	char *name, *exe, *command, *core;
+	/** When the process began, in clock ticks since the machine did, and which start of the machine that was: 0 and NULL when unknown, as for a core. Owned. */
+	uint64_t start_ticks;
+	char *boot_id;
 	/** What ended the process of a core: the signal (0: none), and of a fault the address. */
 	int signal;
 	vaddr fault_address;

@@ -106,6 +106,8 @@ struct error *live_open(pid_t pid, struct target **ret)
 	proc_thread_name(process->proc, pid, name);
 	target->name = xstrdup(name);
 	target->command = command_read(process);
+	target->start_ticks = proc_start_ticks(process->proc);
+	target->boot_id = proc_boot_id();
 	auxv_read(process, target);
 	files_open(target, process->proc, process->memory_tid, &process->keys, &target->mappings);
 	target->exe_file = files_find_open(target, exe);

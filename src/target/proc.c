@@ -131,6 +131,35 @@ bool proc_status(int proc, const char *name, struct proc_status *ret)
 	return true;
 }
 
+uint64_t proc_start_ticks(int proc)
+{
+	enum { FIELDS_BETWEEN = 20 };
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+
+	if (!proc_read(proc, "stat", &text, &length))
+		return 0;
+
+	// «4711 (a name) S 1 …»: the name may hold blanks and parentheses, but nothing behind it does. Field 22 is wanted.
+	const char *at = strrchr(text, ')');
+
+	for (unsigned i = 0; at && i < FIELDS_BETWEEN; i++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+char *proc_boot_id(void)
+{
+	enum { LENGTH = 36 };
+	_cleanup_close_ int directory = open("/proc/sys/kernel/random", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+
+	if (directory < 0 || !proc_read(directory, "boot_id", &text, &length) || length < LENGTH)
+		return NULL;
+	return xstrndup(text, LENGTH);
+}
+
 bool proc_threads(int proc, tid_array *ret)
 {
 	_cleanup_closedir_ DIR *dir = NULL;

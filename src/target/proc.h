@@ -51,6 +51,12 @@ char *proc_link(int proc, const char *name);
 /** Reads a status file; false and errno on failure. */
 bool proc_status(int proc, const char *name, struct proc_status *ret);
 
+/** When the process began, in clock ticks since the machine did; 0 when it cannot be read. A number is given to a process again, but not with this. */
+uint64_t proc_start_ticks(int proc);
+
+/** Which start of the machine that was: /proc/sys/kernel/random/boot_id, NULL when there is none. Owner: the caller. */
+char *proc_boot_id(void);
+
 /** The threads of the process, ascending or not; false and errno on failure. Owner: the caller, array_deinit(). */
 bool proc_threads(int proc, tid_array *ret);
 

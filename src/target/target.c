@@ -44,6 +44,7 @@ void target_destroy(struct target *target)
 	free(target->name);
 	free(target->exe_path);
 	free(target->command);
+	free(target->boot_id);
 	free(target);
 }
 

@@ -108,6 +108,10 @@ struct target {
 	int exe_file;
 	/** The command line, arguments separated by a space; NULL when unknown. Owned, unescaped. */
 	char *command;
+	/** When the process began (proc_start_ticks()) on which start of the machine: together they tell it from all others. 0 and NULL when unknown, as for
+	    a core. Owned. */
+	uint64_t start_ticks;
+	char *boot_id;
 	/** What ended the process of a core: the signal (0: none, or a core of a process that ran on), and of a fault the address. */
 	int signal;
 	vaddr fault_address;

@@ -43,7 +43,7 @@ uint64_t usable_of(uint64_t size)
 /* Whether so many bytes were asked for: exactly, or with a rest that was not split off. */
 static unsigned fit_of_size(const struct chunks *chunks, chunk_id chunk, uint64_t size)
 {
-	uint64_t usable = chunks->usable[chunk];
+	uint64_t usable = chunk_usable(chunks, chunk);
 
 	if (size > usable)
 		return 0;
@@ -55,7 +55,7 @@ static unsigned fit_of_size(const struct chunks *chunks, chunk_id chunk, uint64_
 
 static struct candidate fit_of_array(const struct inference *inference, type_id type, uint64_t size, chunk_id chunk)
 {
-	uint64_t usable = inference->chunks->usable[chunk], n = usable / size, rest = usable % size;
+	uint64_t usable = chunk_usable(inference->chunks, chunk), n = usable / size, rest = usable % size;
 	struct candidate ret = { .type = type, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
 	if (size < ARRAY_ELEMENT_MIN || n < 2)
@@ -75,7 +75,7 @@ static struct candidate fit_of_array(const struct inference *inference, type_id 
 static struct candidate fit_of_struct(const struct inference *inference, type_id id, chunk_id chunk)
 {
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = inference->chunks->usable[chunk];
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
 	struct candidate ret = { .type = id, .form = FORM_ONE, .evidence = EVIDENCE_POINTER };
 
 	ret.fit = (uint8_t)fit_of_size(inference->chunks, chunk, type->size);
@@ -108,7 +108,7 @@ static struct candidate fit_of_struct(const struct inference *inference, type_id
 struct candidate fit_of(const struct inference *inference, type_id id, chunk_id chunk)
 {
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = inference->chunks->usable[chunk];
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
 	struct candidate ret = { .type = id, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
 	if (!type->size || type->size > usable || (type->flags & TYPE_IS_DECLARATION))
@@ -166,7 +166,7 @@ static void counted_add(struct inference *inference, type_id target, chunk_id ch
 	uint64_t size = type_at(inference->table, target)->size, count, bytes;
 
 	if ((into != 8 && into != 16) || size < 8 || !window_word(&inference->window, inference->chunks->mem[chunk] + into - 8, &count) || !count ||
-	    __builtin_mul_overflow(count, size, &bytes) || bytes > inference->chunks->usable[chunk] - into ||
+	    __builtin_mul_overflow(count, size, &bytes) || bytes > chunk_usable(inference->chunks, chunk) - into ||
 	    fit_of_size(inference->chunks, chunk, bytes + into) == 0)
 		return;
 	candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
@@ -190,7 +190,7 @@ static void unallocated_drop(const struct inference *inference, struct candidate
 void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret)
 {
 	const struct type_table *table = inference->table;
-	uint64_t usable = inference->chunks->usable[chunk];
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
 	const struct enclosing_type *rows;
 	size_t n;
 

@@ -47,7 +47,7 @@ uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
 
 	uint64_t into = word - inference->chunks->mem[target];
 
-	return into < inference->chunks->usable[target] ? into : UINT64_MAX;
+	return into < chunk_usable(inference->chunks, target) ? into : UINT64_MAX;
 }
 
 slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
@@ -105,7 +105,7 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 	case FEATURE_TARGET: {
 		uint64_t offset = (passage->into & ~UINT64_C(7)) + (uint64_t)(int64_t)feature->offset;
 
-		if (offset + feature->size > inference->chunks->usable[passage->target])
+		if (offset + feature->size > chunk_usable(inference->chunks, passage->target))
 			return false;
 		return bytes_at(inference, inference->chunks->mem[passage->target] + offset, feature->size, ret);
 	}
@@ -119,7 +119,7 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 		*ret = passage->into;
 		return true;
 	case FEATURE_SIZE:
-		*ret = inference->chunks->usable[passage->target];
+		*ret = chunk_usable(inference->chunks, passage->target);
 		return true;
 	}
 	return false;
@@ -263,7 +263,7 @@ static bool claim_buckets(struct inference *inference, const struct slot *slot, 
 	if (!passage->into || passage->into % BUCKETS_ALIGN || !size || !(type_at(inference->table, type)->flags & TYPE_IS_RUST))
 		return false;
 	n = passage->into / size;
-	rest = inference->chunks->usable[passage->target] - passage->into;
+	rest = chunk_usable(inference->chunks, passage->target) - passage->into;
 	if (!n || (n & (n - 1)) || passage->into - n * size >= BUCKETS_ALIGN || rest < n + BUCKETS_GROUP || rest > n + BUCKETS_GROUP + 2 * BUCKETS_ALIGN)
 		return false;
 	claim_push(inference, passage, &candidate, least(confidence, candidate.fit));

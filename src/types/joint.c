@@ -300,7 +300,7 @@ static void sized_add(struct decision *decision)
 
 	for (size_t i = 0; i < decision->n_sample && decision->n_options < CANDIDATES_MAX; i++) {
 		chunk_id target = decision->entries[i * decision->step].passage.target;
-		uint64_t usable = inference->chunks->usable[target];
+		uint64_t usable = chunk_usable(inference->chunks, target);
 		size_t low = 0, high = inference->n_sized;
 
 		while (low < high) {
@@ -385,7 +385,7 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into)
 {
 	enum { LOOKED_AT = 64 };
 	uint8_t bytes[LOOKED_AT];
-	uint64_t usable = inference->chunks->usable[chunk] - into;
+	uint64_t usable = chunk_usable(inference->chunks, chunk) - into;
 	size_t size = usable < LOOKED_AT ? usable : LOOKED_AT, i = 0;
 
 	if (!chunk_is_plain(inference, chunk))
@@ -548,21 +548,21 @@ static void feature_add(struct feature *features, size_t *n, enum feature_kind k
 
 static bool field_may_be_tag(const struct layout_field *field)
 {
-	switch ((enum field_kind)field->kind) {
-	case FIELD_ENUM:
-	case FIELD_BOOL:
-	case FIELD_SIGNED:
-	case FIELD_UNSIGNED:
+	switch ((enum layout_kind)field->kind) {
+	case LAYOUT_ENUM:
+	case LAYOUT_BOOL:
+	case LAYOUT_SIGNED:
+	case LAYOUT_UNSIGNED:
 		return field->size <= 4 && field->count == 1;
-	case FIELD_CHAR:
+	case LAYOUT_CHAR:
 		return field->count == 1;
-	case FIELD_POINTER:
-	case FIELD_FUNCTION:
+	case LAYOUT_POINTER:
+	case LAYOUT_FUNCTION:
 		// A table of functions, a descriptor of the type: what they point to is a tag.
-		return field->kind == FIELD_FUNCTION;
-	case FIELD_FLOAT:
-	case FIELD_ARRAY:
-	case FIELD_OTHER:
+		return field->kind == LAYOUT_FUNCTION;
+	case LAYOUT_FLOAT:
+	case LAYOUT_ARRAY:
+	case LAYOUT_OTHER:
 		break;
 	}
 	return false;
@@ -582,7 +582,7 @@ static void tags_add(struct inference *inference, type_id type, uint64_t around,
 			if (field->is_bit_field && pass == 0 && distance >= -BESIDE_MAX && distance <= BESIDE_MAX &&
 			    !(*n && features[*n - 1].kind == kind && features[*n - 1].size == 1 && features[*n - 1].offset == distance))
 				feature_add(features, n, kind, 1, distance);
-			if (!field->is_bit_field && field_may_be_tag(field) && (field->kind == FIELD_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
+			if (!field->is_bit_field && field_may_be_tag(field) && (field->kind == LAYOUT_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
 				feature_add(features, n, kind, field->size, distance);
 		}
 	}

@@ -62,27 +62,27 @@ void layouts_deinit(struct layouts *layouts)
 
 /* ---- making one ---- */
 
-static enum field_kind scalar_kind(const struct type_table *table, const struct type *type)
+static enum layout_kind scalar_kind(const struct type_table *table, const struct type *type)
 {
 	switch ((enum type_kind)type->kind) {
 	case TYPE_POINTER:
 	case TYPE_REFERENCE: {
 		type_id target = type_strip(table, type->target);
 
-		return target != TYPE_NONE && type_at(table, target)->kind == TYPE_FUNCTION ? FIELD_FUNCTION : FIELD_POINTER;
+		return target != TYPE_NONE && type_at(table, target)->kind == TYPE_FUNCTION ? LAYOUT_FUNCTION : LAYOUT_POINTER;
 	}
 	case TYPE_BOOL:
-		return FIELD_BOOL;
+		return LAYOUT_BOOL;
 	case TYPE_SIGNED:
-		return FIELD_SIGNED;
+		return LAYOUT_SIGNED;
 	case TYPE_UNSIGNED:
-		return FIELD_UNSIGNED;
+		return LAYOUT_UNSIGNED;
 	case TYPE_CHAR:
-		return FIELD_CHAR;
+		return LAYOUT_CHAR;
 	case TYPE_FLOAT:
-		return FIELD_FLOAT;
+		return LAYOUT_FLOAT;
 	case TYPE_ENUM:
-		return FIELD_ENUM;
+		return LAYOUT_ENUM;
 	case TYPE_VOID:
 	case TYPE_MEMBER_POINTER:
 	case TYPE_FUNCTION:
@@ -95,7 +95,7 @@ static enum field_kind scalar_kind(const struct type_table *table, const struct 
 	case TYPE_KINDS:
 		break;
 	}
-	return FIELD_OTHER;
+	return LAYOUT_OTHER;
 }
 
 /* Takes arrays and typedefs off; false when there is nothing of a known size in them. */
@@ -158,7 +158,7 @@ static void scalar_add(struct layouts *layouts, struct type_layout *layout, type
 		.is_bit_field = member && member->bit_size,
 	};
 
-	if (field.kind == FIELD_POINTER)
+	if (field.kind == LAYOUT_POINTER)
 		field.target = type_pointee(layouts->table, id);
 	if (field.size)
 		field_add(layouts, layout, &field);
@@ -223,7 +223,7 @@ static void layout_fill(struct layouts *layouts, struct type_layout *layout, typ
 		}
 		if (count != 1) {
 			struct layout_field field = { .offset = offset, .size = (uint32_t)inner->size, .count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
-						      .type = type, .target = TYPE_NONE, .kind = FIELD_ARRAY, .in_union = in_union };
+						      .type = type, .target = TYPE_NONE, .kind = LAYOUT_ARRAY, .in_union = in_union };
 
 			// Of elements as large as the whole it cannot be.
 			if (inner->size <= end || count == 0)
@@ -344,9 +344,9 @@ static uint64_t targets_find(struct layouts *layouts, type_id type, uint64_t off
 				size = UINT64_MAX;
 			if (into >= size)
 				continue;
-			if (field->kind == FIELD_ARRAY) {
+			if (field->kind == LAYOUT_ARRAY) {
 				within = field;
-			} else if (field->kind == FIELD_POINTER && into % field->size == 0) {
+			} else if (field->kind == LAYOUT_POINTER && into % field->size == 0) {
 				target_add(slot, field);
 				place = field->offset;
 			}
@@ -433,7 +433,7 @@ static const struct type_member *member_covering(const struct type_table *table,
 	return best;
 }
 
-char *layout_path(struct layouts *layouts, type_id id, uint64_t offset)
+char *layout_path(struct layouts *layouts, type_id id, uint64_t offset, bool any_index)
 {
 	const struct type_table *table = layouts->table;
 	char *path = xstrdup("");
@@ -450,7 +450,7 @@ char *layout_path(struct layouts *layouts, type_id id, uint64_t offset)
 
 			if (!size)
 				break;
-			path = path_append(path, "", offset / size, true, false);
+			path = path_append(path, "", offset / size, true, any_index);
 			offset %= size;
 			id = type->target;
 			continue;

@@ -4,7 +4,7 @@
  *
  *   struct conn { uint32_t id; struct list_head link; struct slot slots[8]; }
  *
- *   0 id: unsigned   8 link.next → list_head   16 link.prev → list_head   24 slots: an array of 8 struct slot (FIELD_ARRAY, 24 bytes apart)
+ *   0 id: unsigned   8 link.next → list_head   16 link.prev → list_head   24 slots: an array of 8 struct slot (LAYOUT_ARRAY, 24 bytes apart)
  *
  * Structs within structs are flat, arrays of structs stay one field that has a layout of its own. What lies in a union overlaps, and says so.
  *
@@ -21,19 +21,19 @@
 #include "base/array.h"
 #include "types/type_table.h"
 
-enum field_kind {
-	FIELD_POINTER,
+enum layout_kind {
+	LAYOUT_POINTER,
 	/** A pointer to code. */
-	FIELD_FUNCTION,
-	FIELD_SIGNED,
-	FIELD_UNSIGNED,
-	FIELD_CHAR,
-	FIELD_BOOL,
-	FIELD_ENUM,
-	FIELD_FLOAT,
+	LAYOUT_FUNCTION,
+	LAYOUT_SIGNED,
+	LAYOUT_UNSIGNED,
+	LAYOUT_CHAR,
+	LAYOUT_BOOL,
+	LAYOUT_ENUM,
+	LAYOUT_FLOAT,
 	/** An array of structs: type is the struct. */
-	FIELD_ARRAY,
-	FIELD_OTHER,
+	LAYOUT_ARRAY,
+	LAYOUT_OTHER,
 };
 
 struct layout_field {
@@ -50,7 +50,7 @@ struct layout_field {
 	/** The innermost struct that is around all unions; and where in that it is. */
 	type_id holder;
 	uint32_t holder_offset;
-	/** enum field_kind. */
+	/** enum layout_kind. */
 	uint8_t kind;
 	bool in_union, is_bit_field;
 };
@@ -137,7 +137,7 @@ static inline const struct slot *slot_at(const struct layouts *layouts, slot_id 
 	return &layouts->slots.v[id];
 }
 
-/** The members and indices that lead to an offset: «.slots[].head»; "" for the start of what has no members. Owner: the caller. */
-char *layout_path(struct layouts *layouts, type_id type, uint64_t offset);
+/** The members and indices that lead to an offset: «.slots[3].head», or «.slots[].head» for any index; "" for the start of what has no members. Owner: the caller. */
+char *layout_path(struct layouts *layouts, type_id type, uint64_t offset, bool any_index);
 
 #endif

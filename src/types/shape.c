@@ -175,26 +175,26 @@ static int scalar_score(const struct look *look, const struct layout_field *fiel
 	if (field->size > 8 || offset + field->size > look->size || field->is_bit_field)
 		return 0;
 	value = number_at(look, offset, field->size);
-	switch ((enum field_kind)field->kind) {
-	case FIELD_POINTER:
+	switch ((enum layout_kind)field->kind) {
+	case LAYOUT_POINTER:
 		return pointer_score(look, field, value);
-	case FIELD_FUNCTION: {
+	case LAYOUT_FUNCTION: {
 		enum word_class class = word_classify(&look->inference->words, value, &chunk);
 
 		return class == WORD_ZERO ? POINTER_NULL : class == WORD_CODE ? FUNCTION_CODE : FUNCTION_ELSE;
 	}
-	case FIELD_SIGNED:
-	case FIELD_UNSIGNED:
+	case LAYOUT_SIGNED:
+	case LAYOUT_UNSIGNED:
 		return number_score(look, field, offset, value);
-	case FIELD_BOOL:
+	case LAYOUT_BOOL:
 		return value <= 1 ? BOOL_GOOD : BOOL_BAD;
-	case FIELD_ENUM:
+	case LAYOUT_ENUM:
 		return enum_score(look, field, value);
-	case FIELD_FLOAT:
+	case LAYOUT_FLOAT:
 		return float_score(look, offset);
-	case FIELD_CHAR:
-	case FIELD_ARRAY:
-	case FIELD_OTHER:
+	case LAYOUT_CHAR:
+	case LAYOUT_ARRAY:
+	case LAYOUT_OTHER:
 		break;
 	}
 	return 0;
@@ -208,7 +208,7 @@ static int element_score(const struct look *look, const struct type_layout *layo
 	for (size_t i = 0; i < layout->v.n && i < ELEMENT_FIELDS_MAX; i++) {
 		const struct layout_field *field = &layout->v.v[i];
 
-		if (!field->in_union && field->kind != FIELD_ARRAY && field->kind != FIELD_CHAR)
+		if (!field->in_union && field->kind != LAYOUT_ARRAY && field->kind != LAYOUT_CHAR)
 			score += scalar_score(look, field, start + field->offset);
 	}
 	return score;
@@ -217,7 +217,7 @@ static int element_score(const struct look *look, const struct type_layout *layo
 /* Points of the elements of a flexible end. */
 static int tail_score(const struct look *look, const struct layout_field *tail)
 {
-	const struct type_layout *layout = tail->kind == FIELD_ARRAY ? layout_of(look->inference->layouts, tail->type) : NULL;
+	const struct type_layout *layout = tail->kind == LAYOUT_ARRAY ? layout_of(look->inference->layouts, tail->type) : NULL;
 	int score = 0;
 	uint32_t n = 0;
 
@@ -241,13 +241,13 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 
 		if (offset >= limit)
 			break;
-		if (field->kind == FIELD_CHAR)
+		if (field->kind == LAYOUT_CHAR)
 			continue;
 		if (field->offset == layout->tail && start == 0) {
 			score += tail_score(look, field);
 			continue;
 		}
-		if (field->kind == FIELD_ARRAY || n == 0)
+		if (field->kind == LAYOUT_ARRAY || n == 0)
 			continue;
 		for (uint32_t j = 0; j < n; j++)
 			sum += scalar_score(look, field, offset + (uint64_t)j * field->size);
@@ -284,7 +284,7 @@ static int length_score(const struct look *look, const struct type_layout *layou
 		const struct layout_field *field = &layout->v.v[i];
 		uint64_t value, bytes;
 
-		if ((field->kind != FIELD_SIGNED && field->kind != FIELD_UNSIGNED) || field->count != 1 || field->size > 8 || field->is_bit_field ||
+		if ((field->kind != LAYOUT_SIGNED && field->kind != LAYOUT_UNSIGNED) || field->count != 1 || field->size > 8 || field->is_bit_field ||
 		    field->offset + field->size > look->size)
 			continue;
 		has_number = true;
@@ -302,7 +302,7 @@ static int length_score(const struct look *look, const struct type_layout *layou
 
 static int pointers_score(const struct look *look, const struct type *type, type_id id)
 {
-	struct layout_field field = { .size = 8, .count = 1, .type = id, .target = type_pointee(look->inference->table, id), .kind = FIELD_POINTER };
+	struct layout_field field = { .size = 8, .count = 1, .type = id, .target = type_pointee(look->inference->table, id), .kind = LAYOUT_POINTER };
 	uint64_t n = look->size / 8;
 	uint64_t step = n > 4 * ELEMENTS_MAX ? n / (4 * ELEMENTS_MAX) : 1;
 	int sum = 0, looked = 0;
@@ -317,7 +317,7 @@ int shape_score(struct inference *inference, type_id id, enum type_form form, ch
 {
 	enum { LOOK_MAX = 4096 };
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = inference->chunks->usable[chunk], size = usable < LOOK_MAX ? usable : LOOK_MAX, start = form == FORM_COUNTED ? 8 : 0;
+	uint64_t usable = chunk_usable(inference->chunks, chunk), size = usable < LOOK_MAX ? usable : LOOK_MAX, start = form == FORM_COUNTED ? 8 : 0;
 	struct look look = { .inference = inference, .size = size, .self = chunk };
 	const struct type_layout *layout;
 	uint8_t buffer[256];

@@ -218,13 +218,13 @@ static char *role_name(const struct inference *inference, slot_id id)
 
 			for (int i = 0; i < ROLE_DEPTH_MAX && type != TYPE_NONE && type_at(inference->table, type)->kind == TYPE_ARRAY; i++)
 				type = type_strip(inference->table, type_at(inference->table, type)->target);
-			path = type == TYPE_NONE ? xstrdup("") : layout_path(inference->layouts, type, slot->offset);
+			path = type == TYPE_NONE ? xstrdup("") : layout_path(inference->layouts, type, slot->offset, true);
 			return xasprintf("← %s%s%s", root->name, path, suffix);
 		}
 		case SLOT_MEMBER: {
 			const struct type *type = type_at(inference->table, slot->origin);
 
-			path = layout_path(inference->layouts, slot->origin, slot->offset);
+			path = layout_path(inference->layouts, slot->origin, slot->offset, true);
 			return xasprintf("← %s%s%s", *type->name ? type->name : "(anonymous)", path, suffix);
 		}
 		}
@@ -285,7 +285,7 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 static label_id label_of_content(struct labeller *labeller, struct window *window, chunk_id chunk, uint8_t *confidence_ret)
 {
 	const struct chunks *chunks = labeller->inference->chunks;
-	struct content content = content_of_chunk(window, chunks->mem[chunk], chunks->usable[chunk], chunks);
+	struct content content = content_of_chunk(window, chunks->mem[chunk], chunk_usable(chunks, chunk), chunks);
 	type_id text = type_named(labeller->types->table, "char");
 
 	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
@@ -307,6 +307,15 @@ static label_id label_of_content(struct labeller *labeller, struct window *windo
 	return label;
 }
 
+/* Where a chunk hangs: of a list where the list does, not its own link. */
+static slot_id slot_of_role(const struct inference *inference, chunk_id chunk)
+{
+	slot_id slot = inference->slot[chunk], context = inference->context[0][chunk];
+	const struct slot *link = slot_at(inference->layouts, slot);
+
+	return link->kind == SLOT_MEMBER && link->origin == inference->type[chunk] && context != SLOT_NONE ? context : slot;
+}
+
 static void chunks_label(struct types *types, const struct inference *inference)
 {
 	struct labeller labeller = { .types = types, .inference = inference };
@@ -319,7 +328,7 @@ static void chunks_label(struct types *types, const struct inference *inference)
 		if (inference->chunks->state[i] != CHUNK_IN_USE)
 			continue;
 		if (inference->slot[i] != SLOT_NONE)
-			types->role[i] = label_of_slot(&labeller, inference->slot[i]);
+			types->role[i] = label_of_slot(&labeller, slot_of_role(inference, (chunk_id)i));
 		if (inference->type[i] != TYPE_NONE && inference->confidence[i] >= CONFIDENCE_SHOWN) {
 			types->label[i] = label_of_type(&labeller, inference->type[i], inference->form[i]);
 			types->confidence[i] = inference->confidence[i];
@@ -360,8 +369,12 @@ void types_build(const struct target *target, struct modules *modules, const str
 	types->table = xcalloc(1, sizeof(*types->table));
 	types->layouts = xcalloc(1, sizeof(*types->layouts));
 	type_table_init(types->table);
-	for (size_t i = 0; i < modules->v.n && !options->without_dwarf; i++)
-		types->has_debug |= type_table_read(types->table, modules, i);
+	for (size_t i = 0; i < modules->v.n && !options->without_dwarf; i++) {
+		if (type_table_read(types->table, modules, i))
+			types->has_debug = true;
+		else if (modules->v.v[i].fd >= 0)
+			array_append(&types->undescribed, xstrdup(module_name(&modules->v.v[i])));
+	}
 	type_table_seal(types->table);
 	containers_apply(types->table);
 	vtables_build(modules, &target->image, &vtables);
@@ -390,6 +403,9 @@ void types_deinit(struct types *types)
 	for (size_t i = 0; i < types->labels.n; i++)
 		free(types->labels.v[i].name);
 	array_deinit(&types->labels);
+	for (size_t i = 0; i < types->undescribed.n; i++)
+		free(types->undescribed.v[i]);
+	array_deinit(&types->undescribed);
 	layouts_deinit(types->layouts);
 	type_table_deinit(types->table);
 	free(types->layouts);

@@ -89,6 +89,8 @@ struct types {
 	/** Owned. */
 	struct type_table *table;
 	struct layouts *layouts;
+	/** Modules of the program without debug information: last components of their paths. Owned, unescaped. */
+	ARRAY(char *) undescribed;
 	/** How often all chunks were gone through until nothing changed. */
 	unsigned rounds;
 };

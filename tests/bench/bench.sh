@@ -30,7 +30,10 @@ phase() {
 
 measure_one() {
 	"$programs/bare_copy" "$target_pid" >>"$tmp/bare" || { echo "bare_copy failed" >&2; exit 1; }
-	"$programs/measure" "$tmp/cost" "$HEAPSNAP" report -v --format json -p "$target_pid" >"$tmp/json" 2>"$tmp/phases"
+	read -r bare_bytes bare_ms bare_cpu <<-END
+		$(tail -n 1 "$tmp/bare")
+	END
+	"$programs/measure" -w $((bare_bytes + bare_bytes / 4)) "$tmp/cost" "$HEAPSNAP" report -v --format json -p "$target_pid" >"$tmp/json" 2>"$tmp/phases"
 	case $? in
 	0 | 5) ;;
 	*)
@@ -41,9 +44,6 @@ measure_one() {
 	pause=$(field pause_ms "$tmp/json") bytes=$(field copied_bytes "$tmp/json")
 	chunks=$(field in_use_chunks "$tmp/json") usable=$(field in_use_bytes "$tmp/json")
 	read -r wall cpu peak <"$tmp/cost"
-	read -r bare_bytes bare_ms bare_cpu <<-END
-		$(tail -n 1 "$tmp/bare")
-	END
 	# Per byte, since the two may not copy quite the same pages.
 	echo "$pause $bytes $wall $cpu $peak $bare_ms $bare_cpu $bare_bytes" \
 		"$(phase walk "$tmp/phases") $(phase account "$tmp/phases")" |

@@ -7,13 +7,15 @@
 manual=$top_srcdir/man/heapsnap.1
 completion=$top_srcdir/man/completions/heapsnap
 
-if command -v man >/dev/null && man --warnings -E UTF-8 -l "$manual" >"$tmp/manual" 2>"$tmp/warnings" &&
-   [ -s "$tmp/manual" ]; then
-	check "the manual formats without a warning" test ! -s "$tmp/warnings"
-	diag_file "$tmp/warnings"
-else
-	skip "the manual formats without a warning" "man cannot format pages here"
-fi
+for page in "$top_srcdir"/man/*.[1-8]; do
+	if command -v man >/dev/null && man --warnings -E UTF-8 -l "$page" >"$tmp/manual" 2>"$tmp/warnings" &&
+	   [ -s "$tmp/manual" ]; then
+		check "${page##*/} formats without a warning" test ! -s "$tmp/warnings"
+		diag_file "$tmp/warnings"
+	else
+		skip "${page##*/} formats without a warning" "man cannot format pages here"
+	fi
+done
 
 # Commands and options as the program knows them, each option with both its names.
 run "$HEAPSNAP" --help

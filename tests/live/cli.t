@@ -49,7 +49,7 @@ says 2 '--kind takes heap, mmapped or pymalloc, not ""' list --kind heap, 1
 says 2 '--arena takes an index, an address or main, not "second"' list --arena second 1
 says 2 '--min-size is larger than --max-size' list --min-size 2k --max-size 1k 1
 says 2 '-p and --core are two targets' -p 1 --core x
-says 2 'no target: give a process id or a core' list --all
+says 2 'no target: give a process id, a core or a snapshot' list --all
 says 2 'one target at a time: what is "two2"\?' -p 1 two2
 says 2 '"two" is no command' -p 1 two
 says 2 'the command comes first: heapsnap arenas' report arenas
@@ -67,11 +67,11 @@ says 2 'there is no command "zzz"; heapsnap help lists them' help zzz
 says 3 'cannot open ./none: No such file or directory' ./none
 says 3 'none: No such file or directory' --core ./none
 says 3 'is a directory, neither a core nor a process id' "$tmp"
-says 3 'is not a core file' "$top_srcdir/README.md"
+says 3 'is neither a core file nor a snapshot' "$top_srcdir/README.md"
 : >empty
-says 3 'empty is not a core file' ./empty
+says 3 'empty is neither a core file nor a snapshot' ./empty
 mkfifo fifo
-says 3 'fifo is not a core file' ./fifo
+says 3 'fifo is neither a core file nor a snapshot' ./fifo
 
 # What is quoted may be hostile.
 says 3 'cannot open \./\\x1b\[31mred: No such file' "$(printf './\033[31mred')"
@@ -90,7 +90,7 @@ is "status of --version" "$status" 0
 matches "--version is one line" "$out" '^heapsnap [0-9]+\.[0-9]+\.[0-9]+$'
 
 commands=$("$HEAPSNAP" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-check "the help lists the commands" test "$(echo $commands)" = "report leaks top why show list arenas doctor help version"
+check "the help lists the commands" test "$(echo $commands)" = "report leaks top why show list arenas save diff watch sql doctor help version"
 
 for command in $commands; do
 	run "$HEAPSNAP" "$command" --help

@@ -10,6 +10,7 @@
 #include <link.h>
 
 #include "debug/modules.h"
+#include "rounds.h"
 #include "self_target.h"
 
 struct dwarf_case {
@@ -79,7 +80,7 @@ static inline void dwarf_case_damage(struct dwarf_case *one, const char *section
 	FILE *file = fopen(path, "r+e");
 	struct target *target = empty_target();
 	target_add_elf(target, path, 0x100000);
-	for (int round = 0; round < rounds; round++) {
+	for (int round = 0; round < unit_rounds(rounds); round++) {
 		struct modules modules;
 
 		seed = seed * 1103515245 + 12345;

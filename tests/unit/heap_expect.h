@@ -21,7 +21,7 @@ static inline void heap_print(const struct heap *heap)
 {
 	for (size_t i = 0; i < heap->chunks.n; i++)
 		fprintf(stderr, "# chunk %" PRIx64 " %" PRIx64 " %s\n", heap->chunks.mem[i],
-			heap->chunks.usable[i],
+			chunk_usable(&heap->chunks, i),
 			chunk_state_name((enum chunk_state)heap->chunks.state[i]));
 	for (size_t i = 0; i < heap->findings.n; i++)
 		fprintf(stderr, "# %s %" PRIx64 ": %s\n",
@@ -57,9 +57,9 @@ static inline void expect_chunk(const struct heap *heap, vaddr mem, uint64_t usa
 	if (id == CHUNK_NONE)
 		heap_print(heap);
 	ck_assert_msg(id != CHUNK_NONE, "no chunk at 0x%" PRIx64, mem);
-	ck_assert_msg(heap->chunks.usable[id] == usable,
+	ck_assert_msg(chunk_usable(&heap->chunks, id) == usable,
 		      "chunk at 0x%" PRIx64 " has 0x%" PRIx64 " bytes, not 0x%" PRIx64, mem,
-		      heap->chunks.usable[id], usable);
+		      chunk_usable(&heap->chunks, id), usable);
 	ck_assert_msg(heap->chunks.state[id] == state, "chunk at 0x%" PRIx64 " is %s, not %s", mem,
 		      chunk_state_name((enum chunk_state)heap->chunks.state[id]),
 		      chunk_state_name(state));
@@ -76,7 +76,7 @@ static inline void expect_state(const struct heap *heap, vaddr mem, enum chunk_s
 	chunk_id id = chunks_at(&heap->chunks, mem);
 
 	ck_assert_msg(id != CHUNK_NONE, "no chunk at 0x%" PRIx64, mem);
-	expect_chunk(heap, mem, heap->chunks.usable[id], state);
+	expect_chunk(heap, mem, chunk_usable(&heap->chunks, id), state);
 }
 
 /* The check fails, with that many items. */

@@ -98,7 +98,7 @@ START_TEST(chains_are_chains_and_the_shortest_is_first)
 {
 	uint64_t state = 77;
 
-	for (int i = 0; i < 1500; i++) {
+	for (int i = 0; i < unit_rounds(1500); i++) {
 		struct graph_builder builder;
 		builder_random(&builder, &state);
 		compare_once(&builder);

@@ -50,7 +50,7 @@ START_TEST(rows_are_sorted_with_all_their_columns)
 		static const uint8_t kinds[] = { CHUNK_MMAPPED, CHUNK_PYMALLOC, CHUNK_HEAP };
 
 		ck_assert_uint_eq(chunks.mem[i], (i + 1) * 0x1000u);
-		ck_assert_uint_eq(chunks.usable[i], (i + 1) * 10u);
+		ck_assert_uint_eq(chunk_usable(&chunks, i), (i + 1) * 10u);
 		ck_assert_uint_eq(chunks.state[i], states[i]);
 		ck_assert_uint_eq(chunks.kind[i], kinds[i]);
 	}
@@ -210,7 +210,7 @@ static chunk_id naive_at(const struct chunks *chunks, vaddr mem)
 static chunk_id naive_find(const struct chunks *chunks, vaddr address)
 {
 	for (size_t i = 0; i < chunks->n; i++)
-		if (address >= chunks->mem[i] && address - chunks->mem[i] < chunks->usable[i])
+		if (address >= chunks->mem[i] && address - chunks->mem[i] < chunk_usable(chunks, i))
 			return (chunk_id)i;
 	return CHUNK_NONE;
 }
@@ -226,7 +226,7 @@ static uint64_t any(unsigned bits)
 START_TEST(random_tables_agree_with_a_linear_search)
 {
 	srand(7);
-	for (unsigned table = 0; table < 3000; table++) {
+	for (int table = 0; table < unit_rounds(3000); table++) {
 		struct chunks chunks;
 		vaddr at = 0x1000 + (any(40) & ~UINT64_C(15));
 		unsigned n = 1 + (unsigned)rand() % 40, gap_bits = 5 + (unsigned)rand() % 16;
@@ -242,25 +242,25 @@ START_TEST(random_tables_agree_with_a_linear_search)
 		for (unsigned i = 0; i < (table % 2 ? n : 0); i++) {
 			unsigned k = (unsigned)rand() % n;
 			vaddr mem = chunks.mem[i];
-			uint64_t usable = chunks.usable[i];
+			uint64_t usable = chunk_usable(&chunks, i);
 
 			chunks.mem[i] = chunks.mem[k];
-			chunks.usable[i] = chunks.usable[k];
+			chunks_set_usable(&chunks, i, chunk_usable(&chunks, k));
 			chunks.mem[k] = mem;
-			chunks.usable[k] = usable;
+			chunks_set_usable(&chunks, k, usable);
 		}
 		ck_assert_uint_eq(chunks_seal(&chunks), 0);
 		ck_assert_uint_eq(chunks.n, n);
 		check_verified(&chunks);
 		for (unsigned i = 0; i < 100; i++) {
 			size_t row = (size_t)rand() % chunks.n;
-			vaddr probe = chunks.mem[row] + chunks.usable[row] + any(12) - any(12);
+			vaddr probe = chunks.mem[row] + chunk_usable(&chunks, row) + any(12) - any(12);
 
 			// A plain comparison: Check writes a record for each assertion.
 			if (chunks_find(&chunks, probe) != naive_find(&chunks, probe) ||
 			    chunks_at(&chunks, probe) != naive_at(&chunks, probe) ||
 			    chunks_at(&chunks, chunks.mem[row]) != row)
-				ck_abort_msg("table %u, address 0x%" PRIx64, table, probe);
+				ck_abort_msg("table %d, address 0x%" PRIx64, table, probe);
 		}
 		chunks_deinit(&chunks);
 	}
@@ -271,7 +271,7 @@ END_TEST
 START_TEST(large_and_far_rows_agree_with_a_linear_search)
 {
 	srand(8);
-	for (unsigned table = 0; table < 1000; table++) {
+	for (int table = 0; table < unit_rounds(1000); table++) {
 		struct chunks chunks;
 		vaddr at = 0x10000;
 		unsigned n = 1 + (unsigned)rand() % 40;
@@ -288,11 +288,11 @@ START_TEST(large_and_far_rows_agree_with_a_linear_search)
 		check_verified(&chunks);
 		for (unsigned i = 0; i < 200; i++) {
 			size_t row = (size_t)rand() % chunks.n;
-			vaddr probe = chunks.mem[row] + (i % 2 ? any(33) : chunks.usable[row] + any(12) - any(12));
+			vaddr probe = chunks.mem[row] + (i % 2 ? any(33) : chunk_usable(&chunks, row) + any(12) - any(12));
 
 			if (chunks_find(&chunks, probe) != naive_find(&chunks, probe) ||
 			    chunks_at(&chunks, probe) != naive_at(&chunks, probe))
-				ck_abort_msg("table %u, address 0x%" PRIx64, table, probe);
+				ck_abort_msg("table %d, address 0x%" PRIx64, table, probe);
 			if (naive_find(&chunks, probe) != CHUNK_NONE)
 				ck_assert(chunks_may_hold(&chunks, probe));
 		}
@@ -309,6 +309,41 @@ START_TEST(bits_are_counted)
 		ck_assert_uint_eq(chunk_bits_count(bits), (unsigned)__builtin_popcountll(bits));
 	}
 	ck_assert_uint_eq(chunk_bits_count(UINT64_MAX), 64);
+}
+END_TEST
+
+START_TEST(sizes_that_do_not_fit_the_column)
+{
+	static const uint64_t sizes[] = { 0, 24, 25, (UINT64_C(1) << 35) - 16, (UINT64_C(1) << 35) - 8, UINT64_C(1) << 35, UINT64_C(3) << 40, 7 };
+	enum { N = sizeof(sizes) / sizeof(*sizes) };
+
+	for (int backwards = 0; backwards < 2; backwards++) {
+		struct chunks chunks;
+		vaddr at[N], next = 0x10000;
+
+		chunks_init(&chunks);
+		for (size_t i = 0; i < N; i++) {
+			at[i] = next;
+			next = (next + sizes[i] + 31) & ~UINT64_C(15);
+		}
+		for (size_t i = 0; i < N; i++) {
+			size_t k = backwards ? N - 1 - i : i;
+
+			add(&chunks, at[k], sizes[k]);
+		}
+		ck_assert_uint_eq(chunks_seal(&chunks), 0);
+		check_verified(&chunks);
+		for (chunk_id i = 0; i < N; i++) {
+			ck_assert_uint_eq(chunk_usable(&chunks, i), sizes[i]);
+			ck_assert_uint_eq(chunks_find(&chunks, at[i] + sizes[i] - !!sizes[i]), sizes[i] ? i : CHUNK_NONE);
+		}
+		chunks_set_usable(&chunks, 2, 9);
+		chunks_set_usable(&chunks, 6, 32);
+		ck_assert_uint_eq(chunk_usable(&chunks, 2), 9);
+		ck_assert_uint_eq(chunk_usable(&chunks, 6), 32);
+		ck_assert_uint_eq(chunk_usable(&chunks, 7), 7);
+		chunks_deinit(&chunks);
+	}
 }
 END_TEST
 
@@ -378,7 +413,7 @@ START_TEST(verify_catches_each_broken_invariant)
 			chunks.mem[50] = 0x1000;
 			break;
 		case 3: // overlap
-			chunks.usable[50] = 0x41;
+			chunks_set_usable(&chunks, 50, 0x41);
 			break;
 		case 4: // not aligned
 			chunks.mem[50] += 8;
@@ -421,6 +456,6 @@ UNIT_SUITE("chunks", an_empty_table_finds_nothing, rows_are_sorted_with_all_thei
 	   addresses_inside_and_around_a_row, a_row_larger_than_any_gap_reaches_across_it,
 	   gaps_around_the_size_of_a_page, rows_at_the_end_of_the_address_space,
 	   random_tables_agree_with_a_linear_search, large_and_far_rows_agree_with_a_linear_search,
-	   bits_are_counted, the_table_grows,
+	   bits_are_counted, sizes_that_do_not_fit_the_column, the_table_grows,
 	   rows_without_an_id_are_refused_and_counted, verify_catches_each_broken_invariant,
 	   states_and_kinds_have_the_names_of_the_csv_contract)

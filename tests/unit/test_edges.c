@@ -36,7 +36,7 @@ static uint64_t random_word(const struct memory *memory)
 	case 1:
 		return mem + dice(8);
 	case 2:
-		return mem + dice(memory->chunks.usable[row] + 16);
+		return mem + dice(chunk_usable(&memory->chunks, row) + 16);
 	case 3:
 		return mem | dice(256) << 56;
 	case 4:
@@ -98,7 +98,7 @@ static size_t row_check(const struct memory *memory, const struct edges *edges, 
 {
 	size_t edge = edges->first[row], step = options->unaligned ? 1 : 8;
 
-	for (uint64_t at = skip; at + 8 <= memory->chunks.usable[row]; at += step) {
+	for (uint64_t at = skip; at + 8 <= chunk_usable(&memory->chunks, row); at += step) {
 		uint64_t word;
 		memcpy(&word, memory->bytes + (memory->chunks.mem[row] - BASE) + at, 8);
 		if (options->tagged_top_byte)
@@ -147,7 +147,7 @@ static void edges_check(const struct memory *memory, const struct edge_options *
 
 START_TEST(every_word_is_what_it_is)
 {
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < unit_rounds(20); i++) {
 		struct memory memory;
 
 		state = 1000 + (uint64_t)i;
@@ -200,7 +200,7 @@ START_TEST(what_lies_below_a_stack_is_cut)
 		first++;
 	while (!chunk_is_node(&memory.chunks, second))
 		second++;
-	struct edge_cut cuts[] = {{first, 16}, {second, memory.chunks.usable[second] + 8}};
+	struct edge_cut cuts[] = {{first, 16}, {second, chunk_usable(&memory.chunks, second) + 8}};
 	edges_check(&memory, &(struct edge_options){.cuts = cuts, .n_cuts = 2});
 	memory_deinit(&memory);
 }

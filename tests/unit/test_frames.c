@@ -430,7 +430,7 @@ START_TEST(stacks_of_noise_end_somewhere)
 		const mapping_array *mappings = &child.target->mappings;
 
 		// Registers that point anywhere: into code, stacks, between.
-		for (int round = 0; round < 20000; round++) {
+		for (int round = 0; round < unit_rounds(20000); round++) {
 			struct thread thread = {.has_registers = true};
 			frame_array frames;
 			bool complete;

@@ -210,8 +210,8 @@ static bool same_chunks(const struct heap *a, const struct heap *b)
 {
 	return a->chunks.n == b->chunks.n &&
 	       !memcmp(a->chunks.mem, b->chunks.mem, a->chunks.n * sizeof(*a->chunks.mem)) &&
-	       !memcmp(a->chunks.usable, b->chunks.usable,
-		       a->chunks.n * sizeof(*a->chunks.usable)) &&
+	       !memcmp(a->chunks.size_units, b->chunks.size_units,
+		       a->chunks.n * sizeof(*a->chunks.size_units)) &&
 	       !memcmp(a->chunks.state, b->chunks.state, a->chunks.n);
 }
 
@@ -548,7 +548,7 @@ static int compare_expected(const void *left, const void *right)
 
 START_TEST(random_processes_are_found_exactly)
 {
-	for (unsigned seed = 0; seed < 400; seed++) {
+	for (unsigned seed = 0; seed < (unsigned)unit_rounds(400); seed++) {
 		struct random_process r = { 0 };
 		struct heap heap;
 
@@ -565,13 +565,13 @@ START_TEST(random_processes_are_found_exactly)
 		ck_assert_msg(heap_is_exact(&heap), "process %u is not exact", seed);
 		for (size_t i = 0; i < r.rows.n && i < heap.chunks.n; i++)
 			if (heap.chunks.mem[i] != r.rows.v[i].mem ||
-			    heap.chunks.usable[i] != r.rows.v[i].usable ||
+			    chunk_usable(&heap.chunks, i) != r.rows.v[i].usable ||
 			    strcmp(chunk_state_name((enum chunk_state)heap.chunks.state[i]),
 				   r.rows.v[i].state))
 				ck_abort_msg(
 					"process %u: 0x%" PRIx64 " %" PRIu64 " %s, not 0x%" PRIx64
 					" %" PRIu64 " %s",
-					seed, heap.chunks.mem[i], heap.chunks.usable[i],
+					seed, heap.chunks.mem[i], chunk_usable(&heap.chunks, i),
 					chunk_state_name((enum chunk_state)heap.chunks.state[i]),
 					r.rows.v[i].mem, r.rows.v[i].usable, r.rows.v[i].state);
 		ck_assert_uint_eq(heap.chunks.n, r.rows.n);

@@ -191,7 +191,7 @@ START_TEST(chunks_that_claim_more_than_their_source_are_noticed)
 
 	fill(&heap);
 	// A row in the first source that is larger than it.
-	heap.chunks.usable[4] = 0x1200;
+	chunks_set_usable(&heap.chunks, 4, 0x1200);
 	heap_sum(&heap);
 	char *complaint = heap_verify(&heap);
 

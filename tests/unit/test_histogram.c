@@ -32,11 +32,11 @@ static struct histogram_row brute_force(const struct chunks *chunks, uint64_t mi
 	struct histogram_row row = { 0 };
 
 	for (size_t i = 0; i < chunks->n; i++) {
-		if (chunks->state[i] != CHUNK_IN_USE || chunks->usable[i] < min ||
-		    chunks->usable[i] > max)
+		if (chunks->state[i] != CHUNK_IN_USE || chunk_usable(chunks, i) < min ||
+		    chunk_usable(chunks, i) > max)
 			continue;
 		row.count++;
-		row.bytes += chunks->usable[i];
+		row.bytes += chunk_usable(chunks, i);
 	}
 	return row;
 }

@@ -8,7 +8,7 @@
 static void sizes_set(struct graph_builder *builder, const uint64_t *sizes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		builder->chunks.usable[i] = sizes[i];
+		chunks_set_usable(&builder->chunks, i, sizes[i]);
 }
 
 static struct outline outline_of(struct graph_builder *builder, uint64_t usable)
@@ -61,7 +61,7 @@ START_TEST(a_list_and_a_cycle_are_one_node_each)
 	struct graph_builder builder;
 	builder_init(&builder, 2003);
 	for (uint32_t i = 0; i < 2003; i++)
-		builder.chunks.usable[i] = i < 2000 ? 56 : 72;
+		chunks_set_usable(&builder.chunks, i, i < 2000 ? 56 : 72);
 	for (uint32_t i = 0; i + 1 < 2000; i++)
 		builder_edge(&builder, i, i + 1, false);
 	builder_edge(&builder, 2000, 2001, false);
@@ -86,7 +86,7 @@ START_TEST(elements_of_an_array_are_one_node)
 	struct graph_builder builder;
 	builder_init(&builder, 101);
 	for (uint32_t i = 0; i < 101; i++)
-		builder.chunks.usable[i] = i ? 40 : 808;
+		chunks_set_usable(&builder.chunks, i, i ? 40 : 808);
 	for (uint32_t i = 1; i < 101; i++)
 		builder_edge(&builder, 0, i, false);
 
@@ -103,7 +103,7 @@ START_TEST(sums_hold_and_sizes_stay_few_on_random_graphs)
 {
 	uint64_t state = 99;
 
-	for (int round = 0; round < 3000; round++) {
+	for (int round = 0; round < unit_rounds(3000); round++) {
 		struct graph_builder builder;
 		uint64_t count = 0, bytes = 0, top_count = 0, top_bytes = 0, trees = 0;
 
@@ -133,9 +133,9 @@ START_TEST(sums_hold_and_sizes_stay_few_on_random_graphs)
 		outline_deinit(&outline);
 
 		// Each chunk that is held is told once at the top, and once at some place.
-		uint64_t wanted = builder.chunks.usable[0], held = 0, placed = 0;
+		uint64_t wanted = chunk_usable(&builder.chunks, 0), held = 0, placed = 0;
 		for (size_t i = 0; i < builder.chunks.n; i++)
-			held += builder.chunks.usable[i] == wanted && (reach.kind[i] == REACH_REACHABLE || reach.kind[i] == REACH_POSSIBLE);
+			held += chunk_usable(&builder.chunks, i) == wanted && (reach.kind[i] == REACH_REACHABLE || reach.kind[i] == REACH_POSSIBLE);
 		outline_referrers(&builder.chunks, &edges, &builder.roots, &reach, wanted, &outline);
 		for (size_t i = 0; i < outline.nodes.n; i++) {
 			placed += outline.nodes.v[i].place != PLACE_NONE ? outline.nodes.v[i].count : 0;
@@ -160,7 +160,7 @@ START_TEST(referrers_are_told_from_the_chunks_up)
 	place_id table = builder_place(&builder, PLACE_NONE);
 	builder_root(&builder, table, 0, HIT_START);
 	for (uint32_t i = 0; i < 1 + 2 * N; i++)
-		builder.chunks.usable[i] = i == 0 ? 4000 : i <= N ? 24 : 104;
+		chunks_set_usable(&builder.chunks, i, i == 0 ? 4000 : i <= N ? 24 : 104);
 	for (uint32_t i = 1; i <= N; i++) {
 		builder_edge(&builder, 0, i, false);
 		builder_edge(&builder, i, i + N, false);

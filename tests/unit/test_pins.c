@@ -19,7 +19,7 @@ static uint8_t *byte_states(const struct heap *heap)
 	memset(states, CHUNK_STATES, PAGE * PAGES);
 	for (size_t i = 0; i < heap->chunks.n; i++)
 		memset(states + (heap->chunks.mem[i] - 16 - START), heap->chunks.state[i],
-		       heap->chunks.usable[i] + 8);
+		       chunk_usable(&heap->chunks, i) + 8);
 	return states;
 }
 
@@ -51,7 +51,7 @@ static void count_by_bytes(const struct heap *heap, struct pins *ret)
 	// The chunks that touch a page with both.
 	for (size_t c = 0; c < heap->chunks.n; c++) {
 		uint64_t from = heap->chunks.mem[c] - 16 - START,
-			 to = from + heap->chunks.usable[c] + 8;
+			 to = from + chunk_usable(&heap->chunks, c) + 8;
 		bool pins = false;
 
 		if (heap->chunks.state[c] != CHUNK_IN_USE &&

@@ -53,7 +53,7 @@ static void check_owners(const range_array *ranges, const uint8_t owner[SPACE])
 
 START_TEST(the_first_to_claim_a_byte_has_it)
 {
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < unit_rounds(3000); i++) {
 		uint8_t owner[SPACE];
 		range_array ranges = random_ranges(owner);
 
@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(sets_are_subtracted_and_merged)
 {
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < unit_rounds(3000); i++) {
 		uint8_t owner[SPACE], other_owner[SPACE];
 		range_array ranges = random_ranges(owner), others = random_ranges(other_owner);
 

@@ -50,7 +50,7 @@ START_TEST(the_way_leads_down_to_where_it_fans_out)
 	builder_root(&world.builder, variable, 0, HIT_START);
 	builder_root(&world.builder, other, 1002, HIT_START);
 	for (uint32_t i = 0; i < 1003; i++)
-		world.builder.chunks.usable[i] = 96;
+		chunks_set_usable(&world.builder.chunks, i, 96);
 	builder_edge(&world.builder, 0, 1, false);
 	for (uint32_t i = 2; i < 1002; i++)
 		builder_edge(&world.builder, 1, i, false);
@@ -74,7 +74,7 @@ START_TEST(a_place_can_be_the_point)
 	builder_init(&world.builder, 50);
 	place_id variable = builder_place(&world.builder, module_add(&world.builder));
 	for (uint32_t i = 0; i < 50; i++) {
-		world.builder.chunks.usable[i] = 40;
+		chunks_set_usable(&world.builder.chunks, i, 40);
 		builder_root(&world.builder, variable, i, HIT_START);
 	}
 	world_finish(&world);
@@ -116,7 +116,7 @@ START_TEST(many_that_are_shared_are_one_suspect)
 	place_id module = module_add(&world.builder);
 	place_id a = builder_place(&world.builder, module), b = builder_place(&world.builder, module);
 	for (uint32_t i = 0; i < 60; i++) {
-		world.builder.chunks.usable[i] = 56;
+		chunks_set_usable(&world.builder.chunks, i, 56);
 		builder_root(&world.builder, a, i, HIT_START);
 		builder_root(&world.builder, b, i, HIT_START);
 	}
@@ -145,7 +145,7 @@ START_TEST(children_add_up_on_random_graphs)
 {
 	uint64_t state = 31;
 
-	for (int round = 0; round < 2000; round++) {
+	for (int round = 0; round < unit_rounds(2000); round++) {
 		struct world world = {0};
 		builder_random(&world.builder, &state);
 		world_finish(&world);
@@ -166,7 +166,7 @@ START_TEST(children_add_up_on_random_graphs)
 
 			below[vertices[group->parent]] += group->retained;
 			ck_assert(group->chunk == CHUNK_NONE || (group->count == 1 && group->retained >= 200));
-			ck_assert_uint_eq(world.builder.chunks.usable[group->example], group->usable);
+			ck_assert_uint_eq(chunk_usable(&world.builder.chunks, group->example), group->usable);
 			if (i && groups.v[i - 1].parent == group->parent)
 				ck_assert_uint_ge(groups.v[i - 1].retained, group->retained);
 		}

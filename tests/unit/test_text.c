@@ -162,6 +162,41 @@ START_TEST(sizes_take_units)
 }
 END_TEST
 
+START_TEST(times_take_units)
+{
+	static const struct {
+		const char *string;
+		uint64_t nanoseconds;
+	} good[] = {
+		{ "1", 1000000000 },
+		{ "0.5", 500000000 },
+		{ "90s", 90000000000 },
+		{ "5m", 300000000000 },
+		{ "5min", 300000000000 },
+		{ "1.5h", 5400000000000 },
+		{ "2d", 172800000000000 },
+		{ "20ms", 20000000 },
+		{ "100000d", 8640000000000000000 },
+	};
+	static const char *const bad[] = { "",	 "0",	"0.0", "-1",  "+1",	" 1",  "x",
+					   "5x", "5 m", "1e3", "0x5", "nan",	"inf", "1.2.3",
+					   ".5", "m",	"5mm", "1e",  "200000d" };
+	uint64_t got;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_msg(text_parse_seconds(good[i].string, 1, &got), "%s", good[i].string);
+		ck_assert_uint_eq(got, good[i].nanoseconds);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!text_parse_seconds(bad[i], 1, &got), "%s", bad[i]);
+	ck_assert(text_parse_seconds("2.5", 1e-3, &got));
+	ck_assert_uint_eq(got, 2500000);
+	ck_assert(text_parse_seconds("2s", 1e-3, &got));
+	ck_assert_uint_eq(got, 2000000000);
+}
+END_TEST
+
 UNIT_SUITE("text", bytes_have_three_digits_and_a_unit, plain_bytes_are_digits, counts_have_commas,
 	   escape_lets_text_through, escape_stops_what_a_terminal_would_obey,
-	   escape_marks_what_is_not_utf8, numbers_are_read_whole, sizes_take_units)
+	   escape_marks_what_is_not_utf8, numbers_are_read_whole, sizes_take_units,
+	   times_take_units)

@@ -27,6 +27,8 @@
 
 #include <check.h>
 
+#include "rounds.h"
+
 /* Seconds a single test may take; generous, because sanitizers and valgrind are slow. */
 enum { UNIT_TIMEOUT = 120 };
 

@@ -5,8 +5,8 @@
  * Nearly all chunks are small and their sizes a few hundred values, so small sizes index an array directly; the rest goes to a hash table. Ten
  * million rows cost some tens of milliseconds.
  */
-#ifndef HEAPSNAP_REPORT_SIZES_H
-#define HEAPSNAP_REPORT_SIZES_H
+#ifndef HEAPSNAP_HEAP_SIZES_H
+#define HEAPSNAP_HEAP_SIZES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +52,9 @@ static inline struct size_count *sizes_at(struct sizes *sizes, uint64_t usable)
 		return &sizes->direct[usable / SIZES_STEP];
 	return sizes_hashed(sizes, usable);
 }
+
+/** How many were counted of a size, 0 for none. */
+uint64_t sizes_count(const struct sizes *sizes, uint64_t usable);
 
 typedef ARRAY(struct size_count) size_count_array;
 

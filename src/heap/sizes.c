@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report/sizes.h"
+#include "heap/sizes.h"
 
 #include <stdlib.h>
 
@@ -60,6 +60,13 @@ struct size_count *sizes_hashed(struct sizes *sizes, uint64_t usable)
 		sizes->n_used++;
 	}
 	return slot;
+}
+
+uint64_t sizes_count(const struct sizes *sizes, uint64_t usable)
+{
+	if (usable < SIZES_DIRECT && usable % SIZES_STEP == 0)
+		return sizes->direct[usable / SIZES_STEP].count;
+	return sizes->n_slots ? probe(sizes->slots, sizes->n_slots, usable)->count : 0;
 }
 
 static int compare_usable(const void *left, const void *right)

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/print_growth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "report/size_label.h"
+
+enum {
+	/** More would be no sentence. */
+	CAUSES_MAX = 4,
+	/** Sizes that a cause names. */
+	SIZES_MAX = 8,
+};
+
+const char *trend_text(char buffer[TREND_BYTES], const struct writer *writer, const uint64_t *bytes,
+		       size_t steps)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+	size_t shown = steps < TREND_MAX ? steps : TREND_MAX;
+	char *at = buffer;
+
+	for (size_t i = 0; i < steps; i++) {
+		low = bytes[i] < low ? bytes[i] : low;
+		high = bytes[i] > high ? bytes[i] : high;
+	}
+	for (size_t i = 0; i < shown; i++) {
+		// The first and the last are always among them.
+		uint64_t value = bytes[shown > 1 ? i * (steps - 1) / (shown - 1) : 0];
+		double part = high > low ? (double)(value - low) / (double)(high - low) : 0;
+
+		if (writer_options(writer)->has_utf8) {
+			// U+2581 to U+2588, eighths of a character.
+			*at++ = '\xe2';
+			*at++ = '\x96';
+			*at++ = (char)(0x81 + (int)(part * 7 + 0.5));
+		} else {
+			*at++ = (char)('0' + (int)(part * 9 + 0.5));
+		}
+	}
+	*at = '\0';
+	return buffer;
+}
+
+char *count_phrase(int64_t change, const char *what)
+{
+	uint64_t magnitude = change < 0 ? 0 - (uint64_t)change : (uint64_t)change;
+	char number[TEXT_NUMBER_MAX];
+
+	return xasprintf("%s %s%s%s", text_count(number, magnitude), change < 0 ? "fewer" : "more",
+			 *what ? " " : "", what);
+}
+
+/* «1,032, 8 x 40 and 56 bytes»: the sizes of a cause. */
+static char *sizes_phrase(const struct writer *writer, const struct growth *growth,
+			  const struct growth_cause *cause)
+{
+	size_t n = cause->parts.n, named = n <= SIZES_MAX ? n : SIZES_MAX - 1;
+	char *phrase = xstrdup("");
+
+	for (size_t i = 0; i < named; i++) {
+		const struct growth_part *part = &cause->parts.v[i];
+		const struct growth_row *row = &growth->rows.v[part->row];
+		_cleanup_free_ char *label = i + 1 < n ? size_label(writer, row->min, row->max)
+						       : size_phrase(writer, row->min, row->max);
+		_cleanup_free_ char *times = part->times > 1
+						     ? xasprintf("%" PRIu64 " x ", part->times)
+						     : xstrdup("");
+		char *longer = xasprintf("%s%s%s%s", phrase,
+					 !i	      ? ""
+					 : i + 1 == n ? " and "
+						      : ", ",
+					 times, label);
+
+		free(phrase);
+		phrase = longer;
+	}
+	if (named == n)
+		return phrase;
+
+	char *whole = xasprintf("%s and %zu more sizes", phrase, n - named);
+
+	free(phrase);
+	return whole;
+}
+
+/* What a cause is about: the growth of the sizes that it is made of, and the census that has them by owner. */
+struct question {
+	const struct growth *growth;
+	/** NULL when nobody is known to keep anything. */
+	const struct census *census;
+	size_t from, to;
+};
+
+/* A size belongs to a part when it is the part's own, or in its range and has no row of its own. */
+static bool is_part(const struct growth *growth, const struct growth_part *part, uint64_t usable)
+{
+	const struct growth_row *row = &growth->rows.v[part->row];
+
+	if (usable < row->min || usable > row->max)
+		return false;
+	for (size_t i = 0; row->sizes != 1 && i < growth->rows.n; i++)
+		if (growth->rows.v[i].sizes == 1 && growth->rows.v[i].min == usable)
+			return false;
+	return true;
+}
+
+static bool is_of_cause(const struct growth *growth, const struct growth_cause *cause,
+			uint64_t usable)
+{
+	for (size_t i = 0; i < cause->parts.n; i++)
+		if (is_part(growth, &cause->parts.v[i], usable))
+			return true;
+	return false;
+}
+
+/* «, kept by session_cache (server)», «, mostly leaked»: of what came, who has most of it. Empty when nobody has half. Owner: the caller. */
+static char *keeper_phrase(const struct question *question, const struct growth_cause *cause)
+{
+	static const double ALL = 0.9, HALF = 0.5;
+	const struct census *census = question->census;
+
+	if (!census || !census->has_owners || cause->count < 0)
+		return xstrdup("");
+
+	_cleanup_free_ uint64_t *came = xcalloc(census->owner_names.n + 1, sizeof(*came));
+	uint64_t all = 0;
+	size_t best = 0;
+
+	for (size_t row = 0; row < census->kept.keys.n; row++) {
+		uint64_t key = census->kept.keys.v[row], owner = census_key_owner(key);
+		uint64_t before = series_get(&census->kept, row, question->from).count;
+		uint64_t now = series_get(&census->kept, row, question->to).count;
+
+		if (now <= before || !is_of_cause(question->growth, cause, census_key_size(key)))
+			continue;
+		came[owner] += now - before;
+		all += now - before;
+		if (came[owner] > came[best])
+			best = owner;
+	}
+
+	double share = all ? (double)came[best] / (double)all : 0;
+
+	if (share < HALF)
+		return xstrdup("");
+
+	const char *mostly = share < ALL ? "mostly " : "";
+
+	if (best == CENSUS_LEAKED)
+		return xasprintf(", %sleaked", mostly);
+	if (best == CENSUS_SHARED)
+		return xasprintf(", %sshared by several", mostly);
+
+	_cleanup_free_ char *name = text_escape(census->owner_names.v[best],
+						strlen(census->owner_names.v[best]));
+
+	return xasprintf(", %skept by %s", mostly, name);
+}
+
+/* «3,968 more of 8,200 bytes (+31.0 MiB, kept by g_conn_table)». */
+static char *cause_phrase(const struct writer *writer, const struct question *question,
+			  const struct growth_cause *cause)
+{
+	_cleanup_free_ char *sizes = sizes_phrase(writer, question->growth, cause);
+	_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes_change(cause->bytes));
+	_cleanup_free_ char *keeper = keeper_phrase(question, cause);
+
+	// In a range there can be fewer chunks that are larger.
+	if (!cause->count || (cause->count < 0) != (cause->bytes < 0))
+		return xasprintf("%s ones among those of %s (%s)",
+				 cause->bytes < 0 ? "smaller" : "larger", sizes, bytes);
+
+	_cleanup_free_ char *count = count_phrase(cause->count, "");
+
+	return xasprintf("%s %sof %s (%s%s)", count, cause->parts.n > 1 ? "each " : "", sizes,
+			 bytes, keeper);
+}
+
+void print_paragraph(struct writer *writer, const char *text)
+{
+	size_t width = writer_options(writer)->width, column = 0;
+
+	if (width < 40)
+		width = 40;
+	for (bool first = true; *text; first = false) {
+		size_t length = strcspn(text, " ");
+		_cleanup_free_ char *word = xstrndup(text, length);
+		size_t taken = writer_width(word);
+
+		if (!first && column + 1 + taken > width) {
+			writer_print(writer, STYLE_PLAIN, "\n");
+			column = 0;
+		} else if (!first) {
+			writer_print(writer, STYLE_PLAIN, " ");
+			column++;
+		}
+		writer_print(writer, STYLE_PLAIN, "%s", word);
+		column += taken;
+		text += length + (text[length] != '\0');
+	}
+	writer_print(writer, STYLE_PLAIN, "\n");
+}
+
+/* «A; B; and C make up 97 % of the growth.» NULL when nothing changed that way. */
+static char *causes_sentence(const struct writer *writer, const struct question *question,
+			     bool shrinking)
+{
+	growth_cause_array causes;
+	double share;
+	char *sentence = NULL;
+
+	growth_explain(question->growth, shrinking, CAUSES_MAX, &causes, &share);
+	for (size_t i = 0; i < causes.n; i++) {
+		_cleanup_free_ char *phrase = cause_phrase(writer, question, &causes.v[i]);
+		char *longer = xasprintf("%s%s%s", sentence ? sentence : "",
+					 !i		     ? ""
+					 : i + 1 == causes.n ? (i > 1 ? ", and " : " and ")
+							     : ", ",
+					 phrase);
+
+		free(sentence);
+		sentence = longer;
+	}
+	if (sentence) {
+		bool one = causes.n == 1 && causes.v[0].parts.n == 1 &&
+			   (causes.v[0].count == 1 || causes.v[0].count == -1);
+		char *whole = xasprintf("%s %s %.0f %% of %s.", sentence, one ? "is" : "are",
+					share * 100, shrinking ? "what went" : "the growth");
+
+		free(sentence);
+		sentence = whole;
+	}
+	growth_causes_deinit(&causes);
+	return sentence;
+}
+
+void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
+		  size_t from, size_t to)
+{
+	int64_t bytes = growth_bytes(&growth->total), count = growth_count(&growth->total);
+	bool shrinking = bytes < 0;
+	struct question question = { growth, census, from, to };
+
+	if (writer_options(writer)->format != FORMAT_TEXT)
+		return;
+
+	_cleanup_free_ char *change = writer_format_value(writer, value_bytes_change(bytes));
+	_cleanup_free_ char *chunks = count_phrase(count,
+						   count == 1 || count == -1 ? "chunk" : "chunks");
+	_cleanup_free_ char *sentence = causes_sentence(writer, &question, shrinking);
+	_cleanup_free_ char *text = NULL;
+
+	if (!growth->grown && !growth->shrunk)
+		text = xstrdup("In use: the same, size by size.");
+	else if (!bytes)
+		text = xasprintf("In use: as much as before, but not the same. %s",
+				 sentence ? sentence : "");
+	else
+		text = xasprintf("In use: %s, %s. %s", change, chunks, sentence ? sentence : "");
+	print_paragraph(writer, text);
+}
+
+void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
+		  size_t to, size_t limit)
+{
+	bool text = writer_options(writer)->format == FORMAT_TEXT, has_trend = to - from > 1;
+	const struct column columns[] = {
+		{ .key = "owner", .title = "kept by" },
+		{ .key = "old_count" },
+		{ .key = "new_count", .title = "chunks", .flags = COLUMN_RIGHT },
+		{ .key = "count_change", .title = "change", .flags = COLUMN_RIGHT },
+		{ .key = "old_bytes" },
+		{ .key = "new_bytes", .title = "bytes", .flags = COLUMN_RIGHT },
+		{ .key = "bytes_change", .title = "change", .flags = COLUMN_RIGHT },
+		{ .key = "never_shrank" },
+		{ .key = "growth", .title = has_trend ? "grew" : NULL },
+		{ .title = has_trend ? "trend" : NULL },
+	};
+	const struct table table = { .key = key,
+				     .columns = columns,
+				     .n_columns = sizeof(columns) / sizeof(columns[0]) };
+	struct growth_options options = { .mode = GROWTH_EXACT,
+					  .limit = text ? limit : 0,
+					  .only_changed = text,
+					  .from = from,
+					  .to = to };
+	struct growth growth;
+
+	if (!census->has_owners)
+		return;
+	growth_compute(&census->owners, &options, &growth);
+	if (growth.rows.n)
+		writer_print(writer, STYLE_PLAIN, "\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < growth.rows.n; i++) {
+		const struct growth_row *row = &growth.rows.v[i];
+		char trend[TREND_BYTES];
+
+		writer_row(writer,
+			   (struct value[]){
+				   value_text(census->owner_names.v[row->min]),
+				   value_count(row->from.count),
+				   value_count(row->to.count),
+				   value_count_change(growth_count(row)),
+				   value_bytes(row->from.bytes),
+				   value_bytes(row->to.bytes),
+				   value_bytes_change(growth_bytes(row)),
+				   has_trend ? value_flag(row->never_shrank) : value_none(),
+				   has_trend && row->kind ? value_word(growth_kind_name(row->kind))
+							  : value_none(),
+				   value_word(trend_text(trend, writer, row->bytes, growth.steps)),
+			   });
+	}
+	writer_table_end(writer);
+	growth_deinit(&growth);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Growth in words and as rows: what print_diff and print_watch have in common.
+ */
+#ifndef HEAPSNAP_REPORT_PRINT_GROWTH_H
+#define HEAPSNAP_REPORT_PRINT_GROWTH_H
+
+#include <stddef.h>
+
+#include "report/writer.h"
+#include "snapshot/census.h"
+#include "snapshot/growth.h"
+
+enum {
+	/** Steps that a trend shows. */
+	TREND_MAX = 16,
+	TREND_BYTES = TREND_MAX * 3 + 1,
+};
+
+/** The trend of a row, one character for each step (or some of them): low to high. Writes at most TREND_BYTES; gives buffer. */
+const char *trend_text(char buffer[TREND_BYTES], const struct writer *writer, const uint64_t *bytes,
+		       size_t steps);
+
+/** One or two sentences, in text: what makes up nearly all of a change, and who keeps it, where the census knows (NULL: there is none). The rows must be as
+    growth_compute() folds them, without a limit, of the sizes of the census from one step to another. */
+void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
+		  size_t from, size_t to);
+
+/** Who keeps what changed, as a table: the changes of owners, at most `limit` in text (0: all). `key` is the name of the array in JSON. Nothing where the census has none. */
+void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
+		  size_t to, size_t limit);
+
+/** Prose, in text: broken at blanks so that it fits the terminal. What came from the target must have passed text_escape(). */
+void print_paragraph(struct writer *writer, const char *text);
+
+/** A line, in text: «3,968 more chunks», of a change of a count. Owner: the caller. */
+char *count_phrase(int64_t change, const char *what);
+
+#endif
