@@ -161,7 +161,8 @@ char *class_name_key(const char *name)
 
 /* What the library takes where nothing is said. */
 static const char *const defaults[] = {
-	"std::allocator<", "std::char_traits<", "std::less<", "std::hash<", "std::equal_to<", "std::default_delete<", NULL,
+	"std::allocator<", "std::char_traits<", "std::less<",	      "std::hash<",
+	"std::equal_to<",  "std::default_delete<", "alloc::alloc::Global", "std::hash::random::RandomState", NULL,
 };
 
 static const struct {

@@ -18,8 +18,8 @@ struct vtables;
     in one order. Owner: the caller. */
 char *class_name_key(const char *name);
 
-/** The name without what goes without saying: arguments that are the library's defaults, its inner namespaces; std::string for what it is. What is no C++ stays as it
-    is. Owner: the caller. */
+/** The name without what goes without saying: arguments that are the library's defaults, its inner namespaces; std::string for what it is. What is no C++ (or Rust, whose
+    allocator goes too) stays as it is. Owner: the caller. */
 char *class_name_short(const char *name);
 
 /** The type of each class of the vtables, by its index; TYPE_NONE where debug information has none. Owner: the caller, free(). Cost: linear in the classes, and

@@ -240,7 +240,8 @@ static label_id label_add(struct types *types, char *name, type_id type, unsigne
 
 static char *typed_name(const struct types *types, type_id type, unsigned form)
 {
-	char *plain = type_label(types->table, type), *name;
+	_cleanup_free_ char *full = type_label(types->table, type);
+	char *plain = class_name_short(full), *name;
 
 	if (form != FORM_ARRAY && form != FORM_COUNTED)
 		return plain;

@@ -8,33 +8,37 @@ command -v python3 >/dev/null || skip_all "python3 is not installed"
 
 # judge TRUTH LIST: how many are right; the others are shown. Compilers write the same name in different ways.
 cat >judge.py <<'END'
-import csv, re, sys
+import csv, os, re, subprocess, sys
 
-def same(text):
-    text = re.sub(r"\b(struct|class|const|cookie)\b ?", "", text)
+def prepared(text):
+    text = re.sub(r"^cookie ", "", text)
     text = re.sub(r"\[\d*\]$", "[]", text)
-    text = text.replace("long int", "long").replace("long unsigned int", "unsigned long")
     # An enumerator and its value; the base of nodes and the nodes; a function and what is in it.
     text = re.sub(r"\(__gnu_cxx::_Lock_policy\)2|__gnu_cxx::_S_atomic", "2", text)
     text = re.sub(r"_Hash_node(_base|<.*>) ?\*\[\]", "_Hash_node*[]", text)
-    text = text.replace("classes()::", "")
-    return text.replace(" ", "")
+    return text.replace("classes()::", "")
+
+def keys(names):
+    driver = os.environ["top_builddir"] + "/tests/live/types_driver"
+    text = "".join(prepared(name) + "\n" for name in names)
+    return subprocess.run([driver, "-k"], input=text, capture_output=True, text=True, check=True).stdout.split("\n")
 
 rows = {int(row["address"], 16): row for row in csv.DictReader(open(sys.argv[2]))}
-right = wrong = unknown = 0
+truth = []
 for line in open(sys.argv[1]):
-    if not line.startswith("type "):
-        continue
-    _, address, truth = line.rstrip("\n").split(" ", 2)
-    row = rows.get(int(address, 16), {"type": "", "confidence": ""})
-    if same(row["type"]) == same(truth):
+    if line.startswith("type "):
+        _, address, name = line.rstrip("\n").split(" ", 2)
+        truth.append((name, rows.get(int(address, 16), {"type": "", "confidence": "", "evidence": ""})))
+right = wrong = unknown = 0
+for (name, row), said, found in zip(truth, keys(one[0] for one in truth), keys(one[1]["type"] for one in truth)):
+    if said == found:
         right += 1
     elif row["confidence"]:
         wrong += 1
-        print("wrong:", truth, "is called", row["type"], row["confidence"], row["evidence"])
+        print("wrong:", name, "is called", row["type"], row["confidence"], row["evidence"])
     else:
         unknown += 1
-        print("unknown:", truth, "is called", row["type"])
+        print("unknown:", name, "is called", row["type"])
 print("right", right, "wrong", wrong, "unknown", unknown)
 sys.exit(wrong > 0 or unknown > 0 or right < 5)
 END

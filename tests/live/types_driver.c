@@ -3,6 +3,9 @@
  * What src/types makes of a process or a core without any inference: vtables and content, for tests.
  *
  *	types_driver PID|CORE [-d DEBUG_PATH] [-t]
+ *	types_driver -k
+ *
+ * -k: reads names of types, one a line, and prints what makes them the same.
  *
  * Reads addresses (0x…), one a line, and prints for each «vptr ADDRESS OFFSET CLASS» of the word there, or «vptr ADDRESS none»; with -t «typed SIZE CLASS» instead,
  * by debug information, or «untyped CLASS»; then what it cost.
@@ -41,6 +44,19 @@ static double cpu_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+static void print_keys(void)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, stdin) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		_cleanup_free_ char *name = class_name_short(line), *key = class_name_key(name);
+
+		printf("%s\n", key);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_target_ struct target *target = NULL;
@@ -52,11 +68,13 @@ int main(int argc, char **argv)
 	bool with_types = false;
 	char line[256];
 
-	for (int option; (option = getopt(argc, argv, "d:t")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "d:tk")) != -1;) {
 		if (option == 'd')
 			debug.debug_path = optarg;
 		else if (option == 't')
 			with_types = true;
+		else if (option == 'k')
+			return print_keys(), 0;
 		else
 			return 2;
 	}

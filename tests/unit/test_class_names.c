@@ -74,7 +74,9 @@ START_TEST(short_names_leave_out_the_defaults)
 		{"mystd::__1::x", "mystd::__1::x"},
 		// No C++, or nothing that is understood.
 		{"a<b", "a<b"}, {"a>b", "a>b"}, {"", ""}, {"operator<<", "operator<<"}, {"A::operator->", "A::operator->"}, {"char[]", "char[]"},
-		{"alloc::vec::Vec<rr::Row, alloc::alloc::Global>", "alloc::vec::Vec<rr::Row, alloc::alloc::Global>"},
+		{"alloc::vec::Vec<rr::Row, alloc::alloc::Global>", "alloc::vec::Vec<rr::Row>"},
+		{"struct Conn", "struct Conn"}, {"struct Node *[16]", "struct Node *[16]"}, {"(u64, rr::Row)[]", "(u64, rr::Row)[]"},
+		{"std::vector<int, std::allocator<int> > *[]", "std::vector<int> *[]"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
