@@ -397,7 +397,8 @@ static unsigned needs_of(const struct options *options)
 {
 	_Static_assert((int)NEEDS_GRAPH == (int)SNAPSHOT_GRAPH &&
 			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
-			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS,
+			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS &&
+			       (int)NEEDS_TYPES == (int)SNAPSHOT_TYPES,
 		       "the same bits");
 	unsigned needs = options->command->needs | (options->needs ? options->needs | NEEDS_NAMES : 0);
 

@@ -58,6 +58,6 @@ const struct command command_report = {
 		   OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_NO_TYPES) | OPTIONS_GRAPH,
 	.orders = orders,
-	.needs = NEEDS_GRAPH | NEEDS_TYPES,
+	.needs = NEEDS_TYPES,
 	.run = run,
 };

@@ -135,7 +135,7 @@ void type_rows_compute(const struct snapshot *snapshot, const struct histogram_o
 		if (!by_label[i].count)
 			continue;
 		row_add(&rows.total, &by_label[i]);
-		if (types->labels.v[i].type != TYPE_NONE)
+		if (types->labels.v[i].is_type)
 			row_add(&rows.named, &by_label[i]);
 		array_append(&rows.v, by_label[i]);
 	}

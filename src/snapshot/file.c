@@ -15,6 +15,7 @@
 #include "snapshot/descriptor.h"
 #include "snapshot/graph_file.h"
 #include "snapshot/schema.h"
+#include "snapshot/types_file.h"
 
 /* The header of an SQLite file, all numbers big-endian. Source: https://sqlite.org/fileformat2.html. */
 enum {
@@ -167,6 +168,8 @@ static struct error *tables_fill(sqlite3 *db, const struct snapshot *snapshot)
 	for (size_t i = 0; !error && i < CHUNK_COLUMNS; i++)
 		error = column_write(db, &chunk_columns[i], snapshot->heap.chunks.n,
 				     &snapshot->heap.chunks);
+	if (!error)
+		error = types_write(db, snapshot);
 	return error ? error : graph_write(db, snapshot);
 }
 
@@ -550,7 +553,9 @@ static struct error *contents_read(int fd, unsigned parts, uint64_t memory,
 		error = chunks_read(db, memory, &snapshot->heap.chunks);
 	if (!error)
 		heap_sum(&snapshot->heap);
-	return error ? error : graph_read(db, parts, memory, snapshot);
+	if (!error)
+		error = types_read(db, parts, memory, snapshot);
+	return error ? error : graph_read(db, parts & ~(unsigned)SNAPSHOT_TYPES, memory, snapshot);
 }
 
 struct error *snapshot_read(const char *path, unsigned parts, uint64_t memory, struct snapshot *ret)

@@ -86,6 +86,8 @@ const struct field schema_meta[] = {
 	{ "unread_chunk_bytes", FIELD_U64, S(graph.unread_chunks), NULL },
 	{ "unread_root_bytes", FIELD_U64, S(graph.unread_roots), NULL },
 	{ "refused_edges", FIELD_U64, S(graph.refused), NULL },
+	{ "has_types", FIELD_FLAG, S(types.is_built), NULL },
+	{ "has_debug", FIELD_FLAG, S(types.has_debug), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
 
@@ -199,6 +201,12 @@ static const struct field suspect_fields[] = {
 	{ "n_offsets", FIELD_U64, U(n_offsets), NULL },
 };
 
+#define L(member) offsetof(struct chunk_label, member)
+static const struct field label_fields[] = {
+	{ "name", FIELD_STRING, L(name), NULL },
+	{ "is_type", FIELD_FLAG, L(is_type), NULL },
+};
+
 // A member more is a column more, or a reason why not.
 _Static_assert(sizeof(struct snapshot_module) == 56, "struct snapshot_module has changed");
 _Static_assert(sizeof(struct snapshot_thread) == 48, "struct snapshot_thread has changed");
@@ -211,6 +219,7 @@ _Static_assert(sizeof(struct heap_finding) == 32, "struct heap_finding has chang
 _Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed");
 _Static_assert(sizeof(struct root) == 32, "struct root has changed");
 _Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
+_Static_assert(sizeof(struct chunk_label) == 16, "struct chunk_label has changed");
 
 #define RECORD(table, fields, type, maximum, member, part)                                         \
 	{                                                                                          \
@@ -233,6 +242,8 @@ const struct record schema_records[] = {
 	RECORD("roots", root_fields, struct root, 1 << 28, graph.roots.v, SNAPSHOT_GRAPH),
 	RECORD("suspects", suspect_fields, struct suspect, 1 << 10, graph.suspects,
 	       SNAPSHOT_DOMINATORS),
+	RECORD("labels", label_fields, struct chunk_label, 1 << 26, types.labels, SNAPSHOT_TYPES),
+	RECORD("undescribed", notice_fields, char *, 1 << 16, types.undescribed, SNAPSHOT_TYPES),
 	{ NULL, NULL, 0, 0, 0, 0, 0 },
 };
 

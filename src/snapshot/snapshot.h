@@ -26,7 +26,9 @@ enum snapshot_part {
 	SNAPSHOT_GRAPH = 1,
 	SNAPSHOT_EDGES = 2,
 	SNAPSHOT_DOMINATORS = 4,
-	SNAPSHOT_EVERYTHING = 7,
+	/** What each chunk is. Apart from the graph: names of chunks need nothing else. */
+	SNAPSHOT_TYPES = 16,
+	SNAPSHOT_EVERYTHING = 23,
 };
 
 enum snapshot_kind {

@@ -125,28 +125,55 @@ static void heirs_collect(struct enclosing *enclosing, const struct type_table *
 	hash_map_deinit(&bases);
 }
 
+/* Sorts the rows, and finds where those of each type begin. */
+static void rows_index(struct enclosing *enclosing)
+{
+	size_t kept = 0;
+
+	if (enclosing->v.n)
+		qsort(enclosing->v.v, enclosing->v.n, sizeof(*enclosing->v.v), row_compare);
+	for (size_t i = 0; i < enclosing->v.n; i++) {
+		if (!kept || row_compare(&enclosing->v.v[kept - 1], &enclosing->v.v[i]) != 0)
+			enclosing->v.v[kept++] = enclosing->v.v[i];
+	}
+	enclosing->v.n = kept;
+	free(enclosing->first);
+	enclosing->first = xcalloc(enclosing->n_types + 2, sizeof(*enclosing->first));
+	for (size_t i = 0; i < kept; i++)
+		enclosing->first[enclosing->v.v[i].inner + 1]++;
+	for (size_t i = 0; i < enclosing->n_types; i++)
+		enclosing->first[i + 1] += enclosing->first[i];
+}
+
+/* What has an heir inside has its base inside, too. */
+static void heirs_nest(struct enclosing *enclosing, const struct type_table *table, const struct enclosing_type *heirs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t end = enclosing->first[heirs[i].outer + 1];
+
+		for (uint32_t j = enclosing->first[heirs[i].outer]; j < end; j++) {
+			struct enclosing_type outer = enclosing->v.v[j];
+
+			row_add(enclosing, table, heirs[i].inner, outer.offset, outer.outer);
+		}
+	}
+}
+
 void enclosing_build(const struct type_table *table, struct enclosing *ret)
 {
-	struct enclosing enclosing = { .n_types = table->v.n };
-	size_t kept = 0;
+	struct enclosing enclosing = { .n_types = table->v.n }, heirs = { .n_types = table->v.n };
 
 	for (size_t i = 0; i < table->v.n; i++) {
 		if (type_is_aggregate(table, (type_id)i) && table->v.v[i].size && table->v.v[i].n)
 			inner_collect(&enclosing, table, (type_id)i);
 	}
-	heirs_collect(&enclosing, table);
-	if (enclosing.v.n)
-		qsort(enclosing.v.v, enclosing.v.n, sizeof(*enclosing.v.v), row_compare);
-	for (size_t i = 0; i < enclosing.v.n; i++) {
-		if (!kept || row_compare(&enclosing.v.v[kept - 1], &enclosing.v.v[i]) != 0)
-			enclosing.v.v[kept++] = enclosing.v.v[i];
-	}
-	enclosing.v.n = kept;
-	enclosing.first = xcalloc(enclosing.n_types + 2, sizeof(*enclosing.first));
-	for (size_t i = 0; i < kept; i++)
-		enclosing.first[enclosing.v.v[i].inner + 1]++;
-	for (size_t i = 0; i < enclosing.n_types; i++)
-		enclosing.first[i + 1] += enclosing.first[i];
+	heirs_collect(&heirs, table);
+	rows_index(&enclosing);
+	heirs_nest(&enclosing, table, heirs.v.v, heirs.v.n);
+	for (size_t i = 0; i < heirs.v.n; i++)
+		row_add(&enclosing, table, heirs.v.v[i].inner, 0, heirs.v.v[i].outer);
+	enclosing_deinit(&heirs);
+	rows_index(&enclosing);
 	*ret = enclosing;
 }
 

@@ -63,14 +63,14 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 		return model == SLOT_NONE || inference->slot[source] == SLOT_NONE ? model :
 										    slot_like(inference->layouts, SLOT_ELEMENTS, inference->slot[source], 0, model);
 	}
-	if (inference->form[source] == FORM_COUNTED) {
+	if (form_of(inference, source) == FORM_COUNTED) {
 		if (offset < COUNTER_SIZE)
 			return SLOT_NONE;
 		offset -= COUNTER_SIZE;
 	}
 	if (!description->size)
 		return SLOT_NONE;
-	return layout_slot(inference->layouts, type, offset, inference->form[source] == FORM_ARRAY || inference->form[source] == FORM_COUNTED);
+	return layout_slot(inference->layouts, type, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
 }
 
 group_key slot_key(const struct inference *inference, slot_id id)
@@ -161,13 +161,15 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* How a type that a rule names fits the chunk, where the pointer hits. */
-static struct candidate rule_candidate(struct inference *inference, const struct rule *rule, const struct passage *passage)
+struct candidate candidate_of(struct inference *inference, type_id type, const struct passage *passage)
 {
-	struct candidate candidate = fit_of(inference, rule->type, passage->target);
+	struct candidates candidates;
 
-	candidate.evidence = rule->evidence;
-	return candidate;
+	// Bytes may have a header in front.
+	if (passage->into < 8 || type_at(inference->table, type)->kind == TYPE_CHAR)
+		return fit_of(inference, type, passage->target);
+	candidates_find(inference, type, passage->target, passage->into, &candidates);
+	return candidates.n == 1 ? candidates.v[0] : (struct candidate){ .type = type };
 }
 
 /* Claims by a rule; false when there is none, or what it says does not fit. */
@@ -178,7 +180,9 @@ static bool claim_by_rule(struct inference *inference, group_key key, const stru
 
 	if (!rule)
 		return false;
-	candidate = rule_candidate(inference, rule, passage);
+	candidate = candidate_of(inference, rule->type, passage);
+	candidate.evidence = rule->evidence;
+	candidate.form |= FORM_BY_RULE;
 	if (!candidate.fit)
 		return false;
 	claim_push(inference, passage, &candidate, least(least(confidence, rule->confidence), candidate.fit));
@@ -217,6 +221,7 @@ static void claim_by_declaration(struct inference *inference, type_id target, co
 	candidates_find(inference, target, passage->target, passage->into, &candidates);
 	for (size_t i = 0; rule && i < candidates.n; i++) {
 		if (candidates.v[i].type == rule->type) {
+			candidates.v[i].form |= FORM_BY_RULE;
 			claim_push(inference, passage, &candidates.v[i], least(least(confidence, rule->confidence), candidates.v[i].fit));
 			return;
 		}

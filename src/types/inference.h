@@ -36,6 +36,14 @@ enum {
 	CONFIDENCE_SHOWN = 50,
 };
 
+enum {
+	/** Beside enum type_form: a rule said so. */
+	FORM_BY_RULE = 0x80,
+};
+
+/** The form of a settled chunk. */
+#define form_of(inference, chunk) ((enum type_form)((inference)->form[chunk] & ~FORM_BY_RULE))
+
 /** A chunk is of a type. */
 struct claim {
 	chunk_id chunk;
@@ -266,6 +274,9 @@ struct passage {
 
 /** The value of a feature for a pointer. False when it cannot be told. */
 bool feature_value(struct inference *inference, const struct feature *feature, const struct passage *passage, uint64_t *ret);
+
+/** How the target of a pointer that is said to lead to a type is one: of itself, or of what has it inside where the pointer hits. Fit 0 when it is not. */
+struct candidate candidate_of(struct inference *inference, type_id type, const struct passage *passage);
 
 /** The rule for a pointer under a key; NULL when there is none. */
 const struct rule *rule_find(struct inference *inference, group_key key, const struct passage *passage);

@@ -14,9 +14,6 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "types/inference.h"
-#ifdef DEBUG_JOINT
-#include <stdio.h>
-#endif
 
 enum {
 	/** Chunks of a group that are looked at; and those whose sizes are. */
@@ -107,6 +104,8 @@ struct group {
 	uint64_t value;
 	/** Chunks in it; those that were looked at, and every so manieth is. */
 	uint32_t n, looked, step, met;
+	/** The sum of the best looks of each. */
+	int32_t best;
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
@@ -122,6 +121,12 @@ struct verdict {
 static bool is_weak(const struct inference *inference, chunk_id chunk)
 {
 	return inference->type[chunk] == TYPE_NONE || inference->confidence[chunk] < SURE_WITNESS;
+}
+
+/* Settled, and not by a verdict: these would only confirm each other. */
+static bool is_witness(const struct inference *inference, chunk_id chunk)
+{
+	return !is_weak(inference, chunk) && !(inference->form[chunk] & FORM_BY_RULE);
 }
 
 /* The key under which a pointer is decided; false when what its slot is declared to hold is all. */
@@ -262,7 +267,7 @@ static void witnesses_add(struct decision *decision)
 	for (size_t i = 0; i < decision->n_sample; i++) {
 		chunk_id target = decision->entries[i * decision->step].passage.target;
 
-		if (!is_weak(inference, target))
+		if (is_witness(inference, target))
 			option_add(decision, inference->type[target], 0, EVIDENCE_FLOW);
 	}
 }
@@ -407,12 +412,12 @@ static int look_of(struct decision *decision, const struct option *option, const
 	static const int16_t fit_points[] = { -400, -332, -232, -174, -132, -100, -74, -51, -32, -15, 0 };
 	struct inference *inference = decision->inference;
 	chunk_id target = entry->passage.target;
-	struct candidate fit = fit_of(inference, option->type, target);
+	struct candidate fit = candidate_of(inference, option->type, &entry->passage);
 	int look;
 
 	*exact_ret = fit.form == FORM_ONE && fit.fit == 100;
-	if (!is_weak(inference, target) && inference->slot[target] != entry->passage.slot)
-		return inference->type[target] == option->type ? WITNESS_FOR : WITNESS_AGAINST;
+	if (is_witness(inference, target) && inference->slot[target] != entry->passage.slot)
+		return inference->type[target] == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
 	if (!fit.fit)
 		return LOOK_MISFIT;
 	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
@@ -422,7 +427,7 @@ static int look_of(struct decision *decision, const struct option *option, const
 	// A struct begins at a multiple of eight.
 	if (entry->passage.into % 8)
 		return LOOK_LEAST;
-	look = shape_score(inference, option->type, (enum type_form)fit.form, target) + fit_points[fit.fit / 10];
+	look = shape_score(inference, fit.type, (enum type_form)fit.form, target) + fit_points[fit.fit / 10];
 	return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;
 }
 
@@ -439,6 +444,17 @@ static const struct looks *looks_of(struct decision *decision, size_t entry)
 		decision->rows[entry] = (uint32_t)decision->looks.n;
 	}
 	return &decision->looks.v[decision->rows[entry] - 1];
+}
+
+static int look_best(const struct decision *decision, const struct looks *looks)
+{
+	int best = LOOK_MISFIT;
+
+	for (size_t j = 0; j < decision->n_options; j++) {
+		if (looks->v[j] > best)
+			best = looks->v[j];
+	}
+	return best;
 }
 
 static size_t group_find(const struct group *groups, size_t n, uint64_t value)
@@ -484,6 +500,7 @@ static size_t groups_make(struct decision *decision, const struct feature *featu
 			continue;
 		looks = looks_of(decision, i);
 		group->looked++;
+		group->best += look_best(decision, looks);
 		for (size_t j = 0; j < decision->n_options; j++) {
 			group->sum[j] += looks->v[j];
 			group->exact[j] += looks->exact[j];
@@ -522,10 +539,11 @@ static struct verdict verdict_of(const struct decision *decision, const struct g
 	return verdict;
 }
 
-/* What a split gains over the one type that is best for all: the mean of what its groups gain, rare ones counting for more than their share. */
-static int split_gain(const struct decision *decision, const struct group *groups, size_t n, size_t whole_option)
+/* What a split gains over the one type that is best for all: the mean of what its groups gain, rare ones counting for more than their share. And what it loses against the
+   best type for each chunk by itself, which a true tag does not: that its groups are not mixed is what tells it from other numbers. */
+static int split_gain(const struct decision *decision, const struct group *groups, size_t n, size_t whole_option, int *loss_ret)
 {
-	int64_t total = 0, weights = 0;
+	int64_t total = 0, weights = 0, loss = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct verdict verdict = verdict_of(decision, &groups[i]);
@@ -533,11 +551,13 @@ static int split_gain(const struct decision *decision, const struct group *group
 		int64_t weight = 32 - __builtin_clz(groups[i].n);
 
 		weights += weight;
+		loss += weight * (groups[i].best - groups[i].sum[verdict.option]) / groups[i].looked;
 		// Of very few, something always looks good.
 		if (groups[i].looked >= GROUP_MIN)
 			total += weight * (verdict.score - option_score(decision, &groups[i], whole_option));
 	}
-	return weights ? (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT : 0;
+	*loss_ret = (int)(loss / weights) + PENALTY_GROUP * (int)n;
+	return (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT;
 }
 
 static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset)
@@ -660,14 +680,14 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 	struct feature features[FEATURES_MAX];
 	size_t n_features, best_n = 0, best = 0, n_counted = (decision->n + decision->stride - 1) / decision->stride;
 	size_t whole_option = 0;
-	int best_gain = 0;
+	int best_loss = 0;
 
 	decision->rows = xcalloc(decision->n, sizeof(*decision->rows));
 	options_find(decision);
 	n_features = decision->n_options ? features_find(decision, features) : 0;
 	for (size_t i = 0; i < n_features; i++) {
 		size_t n = groups_make(decision, &features[i], groups);
-		int gain;
+		int gain = 0, loss = 0;
 
 		// A group for every third chunk says nothing about them.
 		if (n == 0 || (i > 0 && (n < 2 || n * 3 > n_counted)))
@@ -675,32 +695,19 @@ static void decide(struct decision *decision, struct verdicts *verdicts)
 		if (i == 0)
 			whole_option = verdict_of(decision, &groups[0]).option;
 		// Programs do not tell by sizes what a chunk is.
-		gain = i == 0 ? 0 : split_gain(decision, groups, n, whole_option) - (features[i].kind == FEATURE_SIZE ? PENALTY_SIZE : 0);
-		if (i == 0 || gain > best_gain) {
-			best_gain = gain;
+		if (i > 0)
+			gain = split_gain(decision, groups, n, whole_option, &loss);
+		if (features[i].kind == FEATURE_SIZE) {
+			gain -= PENALTY_SIZE;
+			loss += PENALTY_SIZE;
+		}
+		if (i == 0 || (gain > 0 && (best == 0 || loss < best_loss))) {
+			best_loss = loss;
 			best = i;
 			best_n = n;
 			memcpy(best_groups, groups, n * sizeof(*groups));
 		}
 	}
-#ifdef DEBUG_JOINT
-	{
-		const struct slot *ds = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
-		char *on = ds->kind == SLOT_MEMBER ? type_label(decision->inference->table, ds->origin) : NULL;
-		fprintf(stderr, "KEY %lx slot kind %d %s+%lu n %zu sample %zu feature %d size %d off %d groups %zu score %d\n", (long)decision->key, ds->kind, on ? on : "", (long)ds->offset, decision->n, decision->n_sample, features[best].kind, features[best].size, features[best].offset, best_n, best_gain);
-		for (size_t i = 0; i < best_n; i++) {
-			fprintf(stderr, "   group %lx n %u:", (long)best_groups[i].value, best_groups[i].n);
-			for (int top = 0; top < 4; top++) { /* debug: best four */
-				size_t bj = SIZE_MAX; static bool used[CANDIDATES_MAX]; if (!top) memset(used, 0, sizeof(used));
-				for (size_t j = 0; j < decision->n_options; j++) if (!used[j] && (bj == SIZE_MAX || option_score(decision, &best_groups[i], j) > option_score(decision, &best_groups[i], bj))) bj = j;
-				if (bj == SIZE_MAX) break;
-				used[bj] = true;
-				char *l = type_label(decision->inference->table, decision->options[bj].type); fprintf(stderr, " %s(e%d b%d mis%u) %d", l, decision->options[bj].evidence, decision->options[bj].bonus, best_groups[i].misfit[bj], option_score(decision, &best_groups[i], bj)); free(l);
-			}
-			fprintf(stderr, "\n");
-		}
-	}
-#endif
 	if (best_n) {
 		bool any = false;
 

@@ -113,7 +113,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	if (!candidates.n)
 		return class == WORD_CHUNK ? POINTER_MISFIT : 0;
 	// What is settled as something else is not what this one points to.
-	if (settled != TYPE_NONE && inference->confidence[chunk] >= 90)
+	if (settled != TYPE_NONE && inference->confidence[chunk] >= 90 && !(inference->form[chunk] & FORM_BY_RULE))
 		return POINTER_MISFIT;
 	return POINTER_START + POINTER_FITS;
 }

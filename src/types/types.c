@@ -234,7 +234,7 @@ static char *role_name(const struct inference *inference, slot_id id)
 
 static label_id label_add(struct types *types, char *name, type_id type, unsigned form)
 {
-	array_append(&types->labels, (struct chunk_label){ name, type, (uint8_t)form });
+	array_append(&types->labels, (struct chunk_label){ name, type, (uint8_t)form, type != TYPE_NONE });
 	return (label_id)types->labels.n - 1;
 }
 
@@ -331,16 +331,16 @@ static void chunks_label(struct types *types, const struct inference *inference)
 		if (inference->slot[i] != SLOT_NONE)
 			types->role[i] = label_of_slot(&labeller, slot_of_role(inference, (chunk_id)i));
 		if (inference->type[i] != TYPE_NONE && inference->confidence[i] >= CONFIDENCE_SHOWN) {
-			types->label[i] = label_of_type(&labeller, inference->type[i], inference->form[i]);
+			types->label[i] = label_of_type(&labeller, inference->type[i], form_of(inference, i));
 			types->confidence[i] = inference->confidence[i];
 			types->evidence[i] = inference->evidence[i];
 			continue;
 		}
 		content = label_of_content(&labeller, &window, (chunk_id)i, &sure);
 		// A place says more than that it is empty.
-		if (content && (types->labels.v[content].type != TYPE_NONE || !types->role[i])) {
+		if (content && (types->labels.v[content].is_type || !types->role[i])) {
 			types->label[i] = content;
-			types->confidence[i] = types->labels.v[content].type != TYPE_NONE ? sure : 0;
+			types->confidence[i] = types->labels.v[content].is_type ? sure : 0;
 			types->evidence[i] = EVIDENCE_CONTENT;
 		} else if (types->role[i]) {
 			types->label[i] = types->role[i];
@@ -353,6 +353,15 @@ static void chunks_label(struct types *types, const struct inference *inference)
 
 /* ---- all of it ---- */
 
+void types_allocate(struct types *types, size_t n)
+{
+	types->n = n;
+	types->label = xcalloc(n + 1, sizeof(*types->label));
+	types->role = xcalloc(n + 1, sizeof(*types->role));
+	types->confidence = xcalloc(n + 1, 1);
+	types->evidence = xcalloc(n + 1, 1);
+}
+
 void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct types_options *options,
 		 struct types *ret)
 {
@@ -361,11 +370,8 @@ void types_build(const struct target *target, struct modules *modules, const str
 	struct vtables vtables;
 	_cleanup_free_ type_id *classes = NULL;
 
-	*types = (struct types){ .is_built = true, .n = heap->chunks.n };
-	types->label = xcalloc(types->n + 1, sizeof(*types->label));
-	types->role = xcalloc(types->n + 1, sizeof(*types->role));
-	types->confidence = xcalloc(types->n + 1, 1);
-	types->evidence = xcalloc(types->n + 1, 1);
+	*types = (struct types){ .is_built = true };
+	types_allocate(types, heap->chunks.n);
 	label_add(types, xstrdup("unknown"), TYPE_NONE, FORM_NONE);
 	types->table = xcalloc(1, sizeof(*types->table));
 	types->layouts = xcalloc(1, sizeof(*types->layouts));
@@ -395,8 +401,6 @@ void types_build(const struct target *target, struct modules *modules, const str
 
 void types_deinit(struct types *types)
 {
-	if (!types->is_built)
-		return;
 	free(types->label);
 	free(types->role);
 	free(types->confidence);
@@ -407,8 +411,10 @@ void types_deinit(struct types *types)
 	for (size_t i = 0; i < types->undescribed.n; i++)
 		free(types->undescribed.v[i]);
 	array_deinit(&types->undescribed);
-	layouts_deinit(types->layouts);
-	type_table_deinit(types->table);
+	if (types->table) {
+		layouts_deinit(types->layouts);
+		type_table_deinit(types->table);
+	}
 	free(types->layouts);
 	free(types->table);
 	*types = (struct types){ .is_built = false };

@@ -70,6 +70,8 @@ struct chunk_label {
 	type_id type;
 	/** enum type_form. */
 	uint8_t form;
+	/** It is the name of a type; else of a place, or a look. */
+	bool is_type;
 };
 
 typedef uint32_t label_id;
@@ -86,7 +88,7 @@ struct types {
 	/** By chunk: percent; enum type_evidence. */
 	uint8_t *confidence, *evidence;
 	ARRAY(struct chunk_label) labels;
-	/** Owned. */
+	/** What types are made of; NULL in what was read from a file. Owned. */
 	struct type_table *table;
 	struct layouts *layouts;
 	/** Modules of the program without debug information: last components of their paths. Owned, unescaped. */
@@ -104,6 +106,9 @@ struct types_options {
     and edges. */
 void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct types_options *options,
 		 struct types *ret);
+
+/** Makes room for the columns of so many chunks, and one more; without a name all of them. */
+void types_allocate(struct types *types, size_t n);
 
 /** Frees it; an initialiser of zeroes is accepted. */
 void types_deinit(struct types *types);
