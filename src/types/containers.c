@@ -44,6 +44,13 @@ static const struct {
 	{"std::__1::__shared_ptr_emplace", "::_Storage", 0, "__blob_"},
 };
 
+/* Structs and unions that are nothing but their parameter. */
+static const char *const wrappers[] = {
+	"core::mem::maybe_uninit::MaybeUninit",
+	"core::mem::manually_drop::ManuallyDrop",
+	"core::mem::maybe_dangling::MaybeDangling",
+};
+
 /* Structs that point to something more general than it is, by name. */
 static const struct {
 	const char *name;
@@ -322,6 +329,28 @@ static void storage_apply(struct containers *containers, type_id id)
 	}
 }
 
+static void wrapper_apply(struct containers *containers, type_id id)
+{
+	struct type_table *table = containers->table;
+
+	for (size_t rule = 0; rule < sizeof(wrappers) / sizeof(wrappers[0]); rule++) {
+		type_id value;
+
+		if (!is_instance_of(type_at(table, id), wrappers[rule]))
+			continue;
+		value = type_strip(table, type_parameter(table, id, 0));
+		// Not of an array, which would be taken for one of its elements.
+		if (value == TYPE_NONE || value == id || type_at(table, value)->kind == TYPE_ARRAY ||
+		    type_at(table, value)->size != type_at(table, id)->size)
+			return;
+		table->v.v[id].kind = TYPE_TYPEDEF;
+		table->v.v[id].target = value;
+		table->v.v[id].n = 0;
+		containers->changed++;
+		return;
+	}
+}
+
 /* ---- nodes ---- */
 
 /* Whether a struct has a pointer to itself among its members. */
@@ -482,6 +511,7 @@ size_t containers_apply(struct type_table *table)
 		if (!is_struct(table, id) || !strchr(type_at(table, id)->name, '<'))
 			continue;
 		storage_apply(&containers, id);
+		wrapper_apply(&containers, id);
 		type_id parameter = type_strip(table, type_parameter(table, id, 0));
 		if (parameter != TYPE_NONE)
 			hash_map_set(&containers.by_parameter,

@@ -572,7 +572,7 @@ static bool is_utf16_unit(uint32_t unit)
 
 static struct content wide_of(const uint8_t *bytes, size_t size, uint64_t usable, unsigned width, bool is_big_endian)
 {
-	size_t n = 0, ascii = 0, letters = 0;
+	size_t n = 0, ascii = 0, letters = 0, pairs = 0;
 	bool is_terminated = false, is_ended = false;
 	uint32_t low_block = UINT32_MAX, high_block = 0, last = 0;
 	bool varies = false;
@@ -598,13 +598,15 @@ static struct content wide_of(const uint8_t *bytes, size_t size, uint64_t usable
 		last = unit;
 		n++;
 		ascii += unit < 0x80;
+		// Plain text, two letters at a time, looks like Chinese.
+		pairs += width == 2 && (unit & 0xff) >= 0x20 && (unit & 0xff) < 0x7f && unit >> 8 >= 0x20 && unit >> 8 < 0x7f;
 		letters += unit == ' ' || ((unit | 0x20) >= 'a' && (unit | 0x20) <= 'z');
 		if (unit >= 0x80 && !is_surrogate) {
 			low_block = unit < low_block ? unit : low_block;
 			high_block = unit > high_block ? unit : high_block;
 		}
 	}
-	if (n < TEXT_MIN || !varies)
+	if (n < TEXT_MIN || !varies || pairs * 2 > n)
 		return content(CONTENT_UNKNOWN, 0);
 	bool is_tight = (!is_ended && size < usable) || (n + 1) * width + SLACK >= usable;
 	enum content_kind kind = width == 4 ? CONTENT_UTF32 : CONTENT_UTF16;
@@ -657,11 +659,49 @@ static bool is_small(uint32_t half)
 	return half < 1 << 24 || half >= UINT32_MAX - 0xffff;
 }
 
+/* What words of an array may still be. */
+struct elements {
+	size_t set, pointers, halves_set;
+	bool all_pointers, all_doubles, all_floats, all_small, high_zero, varies;
+};
+
+static void element_add(struct elements *elements, uint64_t word, const struct chunks *chunks)
+{
+	uint32_t low = (uint32_t)word, high = (uint32_t)(word >> 32);
+
+	elements->all_small &= is_small(low) && is_small(high);
+	elements->high_zero &= high == 0 || (high == UINT32_MAX && low >= UINT32_C(1) << 31);
+	if (!word)
+		return;
+	elements->set++;
+	elements->halves_set += (low != 0) + (high != 0);
+	elements->all_doubles &= is_double(word);
+	elements->all_floats &= (!low || is_float(low)) && (!high || is_float(high));
+	// Whether there is a chunk is asked at the end: it takes longer than all the rest.
+	if (chunks && chunks_may_hold(chunks, word))
+		elements->pointers++;
+	else
+		elements->all_pointers = false;
+}
+
+static bool first_are_pointers(const uint8_t *bytes, size_t words, const struct chunks *chunks)
+{
+	size_t n = 0;
+
+	for (size_t at = 0; at < words && n < ELEMENTS_MIN; at++) {
+		uint64_t word = word_at(bytes, at * 8);
+
+		if (word && !is_chunk_pointer(chunks, word))
+			return false;
+		n += word != 0;
+	}
+	return true;
+}
+
 static struct content elements_of(const uint8_t *bytes, size_t size, uint64_t usable, const struct chunks *chunks)
 {
+	struct elements found = {.all_pointers = true, .all_doubles = true, .all_floats = true, .all_small = true, .high_zero = true};
 	size_t words = size / 8;
-	size_t set = 0, pointers = 0, doubles = 0, halves_set = 0, floats = 0, small = 0, high_zero = 0;
-	bool varies = false;
 
 	// The last two may lie behind what was asked for.
 	if (size == usable && words >= ELEMENTS_MIN + 2)
@@ -671,31 +711,24 @@ static struct content elements_of(const uint8_t *bytes, size_t size, uint64_t us
 	size_t looked = words < ELEMENTS_MAX ? words : ELEMENTS_MAX;
 	for (size_t i = 0; i < looked; i++) {
 		uint64_t word = word_at(bytes, sample_at(i, words) * 8);
-		uint32_t low = (uint32_t)word, high = (uint32_t)(word >> 32);
 
-		varies |= word != word_at(bytes, 0);
-		small += is_small(low) + is_small(high);
-		high_zero += high == 0 || (high == UINT32_MAX && low >= UINT32_C(1) << 31);
-		if (!word)
-			continue;
-		set++;
-		pointers += is_chunk_pointer(chunks, word);
-		doubles += is_double(word);
-		halves_set += (low != 0) + (high != 0);
-		floats += (low && is_float(low)) + (high && is_float(high));
+		found.varies |= word != word_at(bytes, 0);
+		element_add(&found, word, chunks);
+		if (!found.all_pointers && !found.all_doubles && !found.all_floats && !found.all_small)
+			return content(CONTENT_UNKNOWN, 0);
 	}
 	// A table of buckets is mostly empty; a chunk with a few pointers is a struct.
-	if (pointers >= ELEMENTS_MIN / 2 && pointers * 16 >= set * 15 && set * 8 >= looked)
-		return content(CONTENT_POINTERS, array_confidence(pointers));
-	if (!varies || pointers > 0)
+	if (found.all_pointers && found.pointers >= ELEMENTS_MIN / 2 && found.set * 8 >= looked && first_are_pointers(bytes, words, chunks))
+		return content(CONTENT_POINTERS, array_confidence(found.pointers));
+	if (!found.varies || found.pointers > 0)
 		return content(CONTENT_UNKNOWN, 0);
-	if (small == 2 * looked && set * 2 >= looked)
-		return content(CONTENT_INTEGERS, array_confidence(high_zero == looked ? set : halves_set));
+	if (found.all_small && found.set * 2 >= looked)
+		return content(CONTENT_INTEGERS, array_confidence(found.high_zero ? found.set : found.halves_set));
 	// Eight random words are no doubles with odds of one in 10^11; whole ones have their low half zero.
-	if (doubles >= ELEMENTS_MIN && doubles == set && set * 2 >= looked)
-		return content(CONTENT_DOUBLES, array_confidence(doubles) + 5);
-	if (floats >= 2 * ELEMENTS_MIN && floats == halves_set && halves_set >= looked)
-		return content(CONTENT_FLOATS, array_confidence(floats / 2));
+	if (found.all_doubles && found.set >= ELEMENTS_MIN && found.set * 2 >= looked)
+		return content(CONTENT_DOUBLES, array_confidence(found.set) + 5);
+	if (found.all_floats && found.halves_set >= 2 * ELEMENTS_MIN && found.halves_set >= looked)
+		return content(CONTENT_FLOATS, array_confidence(found.halves_set / 2));
 	return content(CONTENT_UNKNOWN, 0);
 }
 

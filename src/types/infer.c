@@ -15,6 +15,12 @@ enum {
 	SURE_EMBEDDED = 90,
 	SURE_EMBEDDED_FAMILY = 80,
 	SURE_UNION = 75,
+	/** What the code beside a pointer says that it leads to. */
+	SURE_ERASED = 94,
+	/** Of hashbrown: of the bytes, how many there are beside those of the buckets, and how sure the sum is. */
+	BUCKETS_ALIGN = 16,
+	BUCKETS_GROUP = 16,
+	FIT_BUCKETS = 92,
 	/** Bytes that hold pointers. */
 	SURE_TEXT_WITH_POINTERS = 40,
 	SURE_TEXT = 92,
@@ -230,6 +236,45 @@ static void claim_by_declaration(struct inference *inference, type_id target, co
 	}
 }
 
+/* Claims what the words beside a pointer say, where its declaration says nothing; false when these say nothing, too. */
+static bool claim_erased(struct inference *inference, const struct slot *slot, const struct passage *passage, unsigned confidence)
+{
+	bool is_open = slot->in_union;
+	struct candidate candidate;
+	type_id type;
+
+	for (size_t i = 0; i < slot->n_targets; i++)
+		is_open |= slot->targets[i] == 0 || type_at(inference->table, slot->targets[i])->size == 0;
+	if (!is_open || passage->address == VADDR_NONE || passage->into != 0)
+		return false;
+	type = erasures_target(&inference->erasures, &inference->window, passage->address);
+	if (type == TYPE_NONE)
+		return false;
+	candidate = fit_of(inference, type, passage->target);
+	candidate.evidence = EVIDENCE_CONTAINER;
+	if (!candidate.fit)
+		return false;
+	claim_push(inference, passage, &candidate, least(least(confidence, SURE_ERASED), candidate.fit));
+	return true;
+}
+
+/* A hash table of hashbrown (Rust's HashMap): the pointer leads to a byte for each bucket, and a group more; in front of them lie the buckets, a power of two. */
+static bool claim_buckets(struct inference *inference, const struct slot *slot, const struct passage *passage, unsigned confidence)
+{
+	type_id type = slot->n_targets == 1 ? slot->targets[0] : 0;
+	uint64_t size = type && type != TYPE_NONE ? type_at(inference->table, type)->size : 0, n, rest;
+	struct candidate candidate = { type, FORM_ARRAY, EVIDENCE_CONTAINER, FIT_BUCKETS };
+
+	if (!passage->into || passage->into % BUCKETS_ALIGN || !size || !(type_at(inference->table, type)->flags & TYPE_IS_RUST))
+		return false;
+	n = passage->into / size;
+	rest = chunk_usable(inference->chunks, passage->target) - passage->into;
+	if (!n || (n & (n - 1)) || passage->into - n * size >= BUCKETS_ALIGN || rest < n + BUCKETS_GROUP || rest > n + BUCKETS_GROUP + 2 * BUCKETS_ALIGN)
+		return false;
+	claim_push(inference, passage, &candidate, least(confidence, candidate.fit));
+	return true;
+}
+
 /* A pointer of a known slot leads to a chunk. */
 static void passage_take(struct inference *inference, const struct passage *passage, unsigned confidence)
 {
@@ -245,6 +290,8 @@ static void passage_take(struct inference *inference, const struct passage *pass
 
 	struct slot slot = *slot_at(inference->layouts, slot_index);
 
+	if (claim_erased(inference, &slot, passage, confidence) || claim_buckets(inference, &slot, passage, confidence))
+		return;
 	if (slot.n_targets > 1 || slot.in_union)
 		confidence = least(confidence, SURE_UNION);
 	for (size_t i = 0; i < slot.n_targets; i++)

@@ -20,6 +20,7 @@
 #include "target/target.h"
 #include "target/window.h"
 #include "types/enclosing.h"
+#include "types/erasures.h"
 #include "types/layouts.h"
 #include "types/type_index.h"
 #include "types/type_table.h"
@@ -174,6 +175,7 @@ struct inference {
 	const struct type_table *table;
 	struct layouts *layouts;
 	struct enclosing enclosing;
+	struct erasures erasures;
 	struct words words;
 	struct window window;
 	/** Slots of variables, in the order of their offset. */

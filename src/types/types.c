@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "debug/modules.h"
+#include "types/class_names.h"
 #include "types/containers.h"
 #include "types/content.h"
 #include "types/inference.h"
@@ -21,6 +22,9 @@ enum {
 	/** Units: percent. */
 	SURE_CONTENT = 50,
 	SURE_VTABLE = 99,
+	SURE_VTABLE_ODD = 60,
+	/** A fit of the whole chunk, but for what malloc could not split off. */
+	FIT_WHOLE = 60,
 };
 
 const char *type_evidence_name(enum type_evidence evidence)
@@ -89,6 +93,7 @@ static void inference_init(struct inference *inference, const struct target *tar
 	window_init(&inference->window, &target->image);
 	words_init(&inference->words, &heap->chunks, target);
 	enclosing_build(types->table, &inference->enclosing);
+	erasures_init(&inference->erasures, modules, types->table);
 	inference->type = xmalloc(n * sizeof(*inference->type));
 	inference->slot = xmalloc(n * sizeof(*inference->slot));
 	inference->context[0] = xmalloc(n * sizeof(*inference->context[0]));
@@ -107,6 +112,7 @@ static void inference_deinit(struct inference *inference)
 {
 	words_deinit(&inference->words);
 	enclosing_deinit(&inference->enclosing);
+	erasures_deinit(&inference->erasures);
 	array_deinit(&inference->seeds);
 	for (size_t i = 0; i < inference->roots.n; i++)
 		free(inference->roots.v[i].name);
@@ -135,13 +141,12 @@ static void inference_deinit(struct inference *inference)
 /* The type of each class that has a vtable; classes that DWARF does not describe become types of which only the name is known. Owner: the caller. */
 static type_id *classes_find(struct type_table *table, const struct vtables *vtables)
 {
-	type_id *classes = xmalloc((vtables->classes.n + 1) * sizeof(*classes));
+	type_id *classes = class_types_find(table, vtables);
 
 	for (size_t i = 0; i < vtables->classes.n; i++) {
 		const char *name = vtables->classes.v[i].name;
 
-		classes[i] = type_strip(table, type_named(table, name));
-		if (classes[i] != TYPE_NONE && type_is_aggregate(table, classes[i]))
+		if (classes[i] != TYPE_NONE)
 			continue;
 		classes[i] = (type_id)table->v.n;
 		array_append(&table->v, (struct type){ .name = type_index_text(table->index, name, strlen(name)),
@@ -175,13 +180,16 @@ static void objects_find(struct inference *inference, const struct vtables *vtab
 		fit = fit_of(inference, class, (chunk_id)i);
 		if (fit.form == FORM_ARRAY && size && window_word(&inference->window, chunks->mem[i] + size, &next) && next == word)
 			form = FORM_ARRAY;
+		// Of another size, it may be a first member that has a vptr, and then what is declared knows better.
+		bool is_whole = !size || form == FORM_ARRAY || (fit.form == FORM_ONE && fit.fit >= FIT_WHOLE);
+
 		array_append(&inference->given, (struct claim){ .chunk = (chunk_id)i,
 								.type = class,
 								.slot = SLOT_NONE,
 								.source = CHUNK_NONE,
 								.form = (uint8_t)form,
 								.evidence = EVIDENCE_VTABLE,
-								.confidence = SURE_VTABLE });
+								.confidence = is_whole ? SURE_VTABLE : SURE_VTABLE_ODD });
 	}
 }
 
@@ -232,7 +240,8 @@ static label_id label_add(struct types *types, char *name, type_id type, unsigne
 
 static char *typed_name(const struct types *types, type_id type, unsigned form)
 {
-	char *plain = type_label(types->table, type), *name;
+	_cleanup_free_ char *full = type_label(types->table, type);
+	char *plain = class_name_short(full), *name;
 
 	if (form != FORM_ARRAY && form != FORM_COUNTED)
 		return plain;

@@ -316,6 +316,11 @@ START_TEST(wide_text)
 					    ' ', 0x43c, 0x438, 0x440, 0};
 	IS(content_made(cyrillic, sizeof(cyrillic)), CONTENT_UTF16);
 
+	// Plain text that ends early is none, though its letters in pairs are Chinese.
+	memset(bytes, 'x', sizeof(bytes));
+	memcpy(bytes, "short", 6);
+	ck_assert_int_ne(content_in(bytes, 64, 64, NULL).kind, CONTENT_UTF16);
+
 	// Numbers are none, whatever their width.
 	uint16_t shorts[32];
 	for (unsigned i = 0; i < 32; i++)
