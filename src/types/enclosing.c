@@ -65,8 +65,6 @@ static void inner_collect(struct enclosing *enclosing, const struct type_table *
 
 		if ((member->kind != MEMBER_FIELD && member->kind != MEMBER_BASE) || member->offset == MEMBER_NO_OFFSET || type == TYPE_NONE)
 			continue;
-		for (int i = 0; i < DEPTH_MAX && type != TYPE_NONE && type_at(table, type)->kind == TYPE_ARRAY; i++)
-			type = type_strip(table, type_at(table, type)->target);
 		if (!type_is_aggregate(table, type) || !type_at(table, type)->size)
 			continue;
 		found++;

@@ -5,7 +5,7 @@
  *	list_head: in struct task at 16, in struct wait at 0 …
  *	GCObject:  «begins as» Table, String …       their first members have the same names and places (C's way to inherit)
  *
- * Arrays count with their first element.
+ * Elements of arrays are not inside in this sense: links and bases stand alone.
  */
 #ifndef HEAPSNAP_TYPES_ENCLOSING_H
 #define HEAPSNAP_TYPES_ENCLOSING_H

@@ -64,9 +64,11 @@ static struct candidate fit_of_array(const struct inference *inference, type_id 
 		  rest < CHUNK_ALIGN				  ? FIT_ARRAY :
 		  rest < CHUNK_ALIGN + UNSPLIT			  ? FIT_ARRAY_UNSPLIT :
 								    0;
-	// One that code allocates, but never so, is none.
+	bool is_c = !(type_at(inference->table, type)->flags & TYPE_IS_CLASSY);
+
+	// One that code allocates, but never so, is none; though where containers allocate, the code does not say what for.
 	if (inference->allocated && !(inference->allocated[type] & ALLOCATED_AS_ARRAY))
-		ret.fit = inference->allocated[type] ? ret.fit / 3 : ret.fit * 3 / 4;
+		ret.fit = inference->allocated[type] && is_c ? ret.fit / 3 : ret.fit * 3 / 4;
 	else if (inference->allocated && ret.fit == FIT_ARRAY)
 		ret.fit = FIT_ARRAY_SITE;
 	return ret;
@@ -220,6 +222,9 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		const struct type *outer = type_at(table, rows[i].outer);
 		struct candidate one;
 
+		// A mere wrapper says less than what it wraps.
+		if ((rows[i].size == type_at(table, target)->size && ret->n && ret->v[0].fit == FIT_ONE) || (outer->kind == TYPE_UNION && (outer->flags & TYPE_IS_RUST)))
+			continue;
 		// Rows are by size: what is far too small comes first.
 		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)
 			continue;
