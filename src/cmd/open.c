@@ -392,6 +392,25 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
+/* The rules in a file. */
+static struct error *suppressions_read(const char *path, struct suppressions **ret)
+{
+	enum { SIZE_LIMIT = 1 << 20 };
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *text = NULL, *name = text_escape(path, strlen(path));
+	size_t size;
+
+	if (!file)
+		return error_create(ERROR_USAGE, "%s: %s", name, strerror(errno));
+	text = xmalloc(SIZE_LIMIT + 1);
+	size = fread(text, 1, SIZE_LIMIT + 1, file);
+	if (ferror(file))
+		return error_create(ERROR_USAGE, "%s: %s", name, strerror(errno));
+	if (size > SIZE_LIMIT)
+		return error_create(ERROR_USAGE, "%s is too large for a file of rules", name);
+	return suppressions_parse(text, size, name, ret);
+}
+
 /* What a command needs of the graph, as enum snapshot_part; what is kept has all of it. */
 static unsigned needs_of(const struct options *options)
 {
@@ -425,7 +444,8 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 /* What the command needs of the graph. */
 static struct error *fill_graph(struct snapshot *snapshot, const struct target *target,
 				struct modules *modules, const struct options *options,
-				const struct target_choice *choice)
+				const struct target_choice *choice,
+				struct suppressions **suppressions)
 {
 	unsigned needs = needs_of(options);
 	struct graph_options graph = {
@@ -449,9 +469,41 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		if (error)
 			return error;
 	}
+	graph.suppressions = take_pointer(*suppressions);
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
 		fill_contents(snapshot, target, named, options->command == &command_save);
+	return NULL;
+}
+
+/* A snapshot that was kept. Its target's memory is not in it, so rules that go by names are for nothing. */
+static struct error *open_file(const struct options *options, const struct target_choice *choice,
+			       struct suppressions **suppressions, struct phase *phase,
+			       struct snapshot *ret)
+{
+	unsigned parts = needs_of(options) & SNAPSHOT_EVERYTHING;
+	struct error *error;
+
+	progress_phase("reading the snapshot");
+	// What is shared is named by who leads to it.
+	if (options->command == &command_top)
+		parts |= SNAPSHOT_EDGES;
+	error = snapshot_read(choice->file, parts, available_memory(), ret);
+	if (error)
+		return error;
+	if (ret->graph.is_built && *suppressions) {
+		if (suppressions_have_names(*suppressions))
+			array_append(&ret->notices,
+				     xstrdup("rules on modules, functions and variables suppress "
+					     "nothing here: the memory of the target is not in the "
+					     "snapshot"));
+		ret->graph.suppressions = take_pointer(*suppressions);
+		suppressions_apply(ret->graph.suppressions, NULL, NULL, &ret->heap.chunks,
+				   &ret->graph.edges, &ret->graph.reach);
+	}
+	if (options->command == &command_top)
+		graph_find_nearest(&ret->graph, &ret->heap);
+	phase_next(phase, "read");
 	return NULL;
 }
 
@@ -459,19 +511,21 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 			    struct snapshot *ret)
 {
 	_cleanup_target_ struct target *target = NULL;
+	_cleanup_suppressions_ struct suppressions *suppressions = NULL;
 	struct phase phase = phase_start(options->verbose && !options->quiet);
-
-	progress_phase(choice->file ? "reading the snapshot" : "looking at the target");
-
-	struct error *error = choice->file ? snapshot_read(choice->file,
-							   needs_of(options) & SNAPSHOT_EVERYTHING,
-							   available_memory(), ret)
-					   : target_open(options, choice, &target);
+	// What is wrong with the rules is told before the target is touched.
+	struct error *error = options->suppress ? suppressions_read(options->suppress, &suppressions) : NULL;
 	struct found found;
 
-	if (choice->file && !error)
-		phase_next(&phase, "read");
-	if (choice->file || error)
+	if (!error && options->suppress && options->output)
+		error = error_create(ERROR_USAGE, "--suppress does not go with --output: what is kept is kept whole");
+	if (error)
+		return error;
+	if (choice->file)
+		return open_file(options, choice, &suppressions, &phase, ret);
+	progress_phase("looking at the target");
+	error = target_open(options, choice, &target);
+	if (error)
 		return error;
 	phase_next(&phase, "open");
 	found_init(&found, target, options);
@@ -505,7 +559,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	heap_deinit(&snapshot.heap);
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
-	error = fill_graph(&snapshot, target, &found.modules, options, choice);
+	error = fill_graph(&snapshot, target, &found.modules, options, choice, &suppressions);
 	if (error) {
 		snapshot_deinit(&snapshot);
 		found_deinit(&found);

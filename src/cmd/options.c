@@ -50,6 +50,7 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_CHAINS, 'k', "chains", "N", "look for N ways from roots, not just one" },
 	{ OPTION_DEPTH, 0, "depth", "N", "N levels of the tree" },
 	{ OPTION_CONTENTS, 0, "contents", NULL, "print the words of chunks, too" },
+	{ OPTION_SUPPRESS, 0, "suppress", "FILE", "leave out the leaks that the rules in FILE are for" },
 	{ OPTION_TAGGED_TOP_BYTE, 0, "tagged-top-byte", NULL,
 	  "pointers may have a tag in their highest byte" },
 	{ OPTION_UNALIGNED, 0, "unaligned", NULL,
@@ -276,6 +277,9 @@ static struct error *option_set(struct options *options, const struct option_ent
 		break;
 	case OPTION_CONTENTS:
 		options->contents = true;
+		break;
+	case OPTION_SUPPRESS:
+		options->suppress = value;
 		break;
 	case OPTION_TAGGED_TOP_BYTE:
 		options->tagged_top_byte = true;

@@ -37,6 +37,7 @@ enum option_id {
 	OPTION_CHAINS,
 	OPTION_DEPTH,
 	OPTION_CONTENTS,
+	OPTION_SUPPRESS,
 	OPTION_TAGGED_TOP_BYTE,
 	OPTION_UNALIGNED,
 	OPTION_NO_TYPES,
@@ -143,6 +144,8 @@ struct options {
 	/** -k and --depth; only with their bits in given. */
 	uint64_t chains, depth;
 	bool contents, tagged_top_byte, unaligned, no_types;
+	/** Path. Borrowed; NULL when not given. */
+	const char *suppress;
 
 	enum format format;
 	bool bytes, quiet, verbose, help;

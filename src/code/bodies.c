@@ -19,6 +19,8 @@ enum {
 	RANGES_MAX = 64,
 	/** Entries of all location lists of one function. */
 	ENTRIES_MAX = 1 << 17,
+	/** How often all DIEs and all lists may be read. */
+	BUDGET_ROUNDS = 8,
 };
 
 void body_deinit(struct body *body)
@@ -30,6 +32,13 @@ void body_deinit(struct body *body)
 	array_deinit(&body->ranges);
 }
 
+void body_budget(struct body *body, const struct dwarf_sections *sections)
+{
+	body->dies_budget = sections->info.size * BUDGET_ROUNDS;
+	// The shortest entry has some three bytes; and each variable may have one that is in no list.
+	body->entries_budget = (sections->loc.size + sections->loclists.size + sections->info.size) * BUDGET_ROUNDS / 3;
+}
+
 struct body_reader {
 	struct body *body;
 	struct die_reader *dies;
@@ -39,8 +48,11 @@ struct body_reader {
 	size_t n, entries;
 	/** What DW_OP_fbreg counts from. */
 	struct location_place frame_base;
-	/** By depth: the code that a scope covers. */
-	struct body_range scopes[DEPTH_MAX];
+	/** By depth: the code that a scope covers; when that is in several ranges, the DIE that lists them. */
+	struct body_scope {
+		struct body_range range;
+		uint64_t ranges_die;
+	} scopes[DEPTH_MAX];
 };
 
 static uint64_t reference(const struct body_reader *reader, unsigned name)
@@ -50,18 +62,37 @@ static uint64_t reference(const struct body_reader *reader, unsigned name)
 	return value && value->kind == DIE_REFERENCE ? value->number : 0;
 }
 
+/* Adds a place once for each range of a scope. */
+static void place_spread(struct body_reader *reader, const struct body_place *model, const struct body_scope *scope)
+{
+	struct body_place place = *model;
+	Dwarf_Addr base, low, high;
+	ptrdiff_t at = 0;
+	Dwarf_Die die;
+
+	if (!scope->ranges_die || !die_at(reader->declarations->file, scope->ranges_die, &die)) {
+		place.low = scope->range.low;
+		place.high = scope->range.high;
+		array_append(&reader->body->places, place);
+		return;
+	}
+	for (int i = 0; i < RANGES_MAX && reader->entries < ENTRIES_MAX && (at = dwarf_ranges(&die, at, &base, &low, &high)) > 0; i++) {
+		reader->entries++;
+		place.low = low;
+		place.high = high;
+		if (low < high)
+			array_append(&reader->body->places, place);
+	}
+}
+
 /* Adds a place, with what the frame base is put in. */
-static void place_add(struct body_reader *reader, const struct location *location, const struct body_range *scope, uint32_t variable)
+static void place_add(struct body_reader *reader, const struct location *location, const struct body_scope *scope, uint32_t variable)
 {
 	struct body_place place = { .low = location->low,
 				    .high = location->high,
 				    .place = location_place(reader->dies, location->expression, location->size),
 				    .variable = variable };
 
-	if (place.low == 0 && place.high == UINT64_MAX) {
-		place.low = scope->low;
-		place.high = scope->high;
-	}
 	if (place.place.kind == LOCATION_AT_FRAME_BASE) {
 		struct location_place base = reader->frame_base;
 
@@ -72,10 +103,13 @@ static void place_add(struct body_reader *reader, const struct location *locatio
 	if (place.place.kind == LOCATION_NOWHERE || place.place.kind == LOCATION_AT_ADDRESS || place.place.kind == LOCATION_CONSTANT ||
 	    place.place.reg >= REGISTERS_MAX)
 		return;
-	array_append(&reader->body->places, place);
+	if (place.low == 0 && place.high == UINT64_MAX)
+		place_spread(reader, &place, scope);
+	else
+		array_append(&reader->body->places, place);
 }
 
-static void variable_read(struct body_reader *reader, const struct body_range *scope)
+static void variable_read(struct body_reader *reader, const struct body_scope *scope)
 {
 	struct body *body = reader->body;
 	const struct die_value *value = die_value_find(reader->values, reader->n, DW_AT_location);
@@ -186,7 +220,7 @@ static void dies_read(struct body_reader *reader)
 
 	for (size_t i = 0; i < DIES_MAX && die_reader_next(dies); i++) {
 		const struct die *die = &dies->die;
-		struct body_range *scope, *around;
+		struct body_scope *scope, *around;
 
 		if (die->depth == 0 || die->depth >= DEPTH_MAX)
 			continue;
@@ -201,7 +235,9 @@ static void dies_read(struct body_reader *reader)
 		case DW_TAG_lexical_block:
 		case DW_TAG_inlined_subroutine:
 			if (die->low && die->low < die->high)
-				*scope = (struct body_range){ die->low, die->high };
+				*scope = (struct body_scope){ .range = { die->low, die->high } };
+			else if (die->has_ranges)
+				scope->ranges_die = die->offset;
 			continue;
 		case DW_TAG_variable:
 		case DW_TAG_formal_parameter:
@@ -231,6 +267,8 @@ bool body_read(struct body *body, struct die_reader *dies, const struct declarat
 
 	body->variables.n = body->places.n = body->calls.n = body->arguments.n = body->ranges.n = 0;
 	ranges_read(&reader, function);
+	if (!body->dies_budget || !body->entries_budget)
+		return false;
 	if (body->ranges.n == 0 || !die_reader_seek(dies, function->unit, function->die) || !die_reader_next(dies))
 		return body->ranges.n != 0;
 	reader.n = die_reader_values(dies, reader.values, VALUES_MAX);
@@ -240,11 +278,16 @@ bool body_read(struct body *body, struct die_reader *dies, const struct declarat
 	// A register that names a frame base stands for its value.
 	if (reader.frame_base.kind == LOCATION_REGISTER)
 		reader.frame_base.kind = LOCATION_AT_REGISTER;
-	reader.scopes[0] = (struct body_range){ body->ranges.v[0].low, body->ranges.v[0].high };
+	reader.scopes[0].range = (struct body_range){ body->ranges.v[0].low, body->ranges.v[0].high };
 	if (body->ranges.n > 1)
-		reader.scopes[0] = (struct body_range){ 0, UINT64_MAX };
+		reader.scopes[0].range = (struct body_range){ 0, UINT64_MAX };
 	if (dies->die.has_children)
 		dies_read(&reader);
+	// Where it ended up is how far it came.
+	uint64_t end = (uint64_t)(dies->at.at - dies->sections->info.bytes), read = end > function->die ? end - function->die : 0;
+
+	body->dies_budget -= read < body->dies_budget ? read : body->dies_budget;
+	body->entries_budget -= reader.entries < body->entries_budget ? reader.entries : body->entries_budget;
 	if (body->places.n)
 		qsort(body->places.v, body->places.n, sizeof(*body->places.v), place_compare);
 	if (body->calls.n)
@@ -265,4 +308,59 @@ const struct body_call *body_call_at(const struct body *body, vaddr return_pc)
 			high = middle;
 	}
 	return low < body->calls.n && body->calls.v[low].return_pc == return_pc ? &body->calls.v[low] : NULL;
+}
+
+static uint64_t number(const struct body_reader *reader, unsigned name)
+{
+	const struct die_value *value = die_value_find(reader->values, reader->n, name);
+
+	return value && value->kind == DIE_NUMBER ? value->number : 0;
+}
+
+/* Adds one inlined function, once for each range of its code. */
+static void inline_add(struct body_reader *reader, body_inline_array *inlines, unsigned depth)
+{
+	const struct die *die = &reader->dies->die;
+	struct body_inline one = { .depth = depth,
+				   .origin = reference(reader, DW_AT_abstract_origin),
+				   .file = number(reader, DW_AT_call_file),
+				   .line = number(reader, DW_AT_call_line) };
+	Dwarf_Addr base, low, high;
+	ptrdiff_t at = 0;
+	Dwarf_Die ranges;
+
+	if (!die->has_ranges) {
+		one.low = die->low;
+		one.high = die->high;
+		array_append(inlines, one);
+		return;
+	}
+	if (!die_at(reader->declarations->file, die->offset, &ranges))
+		return;
+	for (int i = 0; i < RANGES_MAX && (at = dwarf_ranges(&ranges, at, &base, &low, &high)) > 0; i++) {
+		one.low = low;
+		one.high = high;
+		array_append(inlines, one);
+	}
+}
+
+void body_inlines(body_inline_array *inlines, struct die_reader *dies, const struct declarations *declarations, const struct function_record *function)
+{
+	struct body_reader reader = { .dies = dies, .declarations = declarations };
+	unsigned depths[DEPTH_MAX] = { 0 };
+
+	inlines->n = 0;
+	if (!die_reader_seek(dies, function->unit, function->die) || !die_reader_next(dies) || !dies->die.has_children)
+		return;
+	for (size_t i = 0; i < DIES_MAX && inlines->n < PLACES_MAX && die_reader_next(dies); i++) {
+		const struct die *die = &dies->die;
+
+		if (die->depth == 0 || die->depth >= DEPTH_MAX)
+			continue;
+		depths[die->depth] = depths[die->depth - 1];
+		if (die->tag != DW_TAG_inlined_subroutine)
+			continue;
+		reader.n = die_reader_values(dies, reader.values, VALUES_MAX);
+		inline_add(&reader, inlines, depths[die->depth]++);
+	}
 }

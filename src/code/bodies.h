@@ -63,12 +63,33 @@ struct body {
 	ARRAY(struct body_argument) arguments;
 	/** The first one is the entry's. */
 	ARRAY(struct body_range) ranges;
+	/** What may still be read, by all functions together: bytes of DIEs and entries of lists. Functions of a damaged file may be inside each other, and share their lists. */
+	uint64_t dies_budget, entries_budget;
 };
 
-/** Reads the body of a function by a reader of its module's DWARF. The body is one that was used before (or zero bytes), whose memory is taken. False when there is no code.
+/** Sets what may be read by what there is. */
+void body_budget(struct body *body, const struct dwarf_sections *sections);
+
+/** Reads the body of a function by a reader of its module's DWARF. The body is one that was used before (or zero bytes), whose memory is taken. False when there is no code, or the budget is spent.
     Owner: the caller, body_deinit(). */
 bool body_read(struct body *body, struct die_reader *dies, const struct declarations *declarations, struct canonical_types *canonical,
 	       const struct function_record *function);
+
+/** Code that was inlined into a function. */
+struct body_inline {
+	/** Half-open, file addresses. */
+	vaddr low, high;
+	/** How many others it is in, and the DIE of the function that it is a copy of. */
+	unsigned depth;
+	uint64_t origin;
+	/** Where it is called: number of the file in the unit, and line. */
+	uint64_t file, line;
+};
+
+typedef ARRAY(struct body_inline) body_inline_array;
+
+/** Lists what was inlined into a function, by a reader of its module's DWARF, in any order. The array is one that was used before (or zero bytes). Owner: the caller, array_deinit(). */
+void body_inlines(body_inline_array *inlines, struct die_reader *dies, const struct declarations *declarations, const struct function_record *function);
 
 /** The call with a return address; NULL when there is none. */
 const struct body_call *body_call_at(const struct body *body, vaddr return_pc);

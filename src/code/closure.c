@@ -13,6 +13,8 @@ enum {
 	HOPS_MAX = 3,
 	/** Nodes of one closure. */
 	VISITED_MAX = 512,
+	/** Of one node. */
+	CANDIDATES_MAX = 256,
 	/** More types, or more flows, make a hub. */
 	HUB_TYPES = 5,
 	HUB_FLOWS = 60,
@@ -90,7 +92,8 @@ static void candidate_add(struct closure *closure, int32_t node, const struct co
 			return;
 		}
 	}
-	array_append(&closure->candidates, (struct code_candidate){ .node = node, .type = fact->type, .offset = fact->offset, .weight = weight });
+	if (closure->candidates.n < CANDIDATES_MAX)
+		array_append(&closure->candidates, (struct code_candidate){ .node = node, .type = fact->type, .offset = fact->offset, .weight = weight });
 }
 
 /* Takes the facts of a node. */

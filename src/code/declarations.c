@@ -40,6 +40,9 @@ enum {
 };
 
 #define NO_RECORD UINT32_MAX
+/** peeled of a record that was not looked at, and of void. */
+#define PEELED_UNKNOWN UINT32_MAX
+#define PEELED_NOTHING (UINT32_MAX - 1)
 
 void declarations_deinit(struct declarations *declarations)
 {
@@ -110,6 +113,7 @@ static void type_read(struct declaration_reader *reader, const struct scope *aro
 		.tag = (uint16_t)die->tag,
 		.is_declaration = value_number(reader, DW_AT_declaration, 0) != 0 || die_value_find(reader->values, reader->n, DW_AT_signature),
 		.is_by_reference = value_number(reader, DW_AT_calling_convention, 0) == DW_CC_pass_by_reference,
+		.peeled = PEELED_UNKNOWN,
 		.canonical = CANONICAL_UNKNOWN,
 	};
 	uint64_t encoding = die->tag == DW_TAG_base_type ? value_number(reader, DW_AT_encoding, 0) : 0;
@@ -492,20 +496,17 @@ const struct function_record *function_record_origin(const struct declarations *
 	return function;
 }
 
-struct type_record *type_record_peel(const struct declarations *declarations, uint64_t die)
+/* Goes through typedefs and qualifiers from a type; NULL for void, or when there is no end. */
+static struct type_record *record_peel(const struct declarations *declarations, struct type_record *type)
 {
-	for (int i = 0; i < CHAIN_MAX; i++) {
-		struct type_record *type = type_record_at(declarations, die);
-
-		if (!type)
-			return NULL;
+	for (int i = 0; type && i < CHAIN_MAX; i++) {
 		switch (type->tag) {
 		case DW_TAG_typedef:
 		case DW_TAG_const_type:
 		case DW_TAG_volatile_type:
 		case DW_TAG_restrict_type:
 		case DW_TAG_atomic_type:
-			die = type->target;
+			type = type_record_at(declarations, type->target);
 			break;
 		case DW_TAG_unspecified_type:
 			return NULL;
@@ -514,6 +515,19 @@ struct type_record *type_record_peel(const struct declarations *declarations, ui
 		}
 	}
 	return NULL;
+}
+
+struct type_record *type_record_peel(const struct declarations *declarations, uint64_t die)
+{
+	struct type_record *type = type_record_at(declarations, die), *peeled;
+
+	if (!type)
+		return NULL;
+	if (type->peeled == PEELED_UNKNOWN) {
+		peeled = record_peel(declarations, type);
+		type->peeled = peeled ? (uint32_t)(peeled - declarations->types.v) : PEELED_NOTHING;
+	}
+	return type->peeled == PEELED_NOTHING ? NULL : &declarations->types.v[type->peeled];
 }
 
 static bool tag_is_pointer(unsigned tag)
@@ -601,17 +615,11 @@ void declarations_settle(struct declarations *declarations, struct canonical_typ
 		keys_intern(&declarations->definitions, type->key, 0, (int32_t)i);
 		keys_intern(&canonical->by_key, type->key, KEY_ANY_DEFINITION, type->canonical);
 	}
-	// A struct whose first member, or base, is a struct.
-	for (size_t i = 0; i < declarations->types.n; i++) {
-		const struct type_record *type = &declarations->types.v[i], *inner;
+	for (size_t i = 0; i < declarations->members.n; i++) {
+		const struct type_record *inner = type_record_peel(declarations, declarations->members.v[i].type);
 
-		if (!tag_is_aggregate(type->tag) || type->count == 0 || type->tag == DW_TAG_union_type)
-			continue;
-		if (declarations->members.v[type->first].offset != 0)
-			continue;
-		inner = type_record_peel(declarations, declarations->members.v[type->first].type);
 		if (inner && (inner->tag == DW_TAG_structure_type || inner->tag == DW_TAG_class_type) && inner->canonical >= 0)
-			canonical->v.v[inner->canonical].is_prefix = true;
+			canonical->v.v[inner->canonical].is_part = true;
 	}
 }
 
@@ -687,7 +695,7 @@ struct pointee pointee_of(const struct declarations *declarations, struct canoni
 	}
 	pointee.type = type_canonical(declarations, canonical, type->target);
 	pointee.is_generic = pointee.type == CODE_NONE || (target->tag == DW_TAG_base_type && canonical->facts->types.v[pointee.type].size == 1) ||
-			     canonical->v.v[pointee.type].is_prefix;
+			     canonical->v.v[pointee.type].is_part;
 	return pointee;
 }
 
@@ -811,6 +819,21 @@ bool place_in_type(struct canonical_types *canonical, int32_t type_index, uint64
 					       .offset = place,
 					       .pointee = pointee_of(declarations, canonical, type->die) };
 		return ret->owner >= 0;
+	}
+	return false;
+}
+
+bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner)
+{
+	const struct declarations *declarations = canonical->v.v[outer].declarations;
+	struct type_record *type = &declarations->types.v[canonical->v.v[outer].record];
+	uint64_t place;
+
+	for (int i = 0; i < NESTING_MAX && tag_is_aggregate(type->tag); i++) {
+		if (!member_at(declarations, type, &offset, &type, &place))
+			return false;
+		if (offset == 0 && type->canonical == inner)
+			return true;
 	}
 	return false;
 }

@@ -39,6 +39,8 @@ struct type_record {
 	bool is_float, is_by_reference;
 	/** In members; parameters of a function type. */
 	uint32_t first, count;
+	/** Private: what type_record_peel() found last time. */
+	uint32_t peeled;
 	/** Index in code_facts.types of the type itself; CODE_NONE for void and functions. */
 	int32_t canonical;
 };
@@ -113,11 +115,11 @@ struct declarations {
 struct canonical_types {
 	struct code_facts *facts;
 	struct keys by_key;
-	/** For each of facts->types: where its record is, and whether other structs begin with it. */
+	/** For each of facts->types: where its record is, and whether other structs have it inside. */
 	ARRAY(struct canonical_type {
 		const struct declarations *declarations;
 		uint32_t record;
-		bool is_prefix;
+		bool is_part;
 	}) v;
 };
 
@@ -148,7 +150,7 @@ struct pointee {
 	bool is_pointer;
 	/** Index in code_facts.types of what it points to; CODE_NONE for void and functions. */
 	int32_t type;
-	/** void *, a pointer to bytes, or to what other structs begin with. */
+	/** void *, a pointer to bytes, or to what other structs have inside (list heads, bases). */
 	bool is_generic;
 	/** It points to functions; the record of its function type. */
 	const struct type_record *function;
@@ -177,6 +179,9 @@ struct place_in_type {
 
 /** What 8 bytes at an offset of a canonical type are; false when that is no member, or none of that size. Elements of arrays are all as the first one. */
 bool place_in_type(struct canonical_types *canonical, int32_t type, uint64_t offset, struct place_in_type *ret);
+
+/** Whether an object of one canonical type has one of another at an offset, as a member (or base) of any depth. */
+bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner);
 
 /** The variable that covers a file address, and its offset there; NULL when there is none. */
 const struct global_record *global_at(const struct declarations *declarations, vaddr address, uint64_t *offset_ret);

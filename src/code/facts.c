@@ -130,6 +130,11 @@ static bool known_copy(const char *name)
 	return false;
 }
 
+bool reader_allocates(const char *name)
+{
+	return known_function(name) != NULL;
+}
+
 bool reader_knows(const char *name)
 {
 	return known_function(name) || known_free(name);
@@ -358,7 +363,7 @@ static int32_t function_exported(struct code_reader *reader, const char *name)
 	for (size_t i = 0; i < reader->modules->v.n && asked < EXPORTERS_MAX; i++) {
 		struct symbol symbol;
 
-		if (!reader->of[i].has_declarations)
+		if (!reader->of[i].has_declarations && !reader->of[i].has_symbols)
 			continue;
 		asked++;
 		if (!symbol_exported(&reader->modules->v.v[i], name, &symbol))
@@ -482,11 +487,12 @@ void code_facts_read(struct modules *modules, struct code_facts *ret)
 		struct module *module = &modules->v.v[i];
 		struct dwarf_file *file = module->elf ? module_dwarf(modules, module) : NULL;
 
+		if (module->elf)
+			relocations_imports(module, &reader.of[i].imports);
 		if (!file)
 			continue;
 		reader.of[i].has_declarations = true;
 		declarations_read(&reader.of[i].declarations, (uint32_t)i, file);
-		relocations_imports(module, &reader.of[i].imports);
 		ret->truncated |= reader.of[i].declarations.truncated;
 	}
 	for (size_t i = 0; i < modules->v.n; i++) {
@@ -496,6 +502,11 @@ void code_facts_read(struct modules *modules, struct code_facts *ret)
 	for (size_t i = 0; i < modules->v.n; i++) {
 		if (reader.of[i].has_declarations)
 			functions_list(&reader, (uint32_t)i);
+	}
+	// Those of libraries first, so that what they have of wrappers is known by name.
+	for (size_t i = 0; i < modules->v.n; i++) {
+		if (!reader.of[i].has_declarations && modules->v.v[i].elf)
+			symbol_sites_read(&reader, (uint32_t)i);
 	}
 	for (size_t i = 0; i < modules->v.n; i++) {
 		if (reader.of[i].has_declarations)

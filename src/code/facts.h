@@ -79,7 +79,7 @@ struct code_node {
 	uint64_t offset;
 	/** Index in types of what it is declared to point to; CODE_NONE for void *, and for union members that differ in it. */
 	int32_t declared;
-	/** Nothing, bytes, or a struct that others begin with: what its declaration says may not be all. */
+	/** Nothing, bytes, or a struct that others have inside (a base, a list head): what its declaration says may not be all. */
 	bool is_generic;
 	/** Too much goes through it, or it belongs to an allocator: the closure does not look past it. */
 	bool is_hub;
@@ -160,7 +160,7 @@ struct code_site {
 	int32_t function, callee;
 	/** The innermost inlined function that the call is in, when that has a name of its own. Borrowed from the DWARF; NULL for none. */
 	const char *inlined;
-	/** «object.c:45». Owned, unescaped; NULL when it is not known. */
+	/** «object.c:45», the line of `function` itself, also when the call is in what was inlined there. Owned, unescaped; NULL when it is not known. */
 	char *source;
 	enum code_allocator allocator;
 	enum code_size_form form;
@@ -181,6 +181,8 @@ struct code_wrapper {
 	/** What it asks for is size + extra, and it returns the chunk + shift; when is_rounded, at least that. Units: bytes. */
 	int64_t extra, shift;
 	bool is_rounded;
+	/** Its size is that of an element, of which it makes as many as it likes; its sites are of the form k * x. */
+	bool is_stride;
 	/** It returns other things as well, a part of a pool for example: its sites need not be chunks. */
 	bool is_partial;
 };

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "base/ranges.h"
 #include "code/declarations.h"
 #include "code/facts.h"
 #include "code/keys.h"
@@ -115,13 +116,16 @@ struct function_info {
 	int8_t size, count;
 	int64_t extra, shift;
 	bool is_rounded;
+	/** Its size is that of an element: it multiplies it by something of its own. */
+	bool is_stride;
 };
 
 struct code_module {
 	bool has_declarations;
+	/** Some of its functions were read by their symbols. */
+	bool has_symbols;
 	struct declarations declarations;
 	import_slot_array imports;
-	bool has_imports;
 };
 
 struct code_reader {
@@ -145,18 +149,29 @@ int32_t reader_function(struct code_reader *reader, uint32_t module, vaddr entry
 /** The function that a module means by a name which it imports. */
 int32_t reader_import(struct code_reader *reader, uint32_t module, const char *name);
 
-/** Whether libc or C++ have an allocator of this name. */
+/** Whether libc or C++ have an allocator of this name, or something that takes memory back. */
 bool reader_knows(const char *name);
+
+/** Whether they have an allocator of this name. */
+bool reader_allocates(const char *name);
 
 /** The node with these members, made when it is new; CODE_NONE when there are too many. */
 int32_t reader_node(struct code_reader *reader, const struct code_node *node);
 
-/** Counts a fact, or a flow. */
+/** Counts a fact; one without a node or type is none. */
 void reader_fact(struct code_reader *reader, int32_t node, int32_t type, int32_t offset);
+
+/** Counts a flow. */
 void reader_flow(struct code_reader *reader, int32_t from, int32_t to);
 
 /** Reads the functions of a module that has DWARF. For flow.c. */
 void flow_read_module(struct code_reader *reader, uint32_t module);
+
+/** Reads some functions (by their code) of a module without DWARF. For flow.c. */
+void flow_read_functions(struct code_reader *reader, uint32_t module, const struct range *functions, size_t n);
+
+/** Reads the functions of a module without DWARF that call allocators. For symbol_sites.c. */
+void symbol_sites_read(struct code_reader *reader, uint32_t module);
 
 /** Finds the wrappers, and lists the sites. For sites.c. */
 void sites_find(struct code_reader *reader);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "code/bodies.h"
 #include "code/reader.h"
 #include "debug/lines.h"
 
@@ -22,6 +23,11 @@ enum {
 static bool is_allocator(const struct code_reader *reader, int32_t function)
 {
 	return function >= 0 && reader->infos.v[function].allocator;
+}
+
+static bool is_bytes(const struct code_reader *reader, int32_t type)
+{
+	return reader->facts->types.v[type].size == 1;
 }
 
 /* Those that need no proof. */
@@ -79,7 +85,7 @@ static bool call_proves(const struct code_reader *reader, const struct call_reco
 	ret->extra += size->c;
 	ret->is_rounded |= !size->is_exact;
 	// What adds something of its own to make one certain type is no wrapper, but a site.
-	return (ret->extra == 0 && !ret->is_rounded) || !caller->result.is_pointer || caller->result.is_generic;
+	return (ret->extra == 0 && !ret->is_rounded) || !caller->result.is_pointer || caller->result.type < 0 || is_bytes(reader, caller->result.type);
 }
 
 /* Marks functions that pass their argument on; true when there is a new one. */
@@ -171,7 +177,8 @@ static bool wrappers_guess(struct code_reader *reader)
 			if (best < 0 || matches > all[i].matches[best])
 				best = k;
 		}
-		if (best < 0 || is_allocator(reader, (int32_t)i))
+		// One without a name is a stub that the loader leads to memcpy() or the like.
+		if (best < 0 || is_allocator(reader, (int32_t)i) || !reader->facts->functions.v[i].name)
 			continue;
 		info->allocator = CODE_STATISTICAL + 1;
 		info->size = (int8_t)best;
@@ -180,6 +187,29 @@ static bool wrappers_guess(struct code_reader *reader)
 	}
 	free(all);
 	return changed;
+}
+
+/* Tells functions that take the size of an element: what they ask of an allocator is never that alone. */
+static void strides_mark(struct code_reader *reader)
+{
+	bool *plain = xcalloc(reader->infos.n + 1, sizeof(*plain));
+
+	for (size_t i = 0; i < reader->calls.n; i++) {
+		const struct call_record *call = &reader->calls.v[i];
+		struct function_info *caller = &reader->infos.v[call->function];
+		const struct call_argument *size;
+
+		if (caller->allocator != CODE_STATISTICAL + 1 || !is_allocator(reader, call->callee))
+			continue;
+		size = argument(call, reader->infos.v[call->callee].size);
+		if (size && size->parameter == caller->size && size->kind == ARGUMENT_SUM)
+			plain[call->function] = true;
+		else if (size && size->kind != ARGUMENT_CONSTANT)
+			caller->is_stride = true;
+	}
+	for (size_t i = 0; i < reader->infos.n; i++)
+		reader->infos.v[i].is_stride &= !plain[i];
+	free(plain);
 }
 
 static void allocators_find(struct code_reader *reader)
@@ -195,6 +225,7 @@ static void allocators_find(struct code_reader *reader)
 		if (!wrappers_guess(reader) && !changed)
 			break;
 	}
+	strides_mark(reader);
 	for (size_t i = 0; i < reader->infos.n; i++) {
 		const struct function_info *info = &reader->infos.v[i];
 
@@ -210,6 +241,7 @@ static void allocators_find(struct code_reader *reader)
 						    .extra = info->extra,
 						    .shift = info->shift,
 						    .is_rounded = info->is_rounded,
+						    .is_stride = info->is_stride,
 						    .is_partial = info->returns_other });
 	}
 }
@@ -244,7 +276,14 @@ static void form_of(const struct function_info *callee, const struct call_record
 	switch (one.kind) {
 	case ARGUMENT_CONSTANT:
 		site->form = CODE_SIZE_CONSTANT;
-		break;
+		one.k = 1;
+		site->c = (int64_t)((uint64_t)one.c * (uint64_t)factor);
+		if (callee->is_stride) {
+			site->form = CODE_SIZE_SCALED;
+			site->k = site->c;
+			site->c = 0;
+		}
+		return;
 	case ARGUMENT_EITHER:
 		site->form = CODE_SIZE_EITHER;
 		break;
@@ -299,9 +338,30 @@ static const struct code_fact *facts_of(const struct code_facts *facts, int32_t 
 	return facts->facts.v + low;
 }
 
-static bool is_bytes(const struct code_reader *reader, int32_t type)
+/* Drops types that another one has inside, at that place. */
+static void embedded_drop(const struct code_reader *reader, struct site_types *types)
 {
-	return reader->facts->types.v[type].size == 1;
+	unsigned n = 0;
+	bool has_whole = false;
+
+	for (unsigned i = 0; i < types->n; i++)
+		has_whole |= types->v[i].offset == 0 && reader->facts->types.v[types->v[i].type].size > (uint64_t)1;
+	for (unsigned i = 0; i < types->n; i++) {
+		const struct code_site_type *inner = &types->v[i];
+		bool is_embedded = has_whole && inner->offset < 0;
+
+		for (unsigned k = 0; k < types->n && !is_embedded; k++) {
+			const struct code_site_type *outer = &types->v[k];
+
+			is_embedded = k != i && outer->offset == 0 && inner->offset <= 0 && outer->type != inner->type &&
+				      type_embeds(&reader->canonical, outer->type, (uint64_t)-(int64_t)inner->offset, inner->type);
+		}
+		if (!is_embedded)
+			types->v[n++] = *inner;
+	}
+	// Two that have each other inside are nonsense, and stay.
+	if (n)
+		types->n = n;
 }
 
 /* What the result of a call becomes. */
@@ -326,6 +386,7 @@ static void types_of(const struct code_reader *reader, const struct call_record 
 	}
 	if (types->n == 0 && declared >= 0)
 		site_type_add(types, declared, 0, is_bytes(reader, declared) ? 0.4f : 0.7f);
+	embedded_drop(reader, types);
 	for (unsigned i = 0; i < types->n; i++)
 		has_exact |= site->form == CODE_SIZE_CONSTANT && reader->facts->types.v[types->v[i].type].size == (uint64_t)site->c && site->c > 1;
 	// Where one fits to the byte, the others are its bases, or something it is cast to.
@@ -424,6 +485,64 @@ static void unit_locate(struct code_reader *reader, const struct located *locate
 	free(lines);
 }
 
+/* Says of a site which inlined function it is in, and where its function, which has this name, calls that. */
+static void site_inlined(const struct declarations *declarations, Dwarf_Die *unit, const body_inline_array *inlines, const char *name, struct code_site *site)
+{
+	const struct body_inline *outermost = NULL, *innermost = NULL;
+	const struct function_record *record;
+	const char *file;
+
+	for (size_t i = 0; i < inlines->n; i++) {
+		const struct body_inline *one = &inlines->v[i];
+
+		if (site->pc < one->low || site->pc >= one->high)
+			continue;
+		if (!outermost || one->depth < outermost->depth)
+			outermost = one;
+		if (!innermost || one->depth > innermost->depth)
+			innermost = one;
+	}
+	if (!outermost)
+		return;
+	record = function_record_at(declarations, innermost->origin);
+	if (record)
+		site->inlined = function_record_origin(declarations, record)->name;
+	// A part of a function that was split off is inlined into the rest.
+	if (site->inlined && name && strcmp(site->inlined, name) == 0)
+		site->inlined = NULL;
+	file = outermost->line ? line_file_name(declarations->file, unit, outermost->file) : NULL;
+	if (file) {
+		free(site->source);
+		site->source = xasprintf("%s:%llu", file, (unsigned long long)outermost->line);
+	}
+}
+
+/* The same for all sites of one unit. */
+static void unit_inlined(struct code_reader *reader, const struct located *located, size_t n)
+{
+	struct code_facts *facts = reader->facts;
+	const struct declarations *declarations = &reader->of[located->module].declarations;
+	body_inline_array inlines = { .n = 0 };
+	const struct function_record *read = NULL;
+	struct die_reader dies;
+	Dwarf_Die die, unit;
+
+	die_reader_init(&dies, &declarations->file->sections);
+	for (size_t i = 0; i < n; i++) {
+		struct code_site *site = &facts->sites.v[located[i].site];
+		const struct function_record *record = reader->infos.v[site->function].record;
+
+		if (record != read) {
+			body_inlines(&inlines, &dies, declarations, record);
+			read = record;
+		}
+		if (inlines.n && die_at(declarations->file, record->die, &die) && dwarf_diecu(&die, &unit, NULL, NULL))
+			site_inlined(declarations, &unit, &inlines, facts->functions.v[site->function].name, site);
+	}
+	die_reader_deinit(&dies);
+	array_deinit(&inlines);
+}
+
 static void sites_locate(struct code_reader *reader)
 {
 	struct code_facts *facts = reader->facts;
@@ -443,6 +562,7 @@ static void sites_locate(struct code_reader *reader)
 		for (end = i + 1; end < n && all[end].module == all[i].module && all[end].unit == all[i].unit;)
 			end++;
 		unit_locate(reader, &all[i], end - i);
+		unit_inlined(reader, &all[i], end - i);
 	}
 	free(all);
 }

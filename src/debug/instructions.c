@@ -38,7 +38,7 @@ static const struct convention x86_convention = {
 	.sp = RSP,
 	.fp = RBP,
 	.result_address = REGISTER_NONE,
-	.scratch = 1 << RAX | 1 << RDX | 1 << RCX | 1 << RSI | 1 << RDI | 0xf << 8,
+	.scratch = 1 << RAX | 1 << RDX | 1 << RCX | 1 << RSI | 1 << RDI | 0xf << 8 | ((UINT64_C(1) << LANES) - 1) << LANES_FIRST,
 	.cfa_offset = 8,
 };
 
@@ -222,6 +222,20 @@ static struct operand x86_operand(const cs_insn *insn, int i)
 	return operand;
 }
 
+/* The first half of a vector register, whose second one is the next; REGISTER_NONE for one that is not followed. */
+static uint8_t x86_lane(unsigned reg)
+{
+	unsigned number;
+
+	if (reg >= X86_REG_XMM0 && reg <= X86_REG_XMM31)
+		number = reg - X86_REG_XMM0;
+	else if (reg >= X86_REG_YMM0 && reg <= X86_REG_YMM31)
+		number = reg - X86_REG_YMM0;
+	else
+		return REGISTER_NONE;
+	return number < LANES / 2 ? (uint8_t)(LANES_FIRST + 2 * number) : REGISTER_NONE;
+}
+
 /* Whether all of a register is written. */
 static bool is_whole(const struct operand *operand)
 {
@@ -232,6 +246,16 @@ static bool is_whole(const struct operand *operand)
 static void move_add(struct instruction *instruction, struct operand to, struct operand from)
 {
 	step_add(instruction, is_whole(&to) ? STEP_MOVE : STEP_OTHER, to, from, no_operand);
+}
+
+static void lanes_clobber(struct instruction *instruction, unsigned reg)
+{
+	uint8_t lane = x86_lane(reg);
+
+	if (lane != REGISTER_NONE) {
+		clobber(instruction, lane);
+		clobber(instruction, (uint8_t)(lane + 1));
+	}
 }
 
 /* What is written by an instruction without a case of its own. */
@@ -248,6 +272,8 @@ static void x86_other(const cs_insn *insn, struct instruction *instruction)
 				clobber(instruction, operand.reg);
 			else if (operand.kind == OPERAND_MEMORY)
 				step_add(instruction, STEP_OTHER, operand, no_operand, no_operand);
+			else if (detail->x86.operands[i].type == X86_OP_REG)
+				lanes_clobber(instruction, detail->x86.operands[i].reg);
 		}
 	}
 	for (int i = 0; i < detail->regs_write_count; i++)
@@ -295,10 +321,87 @@ static void x86_multiply(const cs_insn *insn, struct instruction *instruction)
 		x86_other(insn, instruction);
 }
 
+/* One half of a vector operand: of a register or of 16 bytes of memory. */
+static struct operand x86_half(const cs_insn *insn, int i, unsigned half)
+{
+	const cs_x86_op *from = &insn->detail->x86.operands[i];
+	struct operand operand = no_operand;
+	uint8_t lane;
+
+	if (from->type == X86_OP_MEM) {
+		operand = x86_operand(insn, i);
+		operand.size = 8;
+		operand.number += 8 * (int)half;
+		return operand;
+	}
+	lane = from->type == X86_OP_REG ? x86_lane(from->reg) : REGISTER_NONE;
+	return lane == REGISTER_NONE ? operand : register_operand((uint8_t)(lane + half), 8);
+}
+
+static bool x86_is_vector(const cs_insn *insn, int i)
+{
+	return i < insn->detail->x86.op_count && insn->detail->x86.operands[i].type == X86_OP_REG && insn->detail->x86.operands[i].reg >= X86_REG_XMM0 &&
+	       insn->detail->x86.operands[i].reg <= X86_REG_XMM31;
+}
+
+/* Moves of two pointers at once; false for any other instruction. */
+static bool x86_vector_read(const cs_insn *insn, struct instruction *instruction)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+	bool to_vector = x86_is_vector(insn, 0), from_vector = x86_is_vector(insn, 1);
+
+	if (x86->op_count < 2 || (!to_vector && !from_vector))
+		return false;
+	switch (insn->id) {
+	case X86_INS_MOVQ:
+		if (to_vector) {
+			step_add(instruction, STEP_MOVE, x86_half(insn, 0, 0), from_vector ? x86_half(insn, 1, 0) : x86_operand(insn, 1), no_operand);
+			step_add(instruction, STEP_MOVE, x86_half(insn, 0, 1), number_operand(0), no_operand);
+		} else {
+			step_add(instruction, STEP_MOVE, x86_operand(insn, 0), x86_half(insn, 1, 0), no_operand);
+		}
+		return true;
+	case X86_INS_MOVHPS:
+	case X86_INS_MOVHPD:
+		if (to_vector)
+			step_add(instruction, STEP_MOVE, x86_half(insn, 0, 1), x86_operand(insn, 1), no_operand);
+		else
+			step_add(instruction, STEP_MOVE, x86_operand(insn, 0), x86_half(insn, 1, 1), no_operand);
+		return true;
+	case X86_INS_PUNPCKLQDQ:
+	case X86_INS_UNPCKLPD:
+		step_add(instruction, STEP_MOVE, x86_half(insn, 0, 1), x86_half(insn, 1, 0), no_operand);
+		return true;
+	case X86_INS_PINSRQ:
+		step_add(instruction, STEP_MOVE, x86_half(insn, 0, x86->op_count > 2 && x86->operands[2].imm == 1), x86_operand(insn, 1), no_operand);
+		return true;
+	case X86_INS_MOVDQA:
+	case X86_INS_MOVDQU:
+	case X86_INS_MOVAPS:
+	case X86_INS_MOVUPS:
+	case X86_INS_MOVAPD:
+	case X86_INS_MOVUPD:
+		step_add(instruction, STEP_MOVE, x86_half(insn, 0, 0), x86_half(insn, 1, 0), no_operand);
+		step_add(instruction, STEP_MOVE, x86_half(insn, 0, 1), x86_half(insn, 1, 1), no_operand);
+		return true;
+	case X86_INS_PXOR:
+	case X86_INS_XORPS:
+		if (!from_vector || x86->operands[0].reg != x86->operands[1].reg)
+			return false;
+		step_add(instruction, STEP_MOVE, x86_half(insn, 0, 0), number_operand(0), no_operand);
+		step_add(instruction, STEP_MOVE, x86_half(insn, 0, 1), number_operand(0), no_operand);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void x86_read(const cs_insn *insn, struct instruction *instruction)
 {
 	struct operand first = x86_operand(insn, 0), second = x86_operand(insn, 1);
 
+	if (x86_vector_read(insn, instruction))
+		return;
 	switch (insn->id) {
 	case X86_INS_MOV:
 	case X86_INS_MOVABS:
@@ -309,11 +412,6 @@ static void x86_read(const cs_insn *insn, struct instruction *instruction)
 		return;
 	case X86_INS_MOVSXD:
 		move_add(instruction, first, second);
-		return;
-	case X86_INS_MOVQ:
-		// Between a general register and one of vectors, as a rule.
-		if (first.kind == OPERAND_REGISTER || first.kind == OPERAND_MEMORY)
-			step_add(instruction, STEP_OTHER, first, no_operand, no_operand);
 		return;
 	case X86_INS_CDQE:
 		step_add(instruction, STEP_MOVE, register_operand(RAX, 8), register_operand(RAX, 4), no_operand);

@@ -7,7 +7,7 @@
  *	aarch64  ldp x0, x1, [x19, #16]     x0 = load [x19 + 16]; x1 = load [x19 + 24]
  *
  * What data flow over pointers and sizes needs, and no more: arithmetic other than sums and multiples is «other», which says
- * only what it writes. Registers have their DWARF numbers.
+ * only what it writes.
  */
 #ifndef HEAPSNAP_DEBUG_INSTRUCTIONS_H
 #define HEAPSNAP_DEBUG_INSTRUCTIONS_H
@@ -20,8 +20,11 @@
 #include "debug/modules.h"
 
 enum {
-	/** General registers are below this number; what is not one of them is REGISTER_NONE. */
-	REGISTERS_MAX = 33,
+	/** General registers have their DWARF numbers, which are below this; behind them come the halves (of 8 bytes) of vector registers in which compilers move two pointers at once. */
+	LANES_FIRST = 33,
+	LANES = 30,
+	/** What is none of these is REGISTER_NONE. */
+	REGISTERS_MAX = LANES_FIRST + LANES,
 	REGISTER_NONE = 255,
 	/** Steps of one instruction. */
 	STEPS_MAX = 4,

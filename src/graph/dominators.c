@@ -253,9 +253,14 @@ static void lists_build(struct walk *walk, struct lists *lists)
 	lists->from = column_of(end);
 	roots_list(walk, lists, true);
 	for (chunk_id source = 0; source < walk->n_chunks; source++)
-		for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++)
+		for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++) {
+			if (edge + AHEAD < edges->n && edges->to[edge + AHEAD] != NOT_MET)
+				__builtin_prefetch(&lists->at[edges->to[edge + AHEAD]], 1);
+			if (edge + AHEAD / 2 < edges->n && edges->to[edge + AHEAD / 2] != NOT_MET)
+				__builtin_prefetch(&lists->from[lists->at[edges->to[edge + AHEAD / 2]] - 1], 1);
 			if (edges->to[edge] != NOT_MET)
 				lists->from[--lists->at[edges->to[edge]]] = walk->number[source];
+		}
 }
 
 /* ---- SEMI-NCA ---- */
@@ -304,6 +309,10 @@ static uint32_t *semi_nca(struct walk *walk, struct lists *lists)
 		while (at > semi[vertex]) {
 			uint32_t label = evaluate(&forest, lists->from[--at], (uint32_t)vertex);
 
+			if (at >= AHEAD) {
+				__builtin_prefetch(&forest.ancestor[lists->from[at - AHEAD]], 1);
+				__builtin_prefetch(&forest.label[lists->from[at - AHEAD]], 1);
+			}
 			if (label < lowest)
 				lowest = label;
 		}
@@ -314,6 +323,8 @@ static uint32_t *semi_nca(struct walk *walk, struct lists *lists)
 	for (size_t vertex = 1; vertex < n; vertex++) {
 		uint32_t above = idom[vertex];
 
+		if (vertex + AHEAD < n)
+			__builtin_prefetch(&idom[idom[vertex + AHEAD]]);
 		while (above > semi[vertex])
 			above = idom[above];
 		idom[vertex] = above;
@@ -326,19 +337,34 @@ static void tree_make(struct walk *walk, const uint32_t *idom, struct dominators
 {
 	uint32_t *vertices = column_of(walk->n_met);
 
-	for (size_t vertex = 0; vertex < walk->n_vertices; vertex++)
+	for (size_t vertex = 0; vertex < walk->n_vertices; vertex++) {
+		if (vertex + AHEAD < walk->n_vertices && walk->number[vertex + AHEAD] != NOT_MET)
+			__builtin_prefetch(&vertices[walk->number[vertex + AHEAD]], 1);
 		if (walk->number[vertex] != NOT_MET)
 			vertices[walk->number[vertex]] = (uint32_t)vertex;
+	}
 	dominators->retained = column_grow(NULL, 0, walk->n_vertices * sizeof(*dominators->retained));
 	for (size_t chunk = 0; chunk < walk->n_chunks; chunk++)
 		if (walk->number[chunk] != NOT_MET)
 			dominators->retained[chunk] = chunk_usable(walk->chunks, chunk);
 	// A dominator has a lower number than what it dominates.
-	for (size_t number = walk->n_met; number-- > 1;)
+	for (size_t number = walk->n_met; number-- > 1;) {
+		if (number > AHEAD)
+			__builtin_prefetch(&vertices[idom[number - AHEAD]]);
+		if (number > AHEAD / 2) {
+			__builtin_prefetch(&dominators->retained[vertices[number - AHEAD / 2]]);
+			__builtin_prefetch(&dominators->retained[vertices[idom[number - AHEAD / 2]]], 1);
+		}
 		dominators->retained[vertices[idom[number]]] += dominators->retained[vertices[number]];
+	}
 	dominators->idom = walk->number;
-	for (size_t number = 1; number < walk->n_met; number++)
+	for (size_t number = 1; number < walk->n_met; number++) {
+		if (number + AHEAD < walk->n_met) {
+			__builtin_prefetch(&vertices[idom[number + AHEAD]]);
+			__builtin_prefetch(&dominators->idom[vertices[number + AHEAD]], 1);
+		}
 		dominators->idom[vertices[number]] = vertices[idom[number]];
+	}
 	dominators->idom[vertices[0]] = VERTEX_NONE;
 	column_done(vertices, walk->n_met);
 }

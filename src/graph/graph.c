@@ -9,10 +9,24 @@
 /* Suspects that are told. */
 enum { SUSPECTS = 5 };
 
+static bool is_any_shared(const suspect_array *suspects)
+{
+	for (size_t i = 0; i < suspects->n; i++)
+		if (suspects->v[i].is_shared)
+			return true;
+	return false;
+}
+
+void graph_find_nearest(struct graph *graph, const struct heap *heap)
+{
+	if (graph->is_built && graph->edges.first && !graph->nearest && is_any_shared(&graph->suspects))
+		graph->nearest = nearest_find(heap, &graph->edges, &graph->roots);
+}
+
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret)
 {
-	struct graph graph = { .is_built = true, .options = *options };
+	struct graph graph = { .is_built = true, .options = *options, .suppressions = options->suppressions };
 	struct root_options roots = { .pointers = options->pointers, .without_dwarf = options->without_dwarf };
 	struct edge_options edges = { .pointers = options->pointers,
 				      .threads = options->threads,
@@ -24,13 +38,22 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	edges.cuts = areas.cuts.v;
 	edges.n_cuts = areas.cuts.n;
 	edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
+	graph.n_edges = graph.edges.n;
 	graph.unread_chunks = graph.edges.unread;
 	graph.unread_roots = graph.roots.unread;
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
+	if (graph.suppressions)
+		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, &graph.edges, &graph.reach);
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
 		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);
+		if (is_any_shared(&graph.suspects)) {
+			// The dominators have used them up.
+			edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
+			graph_find_nearest(&graph, heap);
+			edges_deinit(&graph.edges);
+		}
 		// Once more, this time with places: both at once would take more memory than a second look takes time.
 		edges.without_places = false;
 		if (options->with_edges)
@@ -48,10 +71,12 @@ void graph_deinit(struct graph *graph)
 		return;
 	roots_deinit(&graph->roots);
 	edges_deinit(&graph->edges);
-	reach_deinit(&graph->reach);
 	if (graph->options.with_dominators)
 		dominators_deinit(&graph->dominators);
 	array_deinit(&graph->suspects);
+	nearest_free(graph->nearest, graph->reach.n);
+	reach_deinit(&graph->reach);
+	suppressions_destroy(graph->suppressions);
 	*graph = (struct graph){ 0 };
 }
 

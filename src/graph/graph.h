@@ -13,9 +13,11 @@
 
 #include "graph/dominators.h"
 #include "graph/edges.h"
+#include "graph/nearest.h"
 #include "graph/pointers.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
+#include "graph/suppress.h"
 #include "graph/suspects.h"
 
 struct target;
@@ -31,6 +33,8 @@ struct graph_options {
 	/** Keep the edges, with their places. */
 	bool with_edges;
 	bool without_dwarf;
+	/** Takes; NULL for none. */
+	struct suppressions *suppressions;
 };
 
 struct graph {
@@ -46,8 +50,14 @@ struct graph {
 	/** Empty unless options.with_dominators. */
 	struct dominators dominators;
 	suspect_array suspects;
+	/** Of each chunk (nearest.h); NULL unless one of the suspects is shared. */
+	uint32_t *nearest;
+	/** As they were given, with what each was for. */
+	struct suppressions *suppressions;
 	/** Bytes of chunks, and of areas of roots, that are not in the image. Then leaks may be none. */
 	uint64_t unread_chunks, unread_roots;
+	/** How many edges there are, or were before they were let go. */
+	uint64_t n_edges;
 	/** Edges and roots beyond what there are numbers for. */
 	uint64_t refused;
 };
@@ -55,6 +65,9 @@ struct graph {
 /** Builds it from a captured target and its walked heap. Owner: the caller, graph_deinit(). */
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret);
+
+/** Fills in `nearest` when a suspect is shared and the edges are there. */
+void graph_find_nearest(struct graph *graph, const struct heap *heap);
 
 /** Frees it; an initialiser of zeroes is accepted. */
 void graph_deinit(struct graph *graph);

@@ -18,6 +18,9 @@ enum {
 	PATTERN_MAX = 16,
 	/** How far ahead of the queue memory is asked for. */
 	AHEAD = 16,
+	/** Chunks that are looked at to see which kinds are worth a node, and how many kinds may be found then below one node. */
+	SAMPLE = 1 << 14,
+	SAMPLE_CHILDREN_MAX = 1 << 10,
 	/** Steps up from one chunk before the rest of its way is left out, all but its end. */
 	STEPS_MAX = 64,
 };
@@ -33,6 +36,7 @@ struct builder {
 	const struct edges *edges;
 	const struct reach *reach;
 	struct outline *outline;
+	uint32_t children_max;
 	uint32_t *table;
 	size_t table_size;
 	/** For each node how many children it has, and for those at the top what tells them apart. */
@@ -91,7 +95,7 @@ static uint32_t node_get(struct builder *builder, uint32_t parent, uint64_t offs
 			return index;
 	}
 	// Too many kinds: one node for the rest of them. (Its own description is another one, so this ends.) A place ends a way, however deep.
-	if (usable && (outline->nodes.n >= NODES_MAX || (parent != OUTLINE_NONE && builder->n_children.v[parent] >= CHILDREN_MAX) ||
+	if (usable && (outline->nodes.n >= NODES_MAX || (parent != OUTLINE_NONE && builder->n_children.v[parent] >= builder->children_max) ||
 		       (depth >= DEPTH_MAX && usable < CHUNK_MEM_END)))
 		return node_get(builder, parent, OUTLINE_ANY_OFFSET, 0, 0, example);
 	builder->table[at] = (uint32_t)outline->nodes.n + 1;
@@ -101,7 +105,7 @@ static uint32_t node_get(struct builder *builder, uint32_t parent, uint64_t offs
 	array_append(&builder->patterns, pattern);
 	array_append(&builder->counted, 0);
 	array_append(&outline->nodes, (struct outline_node){
-					      .parent = parent, .depth = depth, .offset = offset, .usable = usable, .place = PLACE_NONE, .example = example });
+					      .parent = parent, .depth = depth, .offset = offset, .usable = usable, .place = PLACE_NONE, .root = SIZE_MAX, .example = example });
 	return (uint32_t)outline->nodes.n - 1;
 }
 
@@ -225,7 +229,7 @@ static void leak_add(struct builder *builder, const struct leak *leak)
 void outline_leaks(const struct chunks *chunks, const struct edges *edges, const struct reach *reach, struct outline *ret)
 {
 	struct outline outline = { 0 };
-	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline };
+	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline, .children_max = CHILDREN_MAX };
 
 	builder.taken = xcalloc(chunks->n / 8 + 1, 1);
 	for (size_t i = 0; i < reach->leaks.n; i++)
@@ -253,6 +257,8 @@ struct ways {
 	uint8_t *held;
 	/** The furthest chunk up the way that this one comes to by chunks of its size alone. And the last chunk of the way, which a root holds. */
 	chunk_id *same, *last;
+	/** For each root the first one of its kind. */
+	uint32_t *kinds;
 	chunk_id *queue;
 	size_t n;
 };
@@ -278,6 +284,7 @@ static void ways_init(struct ways *ways, const struct builder *builder, const st
 	ways->last = column_grow(NULL, 0, size);
 	ways->queue = column_grow(NULL, 0, size);
 	ways->held = xcalloc(n / 8 + 1, 1);
+	ways->kinds = roots_kinds(roots);
 	for (size_t i = 0; i < n; i++)
 		ways->by[i] = UINT32_MAX;
 	for (size_t i = 0; i < roots->v.n; i++) {
@@ -313,6 +320,7 @@ static void ways_deinit(struct ways *ways)
 	column_free(ways->last, size);
 	column_free(ways->queue, size);
 	free(ways->held);
+	free(ways->kinds);
 }
 
 /* Counts a chunk once at a node. */
@@ -361,31 +369,112 @@ static void referrers_add(struct builder *builder, const struct ways *ways, cons
 		at = holder;
 	}
 
-	place_id place = roots->v.v[ways->by[ways->last[at]]].place;
+	uint32_t root = ways->kinds[ways->by[ways->last[at]]];
 
-	node = node_get(builder, node, OUTLINE_ANY_OFFSET, UINT64_MAX - place, 0, chunk);
+	node = node_get(builder, node, OUTLINE_ANY_OFFSET, UINT64_MAX - root, 0, chunk);
 	// Unless there are too many places already.
-	if (builder->outline->nodes.v[node].usable == UINT64_MAX - place)
-		builder->outline->nodes.v[node].place = place;
+	if (builder->outline->nodes.v[node].usable == UINT64_MAX - root) {
+		builder->outline->nodes.v[node].place = roots->v.v[root].place;
+		builder->outline->nodes.v[node].root = root;
+	}
 	referrer_count(builder, node, chunk);
+}
+
+/* Adds every nth chunk of a size. */
+static void referrers_of_size(struct builder *builder, const struct ways *ways, const struct roots *roots, uint64_t usable, size_t every)
+{
+	uint32_t top = OUTLINE_NONE;
+	size_t n = 0;
+
+	for (chunk_id chunk = 0; chunk < builder->chunks->n; chunk++) {
+		if (chunk_usable(builder->chunks, chunk) != usable ||
+		    (builder->reach->kind[chunk] != REACH_REACHABLE && builder->reach->kind[chunk] != REACH_POSSIBLE) || n++ % every)
+			continue;
+		if (top == OUTLINE_NONE)
+			top = node_get(builder, OUTLINE_NONE, 0, usable, 0, chunk);
+		referrers_add(builder, ways, roots, top, chunk);
+	}
+}
+
+/* By parent, then by count. */
+static int compare_siblings(const void *left, const void *right, void *context)
+{
+	const struct outline *outline = context;
+	uint32_t i = *(const uint32_t *)left, j = *(const uint32_t *)right;
+	const struct outline_node *a = &outline->nodes.v[i], *b = &outline->nodes.v[j];
+
+	if (a->parent != b->parent)
+		return a->parent < b->parent ? -1 : 1;
+	if (a->count != b->count)
+		return a->count > b->count ? -1 : 1;
+	return i < j ? -1 : i > j;
+}
+
+/* Makes nodes for the kinds that have most in the sample, so that those who come first do not take all places. */
+static void nodes_choose(struct builder *builder, const struct outline *sample)
+{
+	size_t n = sample->nodes.n, rank = 0;
+	_cleanup_free_ uint32_t *order = xcalloc(n + 1, sizeof(*order)), *made = xcalloc(n + 1, sizeof(*made));
+
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = i;
+	if (n)
+		qsort_r(order, n, sizeof(*order), compare_siblings, (void *)(uintptr_t)sample);
+	// Parents have lower indices than their children, so they come first in that order; all but the top, whose parent is the highest number.
+	for (uint32_t i = 0; i < n; i++)
+		made[i] = sample->nodes.v[i].parent == OUTLINE_NONE ?
+				  node_get(builder, OUTLINE_NONE, 0, sample->nodes.v[i].usable, 0, sample->nodes.v[i].example) :
+				  OUTLINE_NONE;
+	for (size_t i = 0; i < n; i++) {
+		const struct outline_node *node = &sample->nodes.v[order[i]];
+
+		rank = i && sample->nodes.v[order[i - 1]].parent == node->parent ? rank + 1 : 0;
+		// One is left for all the others.
+		if (node->parent != OUTLINE_NONE && made[node->parent] != OUTLINE_NONE && node->usable && rank < CHILDREN_MAX - 1)
+			made[order[i]] = node_get(builder, made[node->parent], node->offset, node->usable, 0, node->example);
+	}
+}
+
+/* Drops nodes that were made for kinds which then went elsewhere. Below an empty one all are empty. */
+static void nodes_drop_empty(struct outline *outline)
+{
+	_cleanup_free_ uint32_t *now = xcalloc(outline->nodes.n + 1, sizeof(*now));
+	size_t n = 0;
+
+	for (size_t i = 0; i < outline->nodes.n; i++) {
+		struct outline_node node = outline->nodes.v[i];
+
+		if (!node.count)
+			continue;
+		if (node.parent != OUTLINE_NONE)
+			node.parent = now[node.parent];
+		now[i] = (uint32_t)n;
+		outline->nodes.v[n++] = node;
+	}
+	outline->nodes.n = n;
 }
 
 void outline_referrers(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, const struct reach *reach,
 		       uint64_t usable, struct outline *ret)
 {
-	struct outline outline = { 0 };
-	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline };
+	struct outline outline = { 0 }, sample = { 0 };
+	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline, .children_max = CHILDREN_MAX };
 	struct ways ways;
-	uint32_t top = OUTLINE_NONE;
+	size_t n = 0;
 
 	ways_init(&ways, &builder, roots);
-	for (chunk_id chunk = 0; chunk < chunks->n; chunk++) {
-		if (chunk_usable(chunks, chunk) != usable || (reach->kind[chunk] != REACH_REACHABLE && reach->kind[chunk] != REACH_POSSIBLE))
-			continue;
-		if (top == OUTLINE_NONE)
-			top = node_get(&builder, OUTLINE_NONE, 0, usable, 0, chunk);
-		referrers_add(&builder, &ways, roots, top, chunk);
+	for (chunk_id chunk = 0; chunk < chunks->n; chunk++)
+		n += chunk_usable(chunks, chunk) == usable;
+	if (n) {
+		struct builder sampler = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &sample, .children_max = SAMPLE_CHILDREN_MAX };
+
+		referrers_of_size(&sampler, &ways, roots, usable, n / SAMPLE + 1);
+		nodes_choose(&builder, &sample);
+		builder_deinit(&sampler);
+		outline_deinit(&sample);
 	}
+	referrers_of_size(&builder, &ways, roots, usable, 1);
+	nodes_drop_empty(&outline);
 	for (size_t i = 0; i < outline.nodes.n; i++) {
 		struct outline_node *node = &outline.nodes.v[i];
 

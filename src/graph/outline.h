@@ -45,6 +45,8 @@ struct outline_node {
 	uint64_t usable;
 	/** Of referrers: the place that a way ends in; PLACE_NONE for chunks. */
 	place_id place;
+	/** One of the roots that the way ends in: all of them have the same path, but for the indices of arrays. SIZE_MAX for chunks. */
+	size_t root;
 	/** At the top: how many trees. Else 0. */
 	uint64_t trees;
 	/** Chunks of this node, and their usable bytes. */

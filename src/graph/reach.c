@@ -27,7 +27,7 @@ const char *reach_kind_name(enum reach_kind kind)
 {
 	static const char *const names[REACH_KINDS] = {
 		[REACH_NONE] = NULL,	    [REACH_REACHABLE] = "reachable", [REACH_POSSIBLE] = "possible",
-		[REACH_DIRECT] = "direct", [REACH_INDIRECT] = "indirect",
+		[REACH_DIRECT] = "direct", [REACH_INDIRECT] = "indirect",    [REACH_SUPPRESSED] = "suppressed",
 	};
 
 	assert((unsigned)kind < REACH_KINDS);

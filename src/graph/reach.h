@@ -6,6 +6,7 @@
  *   possible    by a chain from a root, but only through some interior pointer
  *   direct      leaked, and held by nothing, or by chunks of its own cycle alone; of a cycle the one with the lowest address stands for all
  *   indirect    leaked, and held by leaked chunks
+ *   suppressed  leaked, but not to be told (suppress.h)
  *
  * Leaked is direct and indirect. Freeing the direct ones, with all below, is what mends a program.
  *
@@ -28,6 +29,8 @@ enum reach_kind {
 	REACH_POSSIBLE,
 	REACH_DIRECT,
 	REACH_INDIRECT,
+	/** Only after suppressions_apply(). */
+	REACH_SUPPRESSED,
 	REACH_KINDS,
 };
 
@@ -57,13 +60,13 @@ void reach_compute(const struct chunks *chunks, const struct edges *edges, const
 /** Frees it; an initialiser of zeroes is accepted. */
 void reach_deinit(struct reach *reach);
 
-/** Leaked: direct or indirect. */
+/** Leaked: direct, indirect or suppressed. */
 static inline bool reach_is_leaked(const struct reach *reach, chunk_id chunk)
 {
 	return reach->kind[chunk] >= REACH_DIRECT;
 }
 
-/** «reachable», «possible», «direct», «indirect»; NULL for what is no node. Borrowed: for ever. */
+/** «reachable», «possible», «direct», «indirect», «suppressed»; NULL for what is no node. Borrowed: for ever. */
 const char *reach_kind_name(enum reach_kind kind);
 
 #endif

@@ -448,6 +448,47 @@ static char *local_path(struct scan *scan, const frame_array *frames, size_t ind
 	return local ? local_text(scan, frame.module, local, offset) : NULL;
 }
 
+static const char *register_name(enum machine machine, unsigned number, char buffer[8])
+{
+	static const char *const x86_64[] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
+
+	if (machine == MACHINE_X86_64)
+		return number < sizeof(x86_64) / sizeof(*x86_64) ? x86_64[number] : NULL;
+	if (number > 31)
+		return NULL;
+	snprintf(buffer, 8, number == 31 ? "sp" : "x%u", number);
+	return buffer;
+}
+
+/* What a callee has put on the stack for its callers is a register of theirs: of the innermost one that has a variable in it. NULL when nothing of that kind is at the address. */
+static char *saved_path(struct scan *scan, const frame_array *frames, size_t index, vaddr address)
+{
+	unsigned number = 0;
+	char buffer[8];
+	const char *name;
+
+	if (index + 1 >= frames->n)
+		return NULL;
+	while (number < THREAD_REGISTERS_MAX && (!(frames->v[index + 1].known >> number & 1) || frames->v[index + 1].saved_at[number] != address))
+		number++;
+	name = number < THREAD_REGISTERS_MAX ? register_name(scan->target->machine, number, buffer) : NULL;
+	if (!name)
+		return NULL;
+	for (size_t i = index + 1; i < frames->n && i <= index + FRAMES_ASKED && frames->v[i].saved_at[number] == address; i++) {
+		struct described_frame frame = frame_describe(scan, frames, i);
+		const struct locals *locals = frame_locals(scan, &frame);
+		const struct local *local = locals ? local_in_register(locals, number) : NULL;
+
+		if (local) {
+			_cleanup_free_ char *text = local_text(scan, frame.module, local, local->piece_offset);
+			_cleanup_free_ char *function = function_name(scan, &frame, NULL);
+
+			return xasprintf("%s in %s", text, function);
+		}
+	}
+	return NULL;
+}
+
 static void stack_add(struct scan *scan, const struct root_area *area)
 {
 	const frame_array *frames = &scan->areas->frames[area->thread];
@@ -469,7 +510,9 @@ static void stack_add(struct scan *scan, const struct root_area *area)
 
 		if (met->address + 8 > scan->roots->places.v[place].end)
 			scan->roots->places.v[place].end = met->address + 8;
-		root_add(scan, place, met)->path = local_path(scan, frames, at, met->address);
+		char *path = local_path(scan, frames, at, met->address);
+
+		root_add(scan, place, met)->path = path ? path : saved_path(scan, frames, at, met->address);
 		if (at == frames->n)
 			at = 0;
 	}
@@ -478,18 +521,6 @@ static void stack_add(struct scan *scan, const struct root_area *area)
 }
 
 /* ---- registers ---- */
-
-static const char *register_name(enum machine machine, unsigned number, char buffer[8])
-{
-	static const char *const x86_64[] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
-
-	if (machine == MACHINE_X86_64)
-		return number < sizeof(x86_64) / sizeof(*x86_64) ? x86_64[number] : NULL;
-	if (number > 31)
-		return NULL;
-	snprintf(buffer, 8, number == 31 ? "sp" : "x%u", number);
-	return buffer;
-}
 
 /* The variable that a register stands for: of the innermost frame that has one in it, if nobody further in has changed it. */
 static char *register_path(struct scan *scan, size_t index, unsigned number)

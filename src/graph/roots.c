@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
+#include "base/cleanup.h"
+
 void roots_init(struct roots *roots)
 {
 	*roots = (struct roots){ 0 };
@@ -69,6 +72,51 @@ size_t roots_of_place(const struct roots *roots, place_id place, size_t *end_ret
 {
 	*end_ret = first_from(roots, (uint64_t)place + 1);
 	return first_from(roots, place);
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
+	return hash ^ hash >> 29;
+}
+
+/* Hashes what a root is of its place, without the indices of arrays. */
+static uint64_t root_hash(const struct root *root)
+{
+	uint64_t hash = mix(1, root->place);
+	bool in_index = false;
+
+	for (const char *at = root->path; at && *at; at++) {
+		in_index = in_index ? *at != ']' : *at == '[';
+		if (!in_index || *at == '[')
+			hash = mix(hash, (unsigned char)*at);
+	}
+	return hash;
+}
+
+uint32_t *roots_kinds(const struct roots *roots)
+{
+	size_t size = 1024;
+
+	while (size < 2 * (roots->v.n + 1))
+		size *= 2;
+
+	uint32_t *kinds = xcalloc(roots->v.n + 1, sizeof(*kinds));
+	// Index + 1; with the hash, since comparing these is as good as comparing paths.
+	_cleanup_free_ uint32_t *table = xcalloc(size, sizeof(*table));
+	_cleanup_free_ uint64_t *hashes = xcalloc(roots->v.n + 1, sizeof(*hashes));
+
+	for (size_t i = 0; i < roots->v.n; i++) {
+		size_t at;
+
+		hashes[i] = root_hash(&roots->v.v[i]);
+		for (at = hashes[i] & (size - 1); table[at] && hashes[table[at] - 1] != hashes[i]; at = (at + 1) & (size - 1))
+			;
+		if (!table[at])
+			table[at] = (uint32_t)i + 1;
+		kinds[i] = table[at] - 1;
+	}
+	return kinds;
 }
 
 const char *place_kind_name(enum place_kind kind)

@@ -98,6 +98,9 @@ void roots_seal(struct roots *roots);
 /** The roots of a place: the index of the first, and in *end_ret the one behind the last. Cost: logarithmic. */
 size_t roots_of_place(const struct roots *roots, place_id place, size_t *end_ret);
 
+/** For each root the first one of its kind: of the same place, with the same path but for the indices of arrays. Owner: the caller, free(). Cost: linear in their paths. */
+uint32_t *roots_kinds(const struct roots *roots);
+
 /** «variable», «frame» …: the word of the JSON. Borrowed: for ever. */
 const char *place_kind_name(enum place_kind kind);
 

@@ -88,6 +88,7 @@ void print_unread(struct writer *writer, const struct snapshot *snapshot)
 	const struct graph *graph = &snapshot->graph;
 	uint64_t unread = graph->unread_chunks + graph->unread_roots;
 
+	writer_field(writer, "edges", value_count(graph->n_edges));
 	writer_field(writer, "unread_bytes", value_bytes(unread));
 	if (unread) {
 		_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes(unread));

@@ -46,6 +46,9 @@ static char *label(const struct roots *roots, const struct root_place *place, co
 		thread = thread_label(roots, place);
 		if (!place->name)
 			return xasprintf("the bottom of the stack%s, %s", what, thread);
+		// A register that is saved here is a variable of another function.
+		if (strstr(what, " in "))
+			return xasprintf("%s, %s", what, thread);
 		// A variable has its own name; an offset is one of the frame.
 		if (*what && *what != '+')
 			return xasprintf("%s in %s%s, %s", what, place->name, from, thread);
@@ -85,4 +88,19 @@ char *root_label(const struct roots *roots, const struct root *root)
 		return label(roots, place, "");
 	offset = xasprintf("+0x%" PRIx64, root->offset);
 	return label(roots, place, offset);
+}
+
+char *root_kind_label(const struct roots *roots, const struct root *root)
+{
+	_cleanup_free_ char *path = xstrdup(root->path ? root->path : "");
+	char *to = path;
+	bool in_index = false;
+
+	for (const char *at = path; *at; at++) {
+		in_index = in_index ? *at != ']' : *at == '[';
+		if (!in_index || *at == '[')
+			*to++ = *at;
+	}
+	*to = '\0';
+	return label(roots, &roots->places.v[root->place], path);
 }

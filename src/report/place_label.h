@@ -13,4 +13,7 @@ char *place_label(const struct roots *roots, place_id place);
 /** The name of a root: its place, and what lies there by path or offset. Owner: the caller; unescaped. */
 char *root_label(const struct roots *roots, const struct root *root);
 
+/** The same for all roots of its place that differ in the indices of arrays alone: «slabclass[].slots (slabs.c:42, memcached)»; without a path, the place. Owner: the caller; unescaped. */
+char *root_kind_label(const struct roots *roots, const struct root *root);
+
 #endif

@@ -13,7 +13,7 @@
 /* Words of an example that text shows. Units: bytes. */
 enum { WORDS_SHOWN = 64 };
 
-static void print_kinds(struct writer *writer, const struct reach *reach)
+static void print_kinds(struct writer *writer, const struct reach *reach, bool has_suppressions)
 {
 	static const struct column columns[] = {
 		{ .key = "reach", .title = "" },
@@ -28,13 +28,14 @@ static void print_kinds(struct writer *writer, const struct reach *reach)
 		[REACH_POSSIBLE] = "only by pointers into their middle",
 		[REACH_DIRECT] = "leaked: nothing points to them",
 		[REACH_INDIRECT] = "leaked: only leaked chunks point to them",
+		[REACH_SUPPRESSED] = "leaked, but suppressed",
 	};
 	uint64_t total = 0;
 
 	for (size_t kind = REACH_REACHABLE; kind < REACH_KINDS; kind++)
 		total += reach->bytes[kind];
 	writer_table_begin(writer, &table);
-	for (size_t kind = REACH_REACHABLE; kind < REACH_KINDS; kind++)
+	for (size_t kind = REACH_REACHABLE; kind < (has_suppressions ? REACH_KINDS : REACH_SUPPRESSED); kind++)
 		writer_row(writer, (struct value[]){
 					   value_word(reach_kind_name(kind)),
 					   value_count(reach->count[kind]),
@@ -42,6 +43,37 @@ static void print_kinds(struct writer *writer, const struct reach *reach)
 					   value_share(reach->bytes[kind], total),
 					   value_word(meanings[kind]),
 				   });
+	writer_table_end(writer);
+}
+
+/* What each rule was for. */
+static void print_suppressions(struct writer *writer, const struct suppressions *suppressions)
+{
+	static const struct column columns[] = {
+		{ .key = "line", .title = "line", .flags = COLUMN_RIGHT },
+		{ .key = "leaks", .title = "leaks", .flags = COLUMN_RIGHT },
+		{ .key = "count", .title = "chunks", .flags = COLUMN_RIGHT },
+		{ .key = "bytes", .title = "bytes", .flags = COLUMN_RIGHT },
+		{ .key = "rule", .title = "suppressed by" },
+	};
+	static const struct table table = { .key = "suppressions", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
+
+	if (!suppressions)
+		return;
+	if (suppressions->v.n)
+		writer_print(writer, STYLE_PLAIN, "\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < suppressions->v.n; i++) {
+		const struct suppression *rule = &suppressions->v.v[i];
+
+		writer_row(writer, (struct value[]){
+					   value_number(rule->line),
+					   value_count(rule->leaks),
+					   value_count(rule->chunks),
+					   value_bytes(rule->bytes),
+					   value_text(rule->text),
+				   });
+	}
 	writer_table_end(writer);
 }
 
@@ -178,10 +210,10 @@ uint64_t print_leaks(struct writer *writer, const struct snapshot *snapshot, con
 	outline_leaks(&snapshot->heap.chunks, &snapshot->graph.edges, reach, &outline);
 	print_head(writer, snapshot);
 	writer_print(writer, STYLE_PLAIN, "\n");
-	print_kinds(writer, reach);
+	print_kinds(writer, reach, snapshot->graph.suppressions);
 	print_unread(writer, snapshot);
 	if (!reach->leaks.n)
-		writer_print(writer, STYLE_GOOD, "\nNothing is leaked.\n");
+		writer_print(writer, STYLE_GOOD, reach->count[REACH_SUPPRESSED] ? "\nNothing else is leaked.\n" : "\nNothing is leaked.\n");
 	else
 		writer_print(writer, STYLE_PLAIN, "\n");
 
@@ -190,6 +222,7 @@ uint64_t print_leaks(struct writer *writer, const struct snapshot *snapshot, con
 
 	print_left_out(writer, &left_out);
 	print_examples(writer, snapshot, examples, n);
+	print_suppressions(writer, snapshot->graph.suppressions);
 	print_trouble(writer, snapshot, options->lines);
 	if (!options->quiet) {
 		hints_leaks(snapshot, n ? examples[0] : CHUNK_NONE, options->target, &hints);

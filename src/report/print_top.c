@@ -23,6 +23,8 @@ enum {
 	LARGE_PART = 100,
 	/** Below modules and threads; deeper rows have their place above them. */
 	SHARED_DEPTH = 2,
+	/** Places nearest to what is shared that are told. */
+	NEAREST_SHOWN = 3,
 	/** Sizes in the table by size. */
 	SIZES_SHOWN = 10,
 };
@@ -68,6 +70,78 @@ static size_t root_of(const struct snapshot *snapshot, vertex_id chunk)
 			found = i;
 	}
 	return found;
+}
+
+static bool is_variable(const struct roots *roots, size_t root)
+{
+	enum place_kind kind = roots->places.v[roots->v.v[root].place].kind;
+
+	return kind == PLACE_VARIABLE || kind == PLACE_TLS;
+}
+
+static bool is_structural(const struct snapshot *snapshot, vertex_id vertex)
+{
+	const struct dominators *dominators = &snapshot->graph.dominators;
+	enum place_kind kind;
+
+	if (vertex < dominators->n_chunks || vertex > vertex_top(dominators))
+		return false;
+	if (vertex == vertex_top(dominators))
+		return true;
+	kind = snapshot->graph.roots.places.v[vertex - dominators->n_chunks].kind;
+	return kind == PLACE_MODULE || kind == PLACE_THREAD;
+}
+
+/* A variable that has the shortest way to a chunk that several places share, as a root; SIZE_MAX. */
+static size_t nearest_variable(const struct snapshot *snapshot, vertex_id chunk)
+{
+	const struct graph *graph = &snapshot->graph;
+	uint32_t root = graph->nearest && is_structural(snapshot, graph->dominators.idom[chunk]) ? graph->nearest[chunk] : NEAREST_NONE;
+
+	return root != NEAREST_NONE && is_variable(&graph->roots, root) ? root : SIZE_MAX;
+}
+
+/* How a chunk that several places share can be named: «held by g_cache», «by way of g_cache». NULL when it cannot. */
+static char *holder_text(const struct snapshot *snapshot, vertex_id chunk)
+{
+	const struct roots *roots = &snapshot->graph.roots;
+	size_t root = root_of(snapshot, chunk);
+	size_t nearest = nearest_variable(snapshot, chunk);
+	_cleanup_free_ char *label = NULL;
+
+	// What a variable leads to is better known by that than by a frame that has it, too.
+	if (root != SIZE_MAX && (nearest == SIZE_MAX || is_variable(roots, root))) {
+		label = root_label(roots, &roots->v.v[root]);
+		return xasprintf("held by %s", label);
+	}
+	if (nearest == SIZE_MAX)
+		return NULL;
+	label = root_kind_label(roots, &roots->v.v[nearest]);
+	return xasprintf("by way of %s", label);
+}
+
+/* The places nearest to chunks of one size that several share: «27 by way of slabclass (slabs.c:42, memcached), 2 by way of …». NULL when it is not known. */
+static char *sharers_text(const struct snapshot *snapshot, vertex_id above, uint64_t usable)
+{
+	const struct graph *graph = &snapshot->graph;
+	struct nearest_share shares[NEAREST_SHOWN];
+	char count[TEXT_NUMBER_MAX], *text = NULL;
+	size_t n;
+
+	if (!graph->nearest || !is_structural(snapshot, above))
+		return NULL;
+	n = nearest_count(&snapshot->heap.chunks, &graph->dominators, &graph->roots, graph->nearest, above, usable, shares, NEAREST_SHOWN);
+	for (size_t i = 0; i < n && i < NEAREST_SHOWN; i++) {
+		_cleanup_free_ char *label = root_kind_label(&graph->roots, &graph->roots.v.v[shares[i].root]), *before = text;
+
+		text = xasprintf("%s%s%s by way of %s", before ? before : "", before ? ", " : "", text_count(count, shares[i].count), label);
+	}
+	if (n > NEAREST_SHOWN) {
+		_cleanup_free_ char *before = text;
+
+		text = xasprintf("%s, others by way of %s more places", before, text_count(count, n - NEAREST_SHOWN));
+	}
+	return text;
 }
 
 static bool is_place(const struct tree *tree, vertex_id vertex)
@@ -202,13 +276,15 @@ static char *row_name(const struct writer *writer, const struct tree *tree, cons
 
 	if (row->vertex != VERTEX_NONE) {
 		// A large chunk at the top is shared, so no place stands above it; one that holds it can be named all the same.
-		size_t root = row->retained >= tree->large && row->depth <= SHARED_DEPTH ? root_of(snapshot, row->vertex) : SIZE_MAX;
-		_cleanup_free_ char *label = root == SIZE_MAX ? NULL : root_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[root]);
+		_cleanup_free_ char *label = row->retained >= tree->large && row->depth <= SHARED_DEPTH ? holder_text(snapshot, row->vertex) : NULL;
 
-		return xasprintf("0x%" PRIxVADDR " of %s%s%s", snapshot->heap.chunks.mem[row->vertex], size, label ? ", held by " : "",
-				 label ? label : "");
+		return xasprintf("0x%" PRIxVADDR " of %s%s%s", snapshot->heap.chunks.mem[row->vertex], size, label ? ", " : "", label ? label : "");
 	}
-	return xasprintf("%s chunks of %s", text_count(count, row->count), size);
+
+	vertex_id above = tree->dominators->idom[row->example];
+	_cleanup_free_ char *sharers = row->retained >= tree->large && row->depth <= SHARED_DEPTH ? sharers_text(snapshot, above, row->usable) : NULL;
+
+	return xasprintf("%s chunks of %s%s%s", text_count(count, row->count), size, sharers ? ": " : "", sharers ? sharers : "");
 }
 
 static const char *row_kind(const struct tree *tree, const struct tree_row *row)
@@ -295,12 +371,101 @@ static int compare_sums(const void *left, const void *right)
 	return a->usable < b->usable ? -1 : a->usable > b->usable;
 }
 
-/* Whether a chunk hangs right below another of its size: what it retains is counted there. (Further up is not looked at: that would cost more than linear.) */
-static bool is_below_its_like(const struct chunks *chunks, const struct dominators *dominators, chunk_id chunk)
-{
-	vertex_id above = dominators->idom[chunk];
+/* Sums by size: open addressing, entries are index + 1. */
+struct size_table {
+	ARRAY(struct size_sum) sums;
+	uint32_t *entries;
+	size_t size;
+	/** For each sum how many chunks of its size are above the one that is being looked at. */
+	uint32_t *above;
+};
 
-	return above < dominators->n_chunks && chunk_usable(chunks, above) == chunk_usable(chunks, chunk);
+static size_t size_slot(const struct size_table *table, uint64_t usable)
+{
+	size_t at = usable * UINT64_C(0x9E3779B97F4A7C15) >> 32 & (table->size - 1);
+
+	while (table->entries[at] && table->sums.v[table->entries[at] - 1].usable != usable)
+		at = (at + 1) & (table->size - 1);
+	return at;
+}
+
+static void size_table_grow(struct size_table *table)
+{
+	table->size = table->size ? table->size * 2 : 1024;
+	free(table->entries);
+	table->entries = xcalloc(table->size, sizeof(*table->entries));
+	for (size_t i = 0; i < table->sums.n; i++)
+		table->entries[size_slot(table, table->sums.v[i].usable)] = (uint32_t)i + 1;
+}
+
+static void sizes_count(struct size_table *table, const struct chunks *chunks, const struct dominators *dominators)
+{
+	for (chunk_id chunk = 0; chunk < chunks->n; chunk++) {
+		uint64_t usable = chunk_usable(chunks, chunk);
+		size_t at;
+
+		if (dominators->idom[chunk] == VERTEX_NONE)
+			continue;
+		if (table->size < 2 * (table->sums.n + 1))
+			size_table_grow(table);
+		at = size_slot(table, usable);
+		if (!table->entries[at]) {
+			array_append(&table->sums, (struct size_sum){ .usable = usable });
+			table->entries[at] = (uint32_t)table->sums.n;
+		}
+		table->sums.v[table->entries[at] - 1].count++;
+		table->sums.v[table->entries[at] - 1].bytes += usable;
+	}
+}
+
+/* The sum of a chunk's size. */
+static size_t size_index(const struct size_table *table, const struct chunks *chunks, vertex_id chunk)
+{
+	return table->entries[size_slot(table, chunk_usable(chunks, chunk))] - 1;
+}
+
+/* Adds up what chunks of each size retain: of those below another of their size, that one has it already. Goes through the tree in depth, up again by the
+   immediate dominators, so it needs no stack. */
+static void sizes_retain(struct size_table *table, const struct chunks *chunks, const struct dominators *dominators)
+{
+	size_t n = vertex_count(dominators);
+	// Of each vertex the first child and the next sibling, one more than the vertex: together, since both are asked for.
+	struct kin {
+		vertex_id first, next;
+	} *kin = column_grow(NULL, 0, n * sizeof(*kin));
+	vertex_id top = vertex_top(dominators), at = top;
+
+	for (vertex_id vertex = 0; vertex < top; vertex++) {
+		vertex_id above = dominators->idom[vertex];
+
+		if (above == VERTEX_NONE)
+			continue;
+		kin[vertex].next = kin[above].first;
+		kin[above].first = vertex + 1;
+	}
+	while (kin[top].first || at != top) {
+		if (kin[at].first) {
+			// Down; the child is taken off its parent's list.
+			vertex_id child = kin[at].first - 1;
+
+			kin[at].first = kin[child].next;
+			// The next one is asked for while this one is looked at.
+			if (kin[at].first)
+				__builtin_prefetch(&kin[kin[at].first - 1]);
+			at = child;
+			if (at < dominators->n_chunks) {
+				size_t sum = size_index(table, chunks, at);
+
+				if (!table->above[sum]++)
+					table->sums.v[sum].retained += dominators->retained[at];
+			}
+			continue;
+		}
+		if (at < dominators->n_chunks)
+			table->above[size_index(table, chunks, at)]--;
+		at = dominators->idom[at];
+	}
+	column_free(kin, n * sizeof(*kin));
 }
 
 static void sizes_print(struct writer *writer, const struct tree *tree)
@@ -313,59 +478,27 @@ static void sizes_print(struct writer *writer, const struct tree *tree)
 		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
 	};
 	static const struct table table = { .key = "sizes", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
-	const struct chunks *chunks = &tree->snapshot->heap.chunks;
-	const struct dominators *dominators = tree->dominators;
-	ARRAY(struct size_sum) sums = { 0 };
-	size_t size = 1024;
-	// Open addressing, index + 1.
-	uint32_t *table_of = xcalloc(size, sizeof(*table_of));
+	struct size_table sizes = { 0 };
 
-	for (chunk_id chunk = 0; chunk < chunks->n; chunk++) {
-		uint64_t usable = chunk_usable(chunks, chunk);
-		size_t at;
-
-		if (dominators->idom[chunk] == VERTEX_NONE)
-			continue;
-		if (size < 2 * (sums.n + 1)) {
-			free(table_of);
-			size *= 2;
-			table_of = xcalloc(size, sizeof(*table_of));
-			for (size_t i = 0; i < sums.n; i++) {
-				for (at = sums.v[i].usable * UINT64_C(0x9E3779B97F4A7C15) >> 32 & (size - 1); table_of[at]; at = (at + 1) & (size - 1))
-					;
-				table_of[at] = (uint32_t)i + 1;
-			}
-		}
-		for (at = usable * UINT64_C(0x9E3779B97F4A7C15) >> 32 & (size - 1); table_of[at] && sums.v[table_of[at] - 1].usable != usable;
-		     at = (at + 1) & (size - 1))
-			;
-		if (!table_of[at]) {
-			array_append(&sums, (struct size_sum){ .usable = usable });
-			table_of[at] = (uint32_t)sums.n;
-		}
-
-		struct size_sum *sum = &sums.v[table_of[at] - 1];
-
-		sum->count++;
-		sum->bytes += usable;
-		if (!is_below_its_like(chunks, dominators, chunk))
-			sum->retained += dominators->retained[chunk];
-	}
-	free(table_of);
-	if (sums.n)
-		qsort(sums.v, sums.n, sizeof(*sums.v), compare_sums);
+	sizes_count(&sizes, &tree->snapshot->heap.chunks, tree->dominators);
+	sizes.above = xcalloc(sizes.sums.n + 1, sizeof(*sizes.above));
+	sizes_retain(&sizes, &tree->snapshot->heap.chunks, tree->dominators);
+	if (sizes.sums.n)
+		qsort(sizes.sums.v, sizes.sums.n, sizeof(*sizes.sums.v), compare_sums);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	writer_table_begin(writer, &table);
-	for (size_t i = 0; i < sums.n && (writer_options(writer)->format != FORMAT_TEXT || i < SIZES_SHOWN); i++)
+	for (size_t i = 0; i < sizes.sums.n && (writer_options(writer)->format != FORMAT_TEXT || i < SIZES_SHOWN); i++)
 		writer_row(writer, (struct value[]){
-					   value_number(sums.v[i].usable),
-					   value_count(sums.v[i].count),
-					   value_bytes(sums.v[i].bytes),
-					   value_bytes(sums.v[i].retained),
-					   value_share(sums.v[i].retained, tree->total),
+					   value_number(sizes.sums.v[i].usable),
+					   value_count(sizes.sums.v[i].count),
+					   value_bytes(sizes.sums.v[i].bytes),
+					   value_bytes(sizes.sums.v[i].retained),
+					   value_share(sizes.sums.v[i].retained, tree->total),
 				   });
 	writer_table_end(writer);
-	array_deinit(&sums);
+	array_deinit(&sizes.sums);
+	free(sizes.entries);
+	free(sizes.above);
 }
 
 /* ---- suspects ---- */
@@ -412,15 +545,26 @@ static char *suspect_place(const struct snapshot *snapshot, const struct suspect
 	return xasprintf(" in an array from +0x%" PRIx64 " on", suspect->offset);
 }
 
+/* A place that holds a chunk by itself, or else a variable that leads to it; NULL. */
+static char *shared_label(const struct snapshot *snapshot, vertex_id chunk)
+{
+	const struct roots *roots = &snapshot->graph.roots;
+	size_t root = root_of(snapshot, chunk);
+	size_t nearest = nearest_variable(snapshot, chunk);
+
+	if (root != SIZE_MAX && (nearest == SIZE_MAX || roots->v.v[nearest].place == roots->v.v[root].place))
+		return root_label(roots, &roots->v.v[root]);
+	return nearest != SIZE_MAX ? root_kind_label(roots, &roots->v.v[nearest]) : NULL;
+}
+
 /* What begins in a chunk that several places share: it is called by one that holds it by itself, if there is one. */
 static char *shared_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect, const char *keeps,
 			     const char *through)
 {
 	const struct graph *graph = &snapshot->graph;
 	const struct chunks *chunks = &snapshot->heap.chunks;
-	size_t root = root_of(snapshot, suspect->start);
 	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = size_text(writer, chunk_usable(chunks, suspect->start));
-	_cleanup_free_ char *label = root == SIZE_MAX ? NULL : root_label(&graph->roots, &graph->roots.v.v[root]), *point = NULL;
+	_cleanup_free_ char *label = shared_label(snapshot, suspect->start), *point = NULL;
 
 	if (suspect->point != suspect->start) {
 		_cleanup_free_ char *own = size_text(writer, chunk_usable(chunks, suspect->point));
@@ -442,8 +586,13 @@ static char *suspect_sentence(struct writer *writer, const struct snapshot *snap
 	_cleanup_free_ char *size = size_text(writer, suspect->child_usable), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
 	char count[TEXT_NUMBER_MAX];
 
-	if (suspect->point == VERTEX_NONE && suspect->is_shared)
-		return xasprintf("%s is in %s chunks of %s that several places of %s share.", keeps, text_count(count, suspect->child_count), size, place);
+	if (suspect->point == VERTEX_NONE && suspect->is_shared) {
+		vertex_id above = suspect->place == PLACE_NONE ? vertex_top(&graph->dominators) : vertex_of_place(&graph->dominators, suspect->place);
+		_cleanup_free_ char *sharers = sharers_text(snapshot, above, suspect->child_usable);
+
+		return xasprintf("%s is in %s chunks of %s that several places of %s share%s%s.", keeps, text_count(count, suspect->child_count), size, place,
+				 sharers ? ": " : "", sharers ? sharers : "");
+	}
 	if (suspect->child_count)
 		through = suspect->child_count == 1 ? xasprintf("a chunk of %s%s", size, where) :
 						      xasprintf("%s chunks of %s%s", text_count(count, suspect->child_count), size, where);

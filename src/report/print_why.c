@@ -176,6 +176,7 @@ static void print_verdict_on(struct writer *writer, const struct snapshot *snaps
 	case REACH_INDIRECT:
 		writer_print(writer, STYLE_PLAIN, "%s, leaked: only leaked chunks point to it.\n", size);
 		break;
+	case REACH_SUPPRESSED:
 	case REACH_KINDS:
 		break;
 	}
@@ -208,7 +209,7 @@ static char *referrer_label(const struct writer *writer, const struct snapshot *
 	_cleanup_free_ char *name = NULL, *offset = NULL;
 
 	if (node->place != PLACE_NONE) {
-		_cleanup_free_ char *place = place_label(&snapshot->graph.roots, node->place);
+		_cleanup_free_ char *place = root_kind_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[node->root]);
 
 		name = text_escape(place, strlen(place));
 		return xasprintf("%*s%s", (int)depth * 2, "", name);
@@ -226,7 +227,7 @@ static void referrer_row(struct writer *writer, const struct snapshot *snapshot,
 	const struct outline_node *node = &outline->nodes.v[index];
 	bool text = writer_options(writer)->format == FORMAT_TEXT;
 	_cleanup_free_ char *label = text ? referrer_label(writer, snapshot, node, depth) : NULL;
-	_cleanup_free_ char *place = node->place != PLACE_NONE ? place_label(&snapshot->graph.roots, node->place) : NULL;
+	_cleanup_free_ char *place = node->root != SIZE_MAX ? root_kind_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[node->root]) : NULL;
 
 	writer_row(writer, (struct value[]){
 				   value_number(depth),

@@ -60,7 +60,7 @@ static bool put_reach(void *context, size_t first, size_t n, const uint64_t *val
 	for (size_t i = 0; i < n; i++) {
 		bool is_node = chunk_is_node(&snapshot->heap.chunks, (chunk_id)(first + i));
 
-		if (values[i] >= REACH_KINDS || (values[i] != REACH_NONE) != is_node)
+		if (values[i] > REACH_INDIRECT || (values[i] != REACH_NONE) != is_node)
 			return false;
 		snapshot->graph.reach.kind[first + i] = (uint8_t)values[i];
 		snapshot->graph.reach.count[values[i]]++;

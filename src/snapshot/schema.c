@@ -88,6 +88,7 @@ const struct field schema_meta[] = {
 	{ "refused_edges", FIELD_U64, S(graph.refused), NULL },
 	{ "has_types", FIELD_FLAG, S(types.is_built), NULL },
 	{ "has_debug", FIELD_FLAG, S(types.has_debug), NULL },
+	{ "found_edges", FIELD_U64, S(graph.n_edges), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
 

@@ -867,21 +867,27 @@ static bool rule_evaluate(cfi_read *read, void *context, const struct cfi_rule *
 
 /* The caller's value of a register by its rule; false when it is lost. */
 static bool rule_apply(cfi_read *read, void *context, const struct cfi_rule *rule, unsigned reg, bool is_kept, uint64_t cfa,
-		       const struct cfi_registers *callee, uint64_t *ret)
+		       const struct cfi_registers *callee, uint64_t *ret, vaddr *saved_at_ret)
 {
 	unsigned from = reg;
 	uint64_t at;
+
+	*saved_at_ret = 0;
 
 	switch ((enum cfi_rule_kind)rule->kind) {
 	case CFI_UNDEFINED:
 		return false;
 	case CFI_OFFSET:
-		return read(context, cfa + (uint64_t)rule->value, ret, sizeof(*ret));
+		*saved_at_ret = cfa + (uint64_t)rule->value;
+		return read(context, *saved_at_ret, ret, sizeof(*ret));
 	case CFI_VALUE_OFFSET:
 		*ret = cfa + (uint64_t)rule->value;
 		return true;
 	case CFI_EXPRESSION:
-		return rule_evaluate(read, context, rule, callee, &cfa, &at) && read(context, at, ret, sizeof(*ret));
+		if (!rule_evaluate(read, context, rule, callee, &cfa, &at))
+			return false;
+		*saved_at_ret = at;
+		return read(context, at, ret, sizeof(*ret));
 	case CFI_VALUE_EXPRESSION:
 		return rule_evaluate(read, context, rule, callee, &cfa, ret);
 	case CFI_REGISTER:
@@ -897,6 +903,7 @@ static bool rule_apply(cfi_read *read, void *context, const struct cfi_rule *rul
 	if (from >= THREAD_REGISTERS_MAX || !(callee->known >> from & 1))
 		return false;
 	*ret = callee->values[from];
+	*saved_at_ret = callee->saved_at[from];
 	return true;
 }
 
@@ -923,7 +930,7 @@ bool cfi_row_apply(cfi_read *read, void *context, enum machine machine, const st
 		// A leaf function on aarch64 has its return address still in the link register.
 		bool is_kept = row->is_signal_frame || (reg == row->return_column && reg != pc) || (saved >> reg & 1);
 
-		if (rule_apply(read, context, &row->rules[reg], reg, is_kept, cfa, callee, &caller.values[reg]))
+		if (rule_apply(read, context, &row->rules[reg], reg, is_kept, cfa, callee, &caller.values[reg], &caller.saved_at[reg]))
 			caller.known |= UINT64_C(1) << reg;
 	}
 	if (!(caller.known >> row->return_column & 1))

@@ -80,6 +80,8 @@ struct cfi_row {
 struct cfi_registers {
 	uint64_t known;
 	uint64_t values[THREAD_REGISTERS_MAX];
+	/** Where in memory a callee has put the value; 0 when it still is in its register, or is no saved one. */
+	vaddr saved_at[THREAD_REGISTERS_MAX];
 };
 
 /** Reads the head of an .eh_frame_hdr of `size` bytes. False when it has no table, or one that is not sorted pairs of 4-byte offsets. */

@@ -439,6 +439,7 @@ static struct frame frame_of_step(enum machine machine, const struct step *step,
 	};
 
 	memcpy(frame.registers, step->registers.values, sizeof(frame.registers));
+	memcpy(frame.saved_at, step->registers.saved_at, sizeof(frame.saved_at));
 	return frame;
 }
 

@@ -25,6 +25,8 @@ struct frame {
 	/** Saved registers known in this frame: bit n for DWARF register n; all in frame 0. */
 	uint64_t known;
 	uint64_t registers[THREAD_REGISTERS_MAX];
+	/** Where on the stack a frame further in keeps a register of this one; 0 when none does. */
+	vaddr saved_at[THREAD_REGISTERS_MAX];
 };
 
 typedef ARRAY(struct frame) frame_array;

@@ -73,7 +73,8 @@ static void sites_print(const struct code_facts *facts)
 	for (size_t i = 0; i < facts->sites.n; i++) {
 		const struct code_site *site = &facts->sites.v[i];
 
-		printf("site %llx %s %s: %s(%s k=%lld c=%lld)", (unsigned long long)site->pc, facts->functions.v[site->function].name, site->source,
+		printf("site %llx %s%s%s %s: %s(%s k=%lld c=%lld)", (unsigned long long)site->pc, facts->functions.v[site->function].name, site->inlined ? "/" : "",
+		       site->inlined ? site->inlined : "", site->source,
 		       facts->functions.v[site->callee].name, forms[site->form], (long long)site->k, (long long)site->c);
 		for (uint32_t k = 0; k < site->types; k++) {
 			const struct code_site_type *type = &facts->site_types.v[site->first_type + k];
@@ -86,9 +87,9 @@ static void sites_print(const struct code_facts *facts)
 	for (size_t i = 0; i < facts->wrappers.n; i++) {
 		const struct code_wrapper *wrapper = &facts->wrappers.v[i];
 
-		printf("wrapper %s %s size=%d count=%d extra=%lld shift=%lld%s%s\n", facts->functions.v[wrapper->function].name,
+		printf("wrapper %s %s size=%d count=%d extra=%lld shift=%lld%s%s%s\n", facts->functions.v[wrapper->function].name,
 		       wrapper->allocator == CODE_WRAPPER ? "proven" : "statistical", (int)wrapper->size, (int)wrapper->count, (long long)wrapper->extra,
-		       (long long)wrapper->shift, wrapper->is_rounded ? " rounded" : "", wrapper->is_partial ? " partial" : "");
+		       (long long)wrapper->shift, wrapper->is_rounded ? " rounded" : "", wrapper->is_partial ? " partial" : "", wrapper->is_stride ? " stride" : "");
 	}
 }
 

@@ -311,6 +311,7 @@ START_TEST(every_thread_leads_to_its_bottom)
 		{{"in_nothing", "handle"}, {1, 1}, 1},
 	};
 	struct child child;
+	size_t saved = 0;
 
 	if (child_start(&child)) {
 		struct unwinder *unwinder = unwinder_create(&child.target->mappings, child_read, &child);
@@ -326,11 +327,22 @@ START_TEST(every_thread_leads_to_its_bottom)
 			for (size_t k = 0; k < frames.n; k++) {
 				interrupted += frames.v[k].interrupted;
 				ck_assert(frames.v[k].known >> 3 & 1 || k > 0);
+				for (unsigned reg = 0; reg < THREAD_REGISTERS_MAX; reg++) {
+					uint64_t value;
+
+					if (!(frames.v[k].known >> reg & 1) || !frames.v[k].saved_at[reg])
+						continue;
+					// Nobody has changed it since.
+					ck_assert(child_read(&child, frames.v[k].saved_at[reg], &value, sizeof(value)));
+					ck_assert_uint_eq(value, frames.v[k].registers[reg]);
+					saved++;
+				}
 			}
 			ck_assert_uint_eq(interrupted, expected[i].interrupted);
 			assert_bottom(&child, &frames);
 			array_deinit(&frames);
 		}
+		ck_assert_uint_gt(saved, 0);
 		unwinder_destroy(unwinder);
 	}
 	child_end(&child);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/outline.h"
 
+#include "base/alloc.h"
 #include "graph_builder.h"
 #include "unit.h"
 
@@ -182,5 +183,49 @@ START_TEST(referrers_are_told_from_the_chunks_up)
 }
 END_TEST
 
+/* 60 chunks are held by 60 kinds of holders, and only then come 1000 that one kind holds: these have a row all the same; and
+   roots that differ in an index alone are one place. */
+START_TEST(kinds_that_come_first_leave_room_for_large_ones)
+{
+	enum { FEW = 60, MANY = 1000 };
+	struct graph_builder builder;
+	uint32_t at = 0;
+
+	builder_init(&builder, 2 * FEW + 2 * MANY);
+
+	place_id table = builder_place(&builder, PLACE_NONE), other = builder_place(&builder, PLACE_NONE);
+
+	for (uint32_t i = 0; i < FEW + MANY; i++) {
+		bool is_few = i < FEW;
+
+		chunks_set_usable(&builder.chunks, at, is_few ? 1000 + i * 16 : 504);
+		chunks_set_usable(&builder.chunks, at + 1, 104);
+		builder_root(&builder, is_few ? other : table, at, HIT_START);
+		builder.roots.v.v[builder.roots.v.n - 1].path = is_few ? NULL : xasprintf(".slots[%u].first", i);
+		builder_edge(&builder, at, at + 1, false);
+		at += 2;
+	}
+
+	struct outline outline = outline_of(&builder, 104);
+	bool has_many = false;
+
+	ck_assert_uint_eq(outline.nodes.v[0].count, FEW + MANY);
+	for (size_t i = 0; i < outline.nodes.n; i++) {
+		const struct outline_node *node = &outline.nodes.v[i];
+
+		ck_assert_uint_gt(node->count, 0);
+		if (node->place == table && outline.nodes.v[node->parent].usable == 504) {
+			ck_assert_uint_eq(node->count, MANY);
+			ck_assert_str_eq(builder.roots.v.v[node->root].path, ".slots[60].first");
+			has_many = true;
+		}
+	}
+	ck_assert(has_many);
+	outline_deinit(&outline);
+	builder_deinit(&builder);
+}
+END_TEST
+
 UNIT_SUITE("outline", leaks_that_look_alike_are_one_node, a_list_and_a_cycle_are_one_node_each, elements_of_an_array_are_one_node,
-	   sums_hold_and_sizes_stay_few_on_random_graphs, referrers_are_told_from_the_chunks_up)
+	   sums_hold_and_sizes_stay_few_on_random_graphs, referrers_are_told_from_the_chunks_up,
+	   kinds_that_come_first_leave_room_for_large_ones)
