@@ -220,6 +220,9 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		const struct type *outer = type_at(table, rows[i].outer);
 		struct candidate one;
 
+		// A wrapper: it adds nothing to what is declared.
+		if (into == 0 && outer->size == type_at(table, target)->size)
+			continue;
 		// Rows are by size: what is far too small comes first.
 		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)
 			continue;
