@@ -222,8 +222,8 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		const struct type *outer = type_at(table, rows[i].outer);
 		struct candidate one;
 
-		// A mere wrapper says less than what it wraps.
-		if ((rows[i].size == type_at(table, target)->size && ret->n && ret->v[0].fit == FIT_ONE) || (outer->kind == TYPE_UNION && (outer->flags & TYPE_IS_RUST)))
+		// A mere wrapper adds nothing to what is declared.
+		if ((into == 0 && outer->size == type_at(table, target)->size) || (outer->kind == TYPE_UNION && (outer->flags & TYPE_IS_RUST)))
 			continue;
 		// Rows are by size: what is far too small comes first.
 		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)

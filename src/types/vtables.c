@@ -425,6 +425,8 @@ static void vtables_sort(struct vtables *vtables)
 {
 	size_t kept = 0;
 
+	if (vtables->v.n == 0)
+		return;
 	qsort(vtables->v.v, vtables->v.n, sizeof(*vtables->v.v), vtable_compare);
 	for (size_t i = 0; i < vtables->v.n; i++) {
 		if (kept == 0 || vtables->v.v[kept - 1].address_point != vtables->v.v[i].address_point)
