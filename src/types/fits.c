@@ -94,10 +94,11 @@ static struct candidate fit_of_struct(const struct inference *inference, type_id
 	}
 	if (inference->site_sizes.n && hash_map_get(&inference->site_sizes, hash_mix(hash_mix(9, id), usable)) != UINT32_MAX)
 		ret.fit = FIT_SITE;
-	if (ret.fit)
-		return ret;
-
 	struct candidate array = fit_of_array(inference, id, type->size, chunk);
+
+	// A rest that was not split off is rare, two of them are not.
+	if (ret.fit && !(ret.fit == FIT_UNSPLIT && array.fit > FIT_ARRAY / 2))
+		return ret;
 
 	// Code that asks for sizeof and something more.
 	if (array.fit < FIT_LONGER && inference->allocated && (inference->allocated[id] & ALLOCATED_LONGER) && usable_of(type->size) <= usable) {
