@@ -260,7 +260,8 @@ START_TEST(queries_tell_what_they_ask_about)
 	asks_about("SELECT reach FROM chunk", GRAPH);
 	asks_about("SELECT 1 FROM chunk WHERE retained > 5", GRAPH | SNAPSHOT_DOMINATORS);
 	asks_about("SELECT 1 FROM chunk ORDER BY owner", GRAPH | SNAPSHOT_DOMINATORS);
-	asks_about("SELECT * FROM chunk", GRAPH | SNAPSHOT_DOMINATORS);
+	asks_about("SELECT * FROM chunk", GRAPH | SNAPSHOT_DOMINATORS | SNAPSHOT_TYPES);
+	asks_about("SELECT type, role FROM chunk", SNAPSHOT_TYPES);
 	asks_about("SELECT count(*) FROM edge", GRAPH | SNAPSHOT_EDGES);
 	asks_about("SELECT name FROM places", GRAPH);
 	asks_about("SELECT r.chunk FROM roots AS r, edge WHERE edge.source = r.chunk",
@@ -361,7 +362,7 @@ START_TEST(nothing_is_changed)
 	is_refused(&snapshot, "SELECT x FROM chunk", "no such column: x");
 	is_refused(&snapshot, "SELECT * FROM heapsnap_chunk", "no such table");
 	answers(&snapshot, "SELECT 1 ; -- and no more\n /* at all */ ;", "1\n");
-	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "9\n");
+	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "13\n");
 	snapshot_deinit(&snapshot);
 }
 END_TEST
@@ -397,7 +398,8 @@ START_TEST(empty_snapshots_have_the_tables)
 
 	ck_assert_ptr_nonnull(strstr(
 		text,
-		"chunk         id, address, size, kind, arena, state, reach, retained, owner\n"));
+		"chunk         id, address, size, kind, arena, state, reach, retained, owner,\n"
+		"              type, confidence, evidence, role\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\nhistogram     usable, count, bytes\n"));
 	// Too many columns are told, not shown.
 	ARRAY(char) wide = { 0 };
