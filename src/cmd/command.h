@@ -21,10 +21,11 @@ enum command_needs {
 	NEEDS_GRAPH = 1,
 	NEEDS_EDGES = 2,
 	NEEDS_DOMINATORS = 4,
+	NEEDS_OWNERS = 8,
 	/** Roots named by DWARF, where there is any. */
-	NEEDS_NAMES = 8,
+	NEEDS_NAMES = 16,
 	/** What each chunk is, unless --no-types says not to ask. */
-	NEEDS_TYPES = 16,
+	NEEDS_TYPES = 32,
 };
 
 struct command {

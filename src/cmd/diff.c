@@ -102,6 +102,10 @@ static enum status judge(struct writer *writer, const struct diff *diff,
 		int64_t change;
 		enum threshold_result result = threshold_judge(threshold, diff, &change);
 
+		if (threshold_is_about_nobody(threshold, diff))
+			message("\"%s\" is about an owner that none of the snapshots has; --format json "
+				"tells them all",
+				threshold->text);
 		failed |= result == THRESHOLD_FAILED;
 		unknown |= result == THRESHOLD_UNKNOWN;
 		writer_row(writer,
@@ -185,7 +189,7 @@ const struct command command_diff = {
 		    ~(OPTION_BIT(OPTION_PID) | OPTION_BIT(OPTION_CORE))) |
 		   OPTION_BIT(OPTION_SIZES) | OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) |
 		   OPTION_BIT(OPTION_MIN_SIZE) | OPTION_BIT(OPTION_FAIL_IF),
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_OWNERS,
 	.orders = orders,
 	.run = run,
 };

@@ -136,6 +136,6 @@ const struct command command_list = {
 		   OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA) |
 		   OPTION_BIT(OPTION_NO_TYPES) | OPTION_BIT(OPTION_TYPE),
 	.orders = orders,
-	.needs = NEEDS_GRAPH | NEEDS_DOMINATORS | NEEDS_TYPES,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS | NEEDS_OWNERS | NEEDS_TYPES,
 	.run = run,
 };

@@ -417,6 +417,7 @@ static unsigned needs_of(const struct options *options)
 	_Static_assert((int)NEEDS_GRAPH == (int)SNAPSHOT_GRAPH &&
 			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
 			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS &&
+			       (int)NEEDS_OWNERS == (int)SNAPSHOT_OWNERS &&
 			       (int)NEEDS_TYPES == (int)SNAPSHOT_TYPES,
 		       "the same bits");
 	unsigned needs = options->command->needs | (options->needs ? options->needs | NEEDS_NAMES : 0);
@@ -453,6 +454,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 			      .unaligned = options->unaligned },
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
+		.with_owners = needs & NEEDS_OWNERS,
 		// Types are found along edges.
 		.with_edges = needs & (NEEDS_EDGES | NEEDS_TYPES),
 		.without_dwarf = !(needs & NEEDS_NAMES),

@@ -8,6 +8,7 @@
 #include "cmd/command.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
+#include "snapshot/file.h"
 
 /* What was kept, and where: a line, or the fields of JSON. */
 static struct error *print(struct writer *writer, const struct snapshot *snapshot,
@@ -53,6 +54,11 @@ static enum status run(const struct options *options)
 	if (!options->output)
 		return message_error(error_create(ERROR_USAGE, "save needs -o FILE, where the "
 							       "snapshot goes"));
+
+	struct error *error = snapshot_check_destination(options->output);
+
+	if (error)
+		return message_error(error);
 	return command_print(options, 0, print);
 }
 

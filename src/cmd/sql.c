@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "cmd/command.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
 #include "report/print_query.h"
+
+/* Whether the target would be a file with a blank in its name. */
+static bool has_blank(const struct options *options)
+{
+	return options->n_operands && !options->pid && !options->core &&
+	       strchr(options->operands[0], ' ');
+}
 
 /* Whether something stands behind the target. */
 static bool options_has_query(const struct options *options)
@@ -66,6 +75,9 @@ static enum status run(const struct options *options)
 	struct target_choice choice;
 	struct error *error = target_choose(options, &choice);
 
+	// The query itself has been taken for a file.
+	if (error && has_blank(options))
+		error = error_context(error, "the target stands before the query");
 	if (!error && choice.n_operands > 1)
 		error = error_create(ERROR_USAGE, "one query at a time, in quotes: what is \"%s\"?",
 				     choice.operands[1]);
@@ -80,7 +92,7 @@ const struct command command_sql = {
 	.summary = "Answers a question in SQL; without one, tells the tables",
 	.description = "The tables are those of heapsnap-snapshot(5), and two more: chunk has "
 		       "every chunk in one row (id, address, size, kind, arena, state, reach, "
-		       "retained, owner), edge every pointer (source, target, offset, hit, weak). "
+		       "retained, owner, sole_place), edge every pointer (source, target, offset, hit, weak). "
 		       "Addresses are numbers; printf('%#x', address) shows one as such. A query "
 		       "only reads. Without a query the tables and their columns are printed.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_LIMIT) |

@@ -103,7 +103,7 @@ static char *too_long(struct looking *looking)
 
 	if (pause <= max)
 		return NULL;
-	return xasprintf("the stop would take about %.1f ms, more than %.1f ms",
+	return xasprintf("the stop would take about %.1f ms, more than %g ms",
 			 (double)pause / 1e6, (double)max / 1e6);
 }
 
@@ -356,7 +356,7 @@ const struct command command_watch = {
 		"end is told in any case. With -o DIR the snapshots are kept there, with "
 		"--keep N the last N of them. --max-pause leaves out a snapshot for which "
 		"the process would have to stand still for longer.",
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_OWNERS,
 	.options = ((OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH) &
 		    ~(OPTION_BIT(OPTION_CORE) | OPTION_BIT(OPTION_EXE))) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |

@@ -408,30 +408,30 @@ void dominators_deinit(struct dominators *dominators)
 	*dominators = (struct dominators){ 0 };
 }
 
-place_id *dominators_owners(const struct dominators *dominators)
+place_id *dominators_places(const struct dominators *dominators)
 {
 	const place_id unknown = PLACE_NONE - 1;
 	size_t n = dominators->n_chunks;
 	const vertex_id *idom = dominators->idom;
-	place_id *owners = column_of(n);
+	place_id *places = column_of(n);
 
 	for (size_t chunk = 0; chunk < n; chunk++)
-		owners[chunk] = unknown;
+		places[chunk] = unknown;
 	for (size_t chunk = 0; chunk < n; chunk++) {
-		place_id owner = PLACE_NONE;
+		place_id place = PLACE_NONE;
 		vertex_id at = (vertex_id)chunk;
 
-		while (at < n && owners[at] == unknown)
+		while (at < n && places[at] == unknown)
 			at = idom[at];
 		if (at < n)
-			owner = owners[at];
+			place = places[at];
 		else if (at != VERTEX_NONE && at != vertex_top(dominators))
-			owner = (place_id)(at - n);
+			place = (place_id)(at - n);
 		// The same way again, so that nobody walks it a third time.
-		for (at = (vertex_id)chunk; at < n && owners[at] == unknown; at = idom[at])
-			owners[at] = owner;
+		for (at = (vertex_id)chunk; at < n && places[at] == unknown; at = idom[at])
+			places[at] = place;
 	}
-	return owners;
+	return places;
 }
 
 uint32_t *dominators_counts(const struct dominators *dominators)

@@ -64,7 +64,7 @@ static inline size_t vertex_count(const struct dominators *dominators)
 
 /** For each chunk the lowest place that dominates it, PLACE_NONE where several places at the top share it or it is no node. Owner: the caller,
     column_free() of n_chunks * 4 bytes (at least 4). Cost: linear. */
-place_id *dominators_owners(const struct dominators *dominators);
+place_id *dominators_places(const struct dominators *dominators);
 
 /** For each vertex how many chunks it retains, itself included. Owner: the caller, column_free() of vertex_count() * 4 bytes. Cost: linear. */
 uint32_t *dominators_counts(const struct dominators *dominators);

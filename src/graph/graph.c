@@ -43,6 +43,8 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	graph.unread_roots = graph.roots.unread;
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
+	if (options->with_owners)
+		owners_compute(heap, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
 	if (graph.suppressions)
 		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, &graph.edges, &graph.reach);
 	if (options->with_dominators) {
@@ -71,6 +73,7 @@ void graph_deinit(struct graph *graph)
 		return;
 	roots_deinit(&graph->roots);
 	edges_deinit(&graph->edges);
+	owners_deinit(&graph->owners);
 	if (graph->options.with_dominators)
 		dominators_deinit(&graph->dominators);
 	array_deinit(&graph->suspects);

@@ -3,7 +3,7 @@
  * The graph: roots, edges, and what follows from them, as tables that outlive the image.
  *
  *   areas → roots ─┐
- *   chunks → edges ┴→ reach → dominators
+ *   chunks → edges ┴→ reach → owners, dominators
  */
 #ifndef HEAPSNAP_GRAPH_GRAPH_H
 #define HEAPSNAP_GRAPH_GRAPH_H
@@ -14,6 +14,7 @@
 #include "graph/dominators.h"
 #include "graph/edges.h"
 #include "graph/nearest.h"
+#include "graph/owners.h"
 #include "graph/pointers.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
@@ -30,6 +31,8 @@ struct graph_options {
 	unsigned threads;
 	/** Compute dominators. */
 	bool with_dominators;
+	/** Find owners. */
+	bool with_owners;
 	/** Keep the edges, with their places. */
 	bool with_edges;
 	bool without_dwarf;
@@ -47,6 +50,8 @@ struct graph {
 	/** Empty unless options.with_edges. */
 	struct edges edges;
 	struct reach reach;
+	/** Empty unless options.with_owners. */
+	struct owners owners;
 	/** Empty unless options.with_dominators. */
 	struct dominators dominators;
 	suspect_array suspects;

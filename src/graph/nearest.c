@@ -14,13 +14,18 @@ static int place_rank(const struct heap *heap, const struct root_place *place)
 {
 	if (place->kind != PLACE_VARIABLE && place->kind != PLACE_TLS && place->kind != PLACE_DESCRIPTOR)
 		return 2;
+	return place_is_of_malloc(heap, place);
+}
+
+bool place_is_of_malloc(const struct heap *heap, const struct root_place *place)
+{
 	for (size_t i = 0; i < heap->allocators.n && place->module; i++) {
 		const char *path = heap->allocators.v[i].module, *slash = strrchr(path, '/');
 
 		if (!strcmp(slash ? slash + 1 : path, place->module))
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
 }
 
 uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots)

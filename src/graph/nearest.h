@@ -8,6 +8,7 @@
 #ifndef HEAPSNAP_GRAPH_NEAREST_H
 #define HEAPSNAP_GRAPH_NEAREST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,9 @@
 #include "graph/edges.h"
 #include "graph/roots.h"
 #include "heap/heap.h"
+
+/** The place is one of a module that has malloc, as libc is: what the program has itself says more. */
+bool place_is_of_malloc(const struct heap *heap, const struct root_place *place);
 
 /** No root leads there. */
 #define NEAREST_NONE UINT32_MAX

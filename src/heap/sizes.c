@@ -91,3 +91,15 @@ void sizes_list(const struct sizes *sizes, size_count_array *ret)
 		qsort(list.v, list.n, sizeof(*list.v), compare_usable);
 	*ret = list;
 }
+
+void sizes_in_use(const struct chunks *chunks, size_count_array *ret)
+{
+	struct sizes sizes;
+
+	sizes_init(&sizes);
+	for (size_t i = 0; i < chunks->n; i++)
+		if (chunks->state[i] == CHUNK_IN_USE)
+			sizes_at(&sizes, chunk_usable(chunks, i))->count++;
+	sizes_list(&sizes, ret);
+	sizes_deinit(&sizes);
+}

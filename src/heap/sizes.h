@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "heap/chunks.h"
 
 enum {
 	/** Sizes below this are indexed directly. Units: bytes. */
@@ -60,5 +61,8 @@ typedef ARRAY(struct size_count) size_count_array;
 
 /** All entries with a count, by ascending size. Owner: the caller, array_deinit(). */
 void sizes_list(const struct sizes *sizes, size_count_array *ret);
+
+/** How many chunks in use there are of each size, by ascending size. Owner: the caller, array_deinit(). Cost: linear in chunks. */
+void sizes_in_use(const struct chunks *chunks, size_count_array *ret);
 
 #endif

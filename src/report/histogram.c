@@ -127,16 +127,9 @@ void histogram_compute(const struct chunks *chunks, const struct histogram_optio
 		       struct histogram *ret)
 {
 	struct histogram histogram = { 0 };
-	struct sizes sizes;
 	size_count_array list;
 
-	sizes_init(&sizes);
-	for (size_t i = 0; i < chunks->n; i++)
-		if (chunks->state[i] == CHUNK_IN_USE)
-			sizes_at(&sizes, chunk_usable(chunks, i))->count++;
-	sizes_list(&sizes, &list);
-	sizes_deinit(&sizes);
-
+	sizes_in_use(chunks, &list);
 	for (size_t i = 0; i < list.n; i++) {
 		struct histogram_row row = row_of(&list.v[i]);
 

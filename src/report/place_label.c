@@ -90,6 +90,18 @@ char *root_label(const struct roots *roots, const struct root *root)
 	return label(roots, place, offset);
 }
 
+char *owner_label(const struct roots *roots, const struct owner *owner)
+{
+	const struct root_place *place = &roots->places.v[owner->place];
+	bool is_named = place->kind == PLACE_VARIABLE || place->kind == PLACE_TLS || place->kind == PLACE_FRAME;
+	_cleanup_free_ char *from = is_named ? origin(place) : xstrdup(""), *thread = NULL;
+
+	if (place->parent == PLACE_NONE || roots->places.v[place->parent].kind != PLACE_THREAD)
+		return xasprintf("%s%s", owner->name, from);
+	thread = thread_label(roots, place);
+	return xasprintf("%s%s, %s", owner->name, from, thread);
+}
+
 char *root_kind_label(const struct roots *roots, const struct root *root)
 {
 	_cleanup_free_ char *path = xstrdup(root->path ? root->path : "");

@@ -89,6 +89,40 @@ static char *time_between(int64_t seconds)
 	return xasprintf("%lld s", (long long)seconds);
 }
 
+/* Before anything else is said. */
+static void print_warning(struct writer *writer, const struct diff *diff)
+{
+	if (diff->relation != DIFF_OTHER_PROGRAM || writer_options(writer)->format != FORMAT_TEXT)
+		return;
+
+	_cleanup_free_ char *warning = xasprintf("WARNING: these are different programs, and the "
+						 "comparison means little (%s).",
+						 diff->reason);
+
+	print_paragraph(writer, warning);
+}
+
+/* What the snapshots have to do with each other; NULL where print_warning() has told it. Owner: the caller. */
+static char *relation_sentence(const struct diff *diff, const char *between)
+{
+	switch (diff->relation) {
+	case DIFF_SAME_RUN:
+		return xasprintf("%s apart, in one run (%s).", between, diff->reason);
+	case DIFF_SAME_ADDRESSES:
+		return xasprintf("%s apart, in one run as it seems (%s).", between, diff->reason);
+	case DIFF_OTHER_RUN:
+		return xasprintf("Two runs of the program, compared by size and not by address (%s).",
+				 diff->reason);
+	case DIFF_OTHER_BUILD:
+		return xasprintf("Two builds of the program, compared by size and not by address (%s).",
+				 diff->reason);
+	case DIFF_OTHER_PROGRAM:
+	case DIFF_RELATIONS:
+		break;
+	}
+	return NULL;
+}
+
 static void print_relation(struct writer *writer, const struct diff *diff)
 {
 	int64_t seconds = last_side(diff)->time - first_side(diff)->time;
@@ -104,35 +138,12 @@ static void print_relation(struct writer *writer, const struct diff *diff)
 	if (writer_options(writer)->format != FORMAT_TEXT)
 		return;
 
-	_cleanup_free_ char *sentence = NULL;
+	_cleanup_free_ char *sentence = relation_sentence(diff, between);
 
-	switch (diff->relation) {
-	case DIFF_SAME_RUN:
-		sentence = xasprintf("%s apart, in one run (%s).", between, diff->reason);
-		break;
-	case DIFF_SAME_ADDRESSES:
-		sentence = xasprintf("%s apart, in one run as it seems (%s).", between,
-				     diff->reason);
-		break;
-	case DIFF_OTHER_RUN:
-		sentence = xasprintf(
-			"Two runs of the program, compared by size and not by address (%s).",
-			diff->reason);
-		break;
-	case DIFF_OTHER_BUILD:
-		sentence = xasprintf(
-			"Two builds of the program, compared by size and not by address (%s).",
-			diff->reason);
-		break;
-	case DIFF_OTHER_PROGRAM:
-	case DIFF_RELATIONS:
-		sentence = xasprintf("WARNING: these are different programs, and the comparison "
-				     "means little (%s).",
-				     diff->reason);
-		break;
+	if (sentence) {
+		writer_print(writer, STYLE_PLAIN, "\n");
+		print_paragraph(writer, sentence);
 	}
-	writer_print(writer, STYLE_PLAIN, "\n");
-	print_paragraph(writer, sentence);
 	if (diff_is_one_run(diff) && seconds < 0)
 		writer_print(writer, STYLE_BAD,
 			     "The first was taken after the last: what grew here became less.\n");
@@ -421,7 +432,8 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	causes.min_size = rows.min_size;
 	growth_compute(&diff->census.sizes, &rows, &growth);
 	growth_compute(&diff->census.sizes, &causes, &explained);
-	print_causes(writer, &explained, &diff->census, rows.from, rows.to);
+	print_warning(writer, diff);
+	print_causes(writer, &explained, &diff->census, rows.from, rows.to, rows.min_size);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_sides(writer, diff);
 	print_relation(writer, diff);

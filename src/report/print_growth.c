@@ -92,6 +92,10 @@ struct question {
 	/** NULL when nobody is known to keep anything. */
 	const struct census *census;
 	size_t from, to;
+	/** Sizes below are left out of the growth. */
+	uint64_t min_size;
+	/** Who keeps nearly all of what came: a cause that has the same keeper does not name it again. KEEPER_NONE: nobody. */
+	size_t keeper;
 };
 
 /* A size belongs to a part when it is the part's own, or in its range and has no row of its own. */
@@ -116,48 +120,73 @@ static bool is_of_cause(const struct growth *growth, const struct growth_cause *
 	return false;
 }
 
-/* «, kept by session_cache (server)», «, mostly leaked»: of what came, who has most of it. Empty when nobody has half. Owner: the caller. */
-static char *keeper_phrase(const struct question *question, const struct growth_cause *cause)
+/* Shares of what came. */
+static const double ALL = 0.99, NEARLY = 0.9, HALF = 0.5;
+#define KEEPER_NONE SIZE_MAX
+
+/* Who has most of what came. */
+struct keeper {
+	/** Key of the census, KEEPER_NONE when nobody has half. */
+	size_t owner;
+	double share;
+};
+
+/* «kept by server.db (server.c:86, redis-server)», «mostly leaked». Owner: the caller. */
+static char *keeper_phrase(const struct census *census, const struct keeper *keeper)
 {
-	static const double ALL = 0.9, HALF = 0.5;
-	const struct census *census = question->census;
+	const char *how = keeper->share >= ALL	    ? ""
+			  : keeper->share >= NEARLY ? "nearly all "
+						    : "mostly ";
 
-	if (!census || !census->has_owners || cause->count < 0)
-		return xstrdup("");
+	if (keeper->owner == CENSUS_LEAKED)
+		return xasprintf("%sleaked", how);
 
-	_cleanup_free_ uint64_t *came = xcalloc(census->owner_names.n + 1, sizeof(*came));
+	_cleanup_free_ char *label = census_owner_label(census, keeper->owner),
+			    *name = text_escape(label, strlen(label));
+
+	return xasprintf("%skept by %s", how, name);
+}
+
+/* Of what came by owner. */
+static struct keeper keeper_find(const struct census *census, const int64_t *came)
+{
 	uint64_t all = 0;
 	size_t best = 0;
 
-	for (size_t row = 0; row < census->kept.keys.n; row++) {
-		uint64_t key = census->kept.keys.v[row], owner = census_key_owner(key);
-		uint64_t before = series_get(&census->kept, row, question->from).count;
-		uint64_t now = series_get(&census->kept, row, question->to).count;
-
-		if (now <= before || !is_of_cause(question->growth, cause, census_key_size(key)))
-			continue;
-		came[owner] += now - before;
-		all += now - before;
-		if (came[owner] > came[best])
-			best = owner;
+	for (size_t owner = 0; owner < census->names.v.n; owner++) {
+		all += came[owner] > 0 ? (uint64_t)came[owner] : 0;
+		best = came[owner] > came[best] ? owner : best;
 	}
 
-	double share = all ? (double)came[best] / (double)all : 0;
+	struct keeper keeper = { best, all ? (double)came[best] / (double)all : 0 };
 
-	if (share < HALF)
-		return xstrdup("");
+	return keeper.share < HALF ? (struct keeper){ KEEPER_NONE, 0 } : keeper;
+}
 
-	const char *mostly = share < ALL ? "mostly " : "";
+/* Who keeps the chunks that came of the sizes of a cause, or with none the bytes that came in all. */
+static struct keeper keeper_of(const struct question *question, const struct growth_cause *cause)
+{
+	const struct census *census = question->census;
 
-	if (best == CENSUS_LEAKED)
-		return xasprintf(", %sleaked", mostly);
-	if (best == CENSUS_SHARED)
-		return xasprintf(", %sshared by several", mostly);
+	if (!census || !census->has_owners ||
+	    (cause ? cause->count < 0 : growth_bytes(&question->growth->total) <= 0))
+		return (struct keeper){ KEEPER_NONE, 0 };
 
-	_cleanup_free_ char *name = text_escape(census->owner_names.v[best],
-						strlen(census->owner_names.v[best]));
+	const struct series *kept = &census->kept;
+	_cleanup_free_ int64_t *came = xcalloc(census->names.v.n + 1, sizeof(*came));
 
-	return xasprintf(", %skept by %s", mostly, name);
+	for (size_t row = 0; row < kept->keys.n; row++) {
+		uint64_t key = kept->keys.v[row], usable = census_key_size(key);
+		struct series_value before = series_get(kept, row, question->from),
+				    now = series_get(kept, row, question->to);
+
+		if (cause ? !is_of_cause(question->growth, cause, usable)
+			  : usable < question->min_size)
+			continue;
+		came[census_key_owner(key)] += (int64_t)(cause ? now.count - before.count
+							       : now.bytes - before.bytes);
+	}
+	return keeper_find(census, came);
 }
 
 /* «3,968 more of 8,200 bytes (+31.0 MiB, kept by g_conn_table)». */
@@ -166,7 +195,9 @@ static char *cause_phrase(const struct writer *writer, const struct question *qu
 {
 	_cleanup_free_ char *sizes = sizes_phrase(writer, question->growth, cause);
 	_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes_change(cause->bytes));
-	_cleanup_free_ char *keeper = keeper_phrase(question, cause);
+	struct keeper keeper = keeper_of(question, cause);
+	bool is_news = keeper.owner != KEEPER_NONE && keeper.owner != question->keeper;
+	_cleanup_free_ char *kept = is_news ? keeper_phrase(question->census, &keeper) : NULL;
 
 	// In a range there can be fewer chunks that are larger.
 	if (!cause->count || (cause->count < 0) != (cause->bytes < 0))
@@ -175,8 +206,8 @@ static char *cause_phrase(const struct writer *writer, const struct question *qu
 
 	_cleanup_free_ char *count = count_phrase(cause->count, "");
 
-	return xasprintf("%s %sof %s (%s%s)", count, cause->parts.n > 1 ? "each " : "", sizes,
-			 bytes, keeper);
+	return xasprintf("%s %sof %s (%s%s%s)", count, cause->parts.n > 1 ? "each " : "", sizes,
+			 bytes, kept ? ", " : "", kept ? kept : "");
 }
 
 void print_paragraph(struct writer *writer, const char *text)
@@ -238,12 +269,17 @@ static char *causes_sentence(const struct writer *writer, const struct question 
 }
 
 void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
-		  size_t from, size_t to)
+		  size_t from, size_t to, uint64_t min_size)
 {
 	int64_t bytes = growth_bytes(&growth->total), count = growth_count(&growth->total);
 	bool shrinking = bytes < 0;
-	struct question question = { growth, census, from, to };
+	struct question question = { growth, census, from, to, min_size, KEEPER_NONE };
+	struct keeper keeper = keeper_of(&question, NULL);
+	_cleanup_free_ char *kept = keeper.owner == KEEPER_NONE ? NULL
+								: keeper_phrase(census, &keeper);
 
+	if (keeper.share >= NEARLY)
+		question.keeper = keeper.owner;
 	if (writer_options(writer)->format != FORMAT_TEXT)
 		return;
 
@@ -259,7 +295,8 @@ void print_causes(struct writer *writer, const struct growth *growth, const stru
 		text = xasprintf("In use: as much as before, but not the same. %s",
 				 sentence ? sentence : "");
 	else
-		text = xasprintf("In use: %s, %s. %s", change, chunks, sentence ? sentence : "");
+		text = xasprintf("In use: %s, %s%s%s. %s", change, chunks, kept ? ", " : "",
+				 kept ? kept : "", sentence ? sentence : "");
 	print_paragraph(writer, text);
 }
 
@@ -301,7 +338,7 @@ void print_owners(struct writer *writer, const char *key, const struct census *c
 
 		writer_row(writer,
 			   (struct value[]){
-				   value_text(census->owner_names.v[row->min]),
+				   value_text(census->names.v.v[row->min]),
 				   value_count(row->from.count),
 				   value_count(row->to.count),
 				   value_count_change(growth_count(row)),

@@ -21,10 +21,10 @@ enum {
 const char *trend_text(char buffer[TREND_BYTES], const struct writer *writer, const uint64_t *bytes,
 		       size_t steps);
 
-/** One or two sentences, in text: what makes up nearly all of a change, and who keeps it, where the census knows (NULL: there is none). The rows must be as
-    growth_compute() folds them, without a limit, of the sizes of the census from one step to another. */
+/** A few sentences, in text: how much came or went, who keeps it, where the census knows (NULL: there is none), and what makes up nearly all of it. The rows
+    must be as growth_compute() folds them, without a limit, of the sizes of the census from `min_size` on, from one step to another. */
 void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
-		  size_t from, size_t to);
+		  size_t from, size_t to, uint64_t min_size);
 
 /** Who keeps what changed, as a table: the changes of owners, at most `limit` in text (0: all). `key` is the name of the array in JSON. Nothing where the census has none. */
 void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,

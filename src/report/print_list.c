@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/column.h"
 #include "report/place_label.h"
 #include "report/summary.h"
 
@@ -13,27 +12,20 @@ struct cursor {
 	const struct snapshot *snapshot;
 	/** Source that held the last row that was asked for. */
 	const struct heap_source *last;
-	/** For each chunk the place that keeps it; NULL where the graph was not built. */
-	place_id *owners;
-	/** Names of places, made when first needed. */
+	/** Names of owners, made when first needed; NULL where these are not known. */
 	char **labels;
 };
 
 static void cursor_init(struct cursor *cursor, const struct snapshot *snapshot)
 {
 	*cursor = (struct cursor){ .snapshot = snapshot };
-	if (!snapshot->graph.is_built || !snapshot->graph.options.with_dominators)
-		return;
-	cursor->owners = dominators_owners(&snapshot->graph.dominators);
-	cursor->labels = xcalloc(snapshot->graph.roots.places.n + 1, sizeof(*cursor->labels));
+	if (snapshot->graph.options.with_owners)
+		cursor->labels = xcalloc(snapshot->graph.owners.v.n, sizeof(*cursor->labels));
 }
 
 static void cursor_deinit(struct cursor *cursor)
 {
-	if (!cursor->owners)
-		return;
-	column_free(cursor->owners, cursor->snapshot->heap.chunks.n ? cursor->snapshot->heap.chunks.n * sizeof(*cursor->owners) : sizeof(*cursor->owners));
-	for (size_t i = 0; i < cursor->snapshot->graph.roots.places.n; i++)
+	for (size_t i = 0; cursor->labels && i < cursor->snapshot->graph.owners.v.n; i++)
 		free(cursor->labels[i]);
 	free(cursor->labels);
 }
@@ -47,15 +39,16 @@ static uint32_t arena_of(struct cursor *cursor, vaddr mem)
 	return cursor->last ? cursor->last->arena : UINT32_MAX;
 }
 
-/* What keeps a chunk alone; none where several places share it, and for what is free or leaked. */
+/* Who keeps a chunk; none for what is free or leaked. */
 static struct value owner_of(struct cursor *cursor, size_t row)
 {
-	place_id owner = cursor->owners ? cursor->owners[row] : PLACE_NONE;
+	const struct graph *graph = &cursor->snapshot->graph;
+	owner_id owner = cursor->labels ? graph->owners.of[row] : OWNER_NONE;
 
-	if (owner == PLACE_NONE || owner == cursor->snapshot->graph.leaked)
+	if (owner == OWNER_NONE || graph->owners.v.v[owner].place == graph->leaked)
 		return value_none();
 	if (!cursor->labels[owner])
-		cursor->labels[owner] = place_label(&cursor->snapshot->graph.roots, owner);
+		cursor->labels[owner] = owner_label(&graph->roots, &graph->owners.v.v[owner]);
 	return value_text(cursor->labels[owner]);
 }
 
@@ -96,7 +89,7 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 				   has_type && types->confidence[row] ? value_share(types->confidence[row], 100) : value_none(),
 				   has_type ? value_word(type_evidence_name((enum type_evidence)types->evidence[row])) : value_none(),
 				   value_word(reach),
-				   reach && cursor->owners ? value_number(graph->dominators.retained[row]) : value_none(),
+				   reach && graph->options.with_dominators ? value_number(graph->dominators.retained[row]) : value_none(),
 				   owner_of(cursor, row),
 				   value_none(),
 			   });

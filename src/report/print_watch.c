@@ -339,7 +339,7 @@ static void print_kinds(struct watch *watch, const struct growth *growth)
 /* «Leaks steadily», «Held and growing»: what the way in which something grows says of who keeps it. */
 static char *verdict(const struct watch *watch, const struct growth_row *row, const char *change)
 {
-	const char *name = watch->census.owner_names.v[row->min];
+	_cleanup_free_ char *name = census_owner_label(&watch->census, row->min);
 	const char *how = growth_kind_name(row->kind);
 
 	if (row->min == CENSUS_LEAKED) {
@@ -441,7 +441,8 @@ void watch_finish(struct watch *watch, enum watch_end end)
 	options.mode = GROWTH_FOLDED;
 	options.limit = 0;
 	growth_compute(&watch->census.sizes, &options, &explained);
-	print_causes(watch->writer, &explained, &watch->census, 0, steps - 1);
+	print_causes(watch->writer, &explained, &watch->census, 0, steps - 1,
+		     options.min_size);
 	print_whole(watch, &growth);
 	print_owners(watch->writer, "owners", &watch->census, 0, steps - 1, watch->options.limit);
 	if (growth.steps > INTERVALS_MIN && watch->census.has_owners)

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/column.h"
 
 void census_init(struct census *census)
 {
@@ -20,60 +19,14 @@ void census_deinit(struct census *census)
 	series_deinit(&census->sizes);
 	series_deinit(&census->owners);
 	series_deinit(&census->kept);
-	for (size_t i = 0; i < census->owner_names.n; i++)
-		free(census->owner_names.v[i]);
-	array_deinit(&census->owner_names);
-	free(census->slots);
+	names_deinit(&census->names);
+	for (size_t i = 0; i < census->sources.n; i++)
+		free(census->sources.v[i]);
+	array_deinit(&census->sources);
 	*census = (struct census){ 0 };
 }
 
-/* ---- names of owners ---- */
-
-static uint32_t *probe(uint32_t *slots, size_t n_slots, char *const *names, const char *name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *at = name; *at; at++)
-		hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-
-	size_t at = (hash ^ hash >> 32) & (n_slots - 1);
-
-	while (slots[at] && strcmp(names[slots[at] - 1], name) != 0)
-		at = (at + 1) & (n_slots - 1);
-	return &slots[at];
-}
-
-static void names_grow(struct census *census)
-{
-	size_t n_slots = census->n_slots ? census->n_slots * 2 : 256;
-	uint32_t *slots = xcalloc(n_slots, sizeof(*slots));
-
-	for (size_t i = 0; i < census->owner_names.n; i++)
-		*probe(slots, n_slots, census->owner_names.v,
-		       census->owner_names.v[i]) = (uint32_t)i + 1;
-	free(census->slots);
-	census->slots = slots;
-	census->n_slots = n_slots;
-}
-
-/* The index of a name, which is taken. */
-static uint32_t name_index(struct census *census, char *name)
-{
-	enum { NAMES_MAX = 1 << 24 };
-
-	if (census->owner_names.n * 2 >= census->n_slots)
-		names_grow(census);
-
-	uint32_t *slot = probe(census->slots, census->n_slots, census->owner_names.v, name);
-
-	if (*slot || census->owner_names.n == NAMES_MAX) {
-		free(name);
-		return *slot ? *slot - 1 : CENSUS_SHARED;
-	}
-	array_append(&census->owner_names, name);
-	*slot = (uint32_t)census->owner_names.n;
-	return *slot - 1;
-}
+/* ---- owners ---- */
 
 static const char *file_name(const char *path)
 {
@@ -82,73 +35,70 @@ static const char *file_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* What is the same in every thread and run: no thread ids, no addresses. */
-static char *owner_name(const struct root_place *place)
+/* The number of a name; `source` may be NULL. */
+static uint32_t owner_number(struct census *census, const char *name, const char *source)
 {
-	_cleanup_free_ char *module = place->module ? xasprintf(" (%s)", file_name(place->module))
-						    : xstrdup("");
+	uint32_t number = census->names.v.n >> CENSUS_OWNER_BITS ? CENSUS_OTHERS
+								 : names_number(&census->names, name);
 
-	switch (place->kind) {
-	case PLACE_MODULE:
-		return xasprintf("module %s", place->name);
-	case PLACE_VARIABLE:
-		return xasprintf("%s%s", place->name, module);
-	case PLACE_THREAD:
-		return xstrdup("a thread");
-	case PLACE_REGISTER:
-		return xstrdup("registers");
-	case PLACE_FRAME:
-		return place->name ? xasprintf("frame of %s%s", place->name, module)
-				   : xstrdup("the bottom of a stack");
-	case PLACE_TLS:
-		return xasprintf("thread-local %s%s", place->name, module);
-	case PLACE_DESCRIPTOR:
-		return xstrdup("a thread descriptor");
-	case PLACE_MAPPING:
-		return place->name ? xasprintf("mapping %s", place->name)
-				   : xstrdup("other mappings");
-	case PLACE_LIBC:
-		return xstrdup("libc itself");
-	case PLACE_LEAKED:
-	case PLACE_KINDS:
-		break;
+	if (number == census->sources.n)
+		array_append(&census->sources, NULL);
+	if (source && !census->sources.v[number])
+		census->sources.v[number] = xstrdup(source);
+	return number;
+}
+
+/* The number of each owner of a snapshot. Owner: the caller. */
+static uint32_t *owners_number(struct census *census, const struct graph *graph)
+{
+	uint32_t *numbers = xcalloc(graph->owners.v.n + 1, sizeof(*numbers));
+
+	owner_number(census, "nothing (leaked)", NULL);
+	owner_number(census, "others", NULL);
+	for (size_t i = 0; i < graph->owners.v.n; i++) {
+		const struct owner *owner = &graph->owners.v.v[i];
+		const struct root_place *place = &graph->roots.places.v[owner->place];
+		_cleanup_free_ char *name = place->module ? xasprintf("%s (%s)", owner->name,
+								      file_name(place->module))
+							  : xstrdup(owner->name);
+
+		numbers[i] = owner->place == graph->leaked
+				     ? CENSUS_LEAKED
+				     : owner_number(census, name, place->source);
 	}
-	return xstrdup("nothing (leaked)");
+	return numbers;
+}
+
+char *census_owner_label(const struct census *census, uint64_t owner)
+{
+	const char *name = census->names.v.v[owner], *source = census->sources.v[owner];
+	const char *module = strrchr(name, '(');
+
+	if (!source)
+		return xstrdup(name);
+	if (!module)
+		return xasprintf("%s (%s)", name, source);
+	return xasprintf("%.*s(%s, %s", (int)(module - name), name, source, module + 1);
 }
 
 /* ---- counting ---- */
 
-/* The index of the name of each place. Owner: the caller. */
-static uint32_t *places_name(struct census *census, const struct roots *roots)
-{
-	uint32_t *indexes = xcalloc(roots->places.n + 1, sizeof(*indexes));
-
-	if (!census->owner_names.n) {
-		name_index(census, xstrdup("several places"));
-		name_index(census, xstrdup("nothing (leaked)"));
-	}
-	for (size_t i = 0; i < roots->places.n; i++)
-		indexes[i] = name_index(census, owner_name(&roots->places.v[i]));
-	return indexes;
-}
-
 static void count_owners(struct census *census, const struct snapshot *snapshot)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
-	_cleanup_free_ uint32_t *names = places_name(census, &snapshot->graph.roots);
-	place_id *owners = dominators_owners(&snapshot->graph.dominators);
+	const struct owners *owners = &snapshot->graph.owners;
+	_cleanup_free_ uint32_t *numbers = owners_number(census, &snapshot->graph);
 
 	for (size_t i = 0; i < chunks->n; i++) {
 		if (chunks->state[i] != CHUNK_IN_USE)
 			continue;
 
-		uint32_t owner = owners[i] == PLACE_NONE ? CENSUS_SHARED : names[owners[i]];
+		uint32_t owner = numbers[owners->of[i]];
 		uint64_t usable = chunk_usable(chunks, (chunk_id)i);
 
 		series_count(&census->owners, owner, 1, usable);
 		series_count(&census->kept, census_key(usable, owner), 1, usable);
 	}
-	column_free(owners, (chunks->n ? chunks->n : 1) * sizeof(*owners));
 }
 
 void census_add(struct census *census, const struct snapshot *snapshot)
@@ -156,7 +106,7 @@ void census_add(struct census *census, const struct snapshot *snapshot)
 	series_add_sizes(&census->sizes, &snapshot->heap.chunks);
 	series_begin(&census->owners);
 	series_begin(&census->kept);
-	census->has_owners &= snapshot->graph.is_built && snapshot->graph.options.with_dominators;
+	census->has_owners &= snapshot->graph.options.with_owners;
 	if (census->has_owners)
 		count_owners(census, snapshot);
 }

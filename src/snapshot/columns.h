@@ -31,6 +31,17 @@ struct column_kind {
 	bool (*put)(void *context, size_t first, size_t n, const uint64_t *values);
 };
 
+/** A difference as a number that is small when its magnitude is: 0, -1, 1, -2 … become 0, 1, 2, 3 …; and back. */
+static inline uint64_t zigzag(uint64_t difference)
+{
+	return difference << 1 ^ (0 - (difference >> 63));
+}
+
+static inline uint64_t unzigzag(uint64_t value)
+{
+	return value >> 1 ^ (0 - (value & 1));
+}
+
 /** Creates the table that all columns are in. */
 struct error *columns_create(struct sqlite3 *db) _must_check_;
 

@@ -47,16 +47,6 @@ static const char magic[] = "SQLite format 3";
  */
 enum { HEADER_BETWEEN = 8 };
 
-static uint64_t zigzag(uint64_t difference)
-{
-	return difference << 1 ^ (0 - (difference >> 63));
-}
-
-static uint64_t unzigzag(uint64_t value)
-{
-	return value >> 1 ^ (0 - (value & 1));
-}
-
 static vaddr row_end(const struct chunks *chunks, size_t row)
 {
 	return chunks->mem[row] + chunk_usable(chunks, (chunk_id)row);
@@ -274,40 +264,76 @@ static bool file_publish(int fd, const char *path, char *name)
 	return false;
 }
 
-struct error *snapshot_write(const struct snapshot *snapshot, const char *path)
+/* Where a snapshot is about to be written. */
+struct destination {
+	/** What a symbolic link leads to: the link stays one. And its directory. Owned. */
+	char *path, *directory;
+	/** The new file; its name while it is written, NULL when it has none. Owned. */
+	int fd;
+	char *name;
+};
+
+static void destination_deinit(struct destination *destination)
 {
-	// A symbolic link stays one: what it leads to is replaced.
-	_cleanup_free_ char *real = realpath(path, NULL);
-	const char *there = real ? real : path;
-	_cleanup_free_ char *directory = directory_of(there), *name = NULL;
+	if (destination->fd >= 0)
+		close(destination->fd);
+	free(destination->path);
+	free(destination->directory);
+	free(destination->name);
+}
+#define _cleanup_destination_ _cleanup_(destination_deinit)
+
+/* Begins a new file; `path` is how the user calls it. Owner: the caller, whatever comes of it. */
+static struct error *destination_init(struct destination *destination, const char *path)
+{
 	bool is_free;
 
-	if (!path_is_free(there, &is_free))
+	*destination = (struct destination){ .path = realpath(path, NULL), .fd = -1 };
+	if (!destination->path)
+		destination->path = xstrdup(path);
+	destination->directory = directory_of(destination->path);
+	if (!path_is_free(destination->path, &is_free))
 		return error_os(errno, "cannot write %s", path);
 	if (!is_free)
 		return error_create(ERROR_FORMAT,
 				    "%s is there and is no snapshot; it is not replaced", path);
+	destination->fd = file_beside(destination->path, destination->directory,
+				      &destination->name);
+	return destination->fd < 0 ? error_os(errno, "cannot write %s", path) : NULL;
+}
 
-	_cleanup_close_ int fd = file_beside(there, directory, &name);
+struct error *snapshot_check_destination(const char *path)
+{
+	_cleanup_destination_ struct destination destination;
+	struct error *error = destination_init(&destination, path);
 
-	if (fd < 0)
-		return error_os(errno, "cannot write %s", path);
+	if (destination.name)
+		unlink(destination.name);
+	return error;
+}
 
-	struct error *error = database_fill(fd, snapshot);
+struct error *snapshot_write(const struct snapshot *snapshot, const char *path)
+{
+	_cleanup_destination_ struct destination destination;
+	struct error *error = destination_init(&destination, path);
 
+	if (error)
+		return error;
+	error = database_fill(destination.fd, snapshot);
 	if (error) {
-		if (name)
-			unlink(name);
+		if (destination.name)
+			unlink(destination.name);
 		return error_context(error, "cannot write %s", path);
 	}
-	if (!file_publish(fd, there, name))
+	if (!file_publish(destination.fd, destination.path, destination.name))
 		return error_os(errno, "cannot write %s", path);
 
 	// The name is on the disk when its directory is.
-	_cleanup_close_ int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int directory = open(destination.directory,
+					     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (directory_fd >= 0)
-		(void)!fsync(directory_fd);
+	if (directory >= 0)
+		(void)!fsync(directory);
 	return NULL;
 }
 

@@ -17,6 +17,9 @@
 /** True when a file begins like a snapshot. Never an error: what cannot be read is none. */
 bool snapshot_recognise(const char *path);
 
+/** Whether a snapshot may be written there, as far as can be told before there is one. Errors: those of snapshot_write(), but for lack of room. */
+struct error *snapshot_check_destination(const char *path) _must_check_;
+
 /** Writes a snapshot to a file, replacing a snapshot of that name. Errors: ERROR_FORMAT when something else is there; ERROR_OS (directory, disk): the old file
     is as it was then, and nothing else is left. Cost: some 100 ns a chunk. */
 struct error *snapshot_write(const struct snapshot *snapshot, const char *path) _must_check_;

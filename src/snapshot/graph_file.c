@@ -12,9 +12,10 @@
 #include "snapshot/database.h"
 
 enum {
-	/** What an edge, a chunk's dominator and a leak take in memory. Units: bytes. */
+	/** What an edge, a chunk's dominator, its owner and a leak take in memory. Units: bytes. */
 	EDGE_COST = 8,
 	DOMINATOR_COST = 12,
+	OWNER_COST = 4,
 	LEAK_COST = 8,
 };
 
@@ -31,16 +32,6 @@ struct walk {
 static struct walk *walk_of(const void *context)
 {
 	return (struct walk *)(uintptr_t)context;
-}
-
-static uint64_t zigzag(uint64_t difference)
-{
-	return difference << 1 ^ (0 - (difference >> 63));
-}
-
-static uint64_t unzigzag(uint64_t value)
-{
-	return value >> 1 ^ (0 - (value & 1));
 }
 
 /* ---- chunks: reach, dominators ---- */
@@ -172,6 +163,31 @@ static bool put_place_retained(void *context, size_t first, size_t n, const uint
 	return true;
 }
 
+/* 0 for none, else one more than the owner's id. */
+static void get_owner(const void *context, size_t first, size_t n, uint64_t *values)
+{
+	const struct owners *owners = &walk_of(context)->snapshot->graph.owners;
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = (owner_id)(owners->of[first + i] + 1);
+}
+
+static bool put_owner(void *context, size_t first, size_t n, const uint64_t *values)
+{
+	struct snapshot *snapshot = walk_of(context)->snapshot;
+	struct owners *owners = &snapshot->graph.owners;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_node = chunk_is_node(&snapshot->heap.chunks, (chunk_id)(first + i));
+
+		if (values[i] > owners->v.n || (values[i] != 0) != is_node)
+			return false;
+		owners->of[first + i] = (owner_id)values[i] - 1;
+	}
+	return true;
+}
+
+static const struct column_kind owner_column = { "chunk.owner", get_owner, put_owner };
 static const struct column_kind reach_column = { "chunk.reach", get_reach, put_reach };
 static const struct column_kind dominator_columns[] = {
 	{ "chunk.idom", get_chunk_idom, put_chunk_idom },
@@ -481,6 +497,8 @@ struct error *graph_write(struct sqlite3 *db, const struct snapshot *snapshot)
 		error = write_edges(db, snapshot);
 	if (!error && graph->options.with_dominators)
 		error = write_dominators(db, snapshot);
+	if (!error && graph->options.with_owners)
+		error = write_columns(db, &owner_column, 1, snapshot->heap.chunks.n, snapshot);
 	if (!error && snapshot->contents.n) {
 		error = write_number(db, "contents", snapshot->contents.n);
 		if (!error)
@@ -655,6 +673,21 @@ static struct error *read_dominators(sqlite3 *db, uint64_t memory, struct snapsh
 	return error;
 }
 
+/* Files of versions before there were owners have none: no table of them, that is. */
+static struct error *read_owners(sqlite3 *db, uint64_t memory, struct snapshot *snapshot)
+{
+	struct owners *owners = &snapshot->graph.owners;
+	size_t n = snapshot->heap.chunks.n;
+
+	if (!owners->v.n)
+		return NULL;
+	if (n > memory / OWNER_COST)
+		return no_memory("owners", n);
+	owners_reserve(owners, n);
+	snapshot->graph.options.with_owners = true;
+	return read_columns(db, &owner_column, 1, n, snapshot);
+}
+
 static struct error *read_contents(sqlite3 *db, uint64_t memory, struct snapshot *snapshot)
 {
 	uint64_t n, bytes;
@@ -731,6 +764,9 @@ static struct error *tables_check(const struct snapshot *snapshot)
 			return error_create(ERROR_FORMAT,
 					    "root %zu leads from no place to no chunk", i);
 	}
+	for (size_t i = 0; i < graph->owners.v.n; i++)
+		if (graph->owners.v.v[i].place >= n_places)
+			return error_create(ERROR_FORMAT, "owner %zu has no place", i);
 	for (size_t i = 0; i < graph->suspects.n; i++) {
 		const struct suspect *suspect = &graph->suspects.v[i];
 
@@ -772,5 +808,7 @@ struct error *graph_read(struct sqlite3 *db, unsigned parts, uint64_t memory,
 	}
 	if (!error && parts & SNAPSHOT_DOMINATORS)
 		error = read_dominators(db, memory, snapshot);
+	if (!error && parts & SNAPSHOT_OWNERS)
+		error = read_owners(db, memory, snapshot);
 	return error ? error : read_contents(db, memory, snapshot);
 }

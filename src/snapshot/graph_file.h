@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The graph in the snapshot file: what is long as columns (columns.h), beside the ordinary tables `places`, `roots` and `suspects` (schema.h).
+ * The graph in the snapshot file: what is long as columns (columns.h), beside the ordinary tables `places`, `roots`, `owners` and `suspects` (schema.h).
  *
  *   chunk.reach chunk.idom chunk.retained      one number for each chunk
+ *   chunk.owner                                the same
  *   place.idom place.retained                  one for each place, and for the root above all
  *   edge.count                                 one for each chunk: how many edges begin in it
  *   edge.to edge.place                         one for each edge, in the order of the chunks they begin in

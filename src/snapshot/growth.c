@@ -303,7 +303,10 @@ static int compare_causes(const void *left, const void *right)
 	const struct growth_cause *a = left, *b = right;
 	uint64_t bytes_a = magnitude(a->bytes), bytes_b = magnitude(b->bytes);
 
-	return bytes_a > bytes_b ? -1 : bytes_a < bytes_b;
+	if (bytes_a != bytes_b)
+		return bytes_a > bytes_b ? -1 : 1;
+	// Any order, but always the same.
+	return a->parts.v[0].row < b->parts.v[0].row ? -1 : 1;
 }
 
 /* Rows by how many came or went, fewest first; ranges behind all sizes of their own. */
@@ -316,7 +319,9 @@ static int compare_counts(const void *left, const void *right, void *context)
 
 	if ((a->sizes == 1) != (b->sizes == 1))
 		return a->sizes == 1 ? -1 : 1;
-	return count_a < count_b ? -1 : count_a > count_b;
+	if (count_a != count_b)
+		return count_a < count_b ? -1 : 1;
+	return compare_change(a, b);
 }
 
 static int compare_parts(const void *left, const void *right, void *context)

@@ -57,7 +57,10 @@ struct error *query_create(const struct snapshot *snapshot, const char *sql, str
 		return error_create(ERROR_USAGE,
 				    "a snapshot can only be read: SELECT is what a query may do");
 	if (code != SQLITE_OK)
-		return error_create(ERROR_USAGE, "in the query: %s", sqlite3_errmsg(query->db));
+		return error_create(ERROR_USAGE, "in the query: %s%s", sqlite3_errmsg(query->db),
+				    !strncmp(sqlite3_errmsg(query->db), "no such ", 8) || *sql == '.'
+					    ? " (without a query all tables are listed)"
+					    : "");
 	if (!query->statement || !sqlite3_column_count(query->statement))
 		return error_create(ERROR_USAGE, "the query asks for nothing");
 	if (!is_empty(query->db, rest))

@@ -188,6 +188,12 @@ static const struct field root_fields[] = {
 	{ "path", FIELD_TEXT, R(path), NULL },
 };
 
+#define W(member) offsetof(struct owner, member)
+static const struct field owner_fields[] = {
+	{ "place", FIELD_U32, W(place), NULL },
+	{ "name", FIELD_STRING, W(name), NULL },
+};
+
 #define U(member) offsetof(struct suspect, member)
 static const struct field suspect_fields[] = {
 	{ "place", FIELD_INDEX, U(place), NULL },
@@ -219,6 +225,7 @@ _Static_assert(sizeof(struct heap_check) == 32, "struct heap_check has changed")
 _Static_assert(sizeof(struct heap_finding) == 32, "struct heap_finding has changed");
 _Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed");
 _Static_assert(sizeof(struct root) == 32, "struct root has changed");
+_Static_assert(sizeof(struct owner) == 16, "struct owner has changed");
 _Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
 _Static_assert(sizeof(struct chunk_label) == 16, "struct chunk_label has changed");
 
@@ -241,6 +248,7 @@ const struct record schema_records[] = {
 	RECORD("places", place_fields, struct root_place, 1 << 26, graph.roots.places,
 	       SNAPSHOT_GRAPH),
 	RECORD("roots", root_fields, struct root, 1 << 28, graph.roots.v, SNAPSHOT_GRAPH),
+	RECORD("owners", owner_fields, struct owner, 1 << 28, graph.owners.v, SNAPSHOT_OWNERS),
 	RECORD("suspects", suspect_fields, struct suspect, 1 << 10, graph.suspects,
 	       SNAPSHOT_DOMINATORS),
 	RECORD("labels", label_fields, struct chunk_label, 1 << 26, types.labels, SNAPSHOT_TYPES),
@@ -536,17 +544,11 @@ static struct error *histogram_write(sqlite3 *db, const struct chunks *chunks)
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	struct error *error = database_prepare(db, "INSERT INTO histogram VALUES (?, ?, ?)",
 					       &statement);
-	struct sizes sizes;
 	size_count_array list;
 
 	if (error)
 		return error;
-	sizes_init(&sizes);
-	for (size_t i = 0; i < chunks->n; i++)
-		if (chunks->state[i] == CHUNK_IN_USE)
-			sizes_at(&sizes, chunk_usable(chunks, (chunk_id)i))->count++;
-	sizes_list(&sizes, &list);
-	sizes_deinit(&sizes);
+	sizes_in_use(chunks, &list);
 	if (list.n)
 		qsort(list.v, list.n, sizeof(*list.v), compare_bytes);
 	for (size_t i = 0; !error && i < list.n; i++) {

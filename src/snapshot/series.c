@@ -86,15 +86,9 @@ void series_count(struct series *series, uint64_t key, uint64_t count, uint64_t 
 
 void series_add_sizes(struct series *series, const struct chunks *chunks)
 {
-	struct sizes sizes;
 	size_count_array list;
 
-	sizes_init(&sizes);
-	for (size_t i = 0; i < chunks->n; i++)
-		if (chunks->state[i] == CHUNK_IN_USE)
-			sizes_at(&sizes, chunk_usable(chunks, (chunk_id)i))->count++;
-	sizes_list(&sizes, &list);
-	sizes_deinit(&sizes);
+	sizes_in_use(chunks, &list);
 	series_begin(series);
 	for (size_t i = 0; i < list.n; i++)
 		series_count(series, list.v[i].usable, list.v[i].count,

@@ -20,15 +20,16 @@
 #include "heap/heap.h"
 #include "types/types.h"
 
-/** What a snapshot may have besides chunks and books, as bits. Edges and dominators are nothing without the graph. */
+/** What a snapshot may have besides chunks and books, as bits. Edges, dominators and owners are nothing without the graph. */
 enum snapshot_part {
 	/** Roots, and what they reach. */
 	SNAPSHOT_GRAPH = 1,
 	SNAPSHOT_EDGES = 2,
 	SNAPSHOT_DOMINATORS = 4,
+	SNAPSHOT_OWNERS = 8,
 	/** What each chunk is. Apart from the graph: names of chunks need nothing else. */
-	SNAPSHOT_TYPES = 16,
-	SNAPSHOT_EVERYTHING = 23,
+	SNAPSHOT_TYPES = 32,
+	SNAPSHOT_EVERYTHING = 47,
 };
 
 enum snapshot_kind {

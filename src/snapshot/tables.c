@@ -23,6 +23,7 @@ enum {
 	CHUNK_REACH,
 	CHUNK_RETAINED,
 	CHUNK_OWNER,
+	CHUNK_SOLE_PLACE,
 	CHUNK_TYPE,
 	CHUNK_CONFIDENCE,
 	CHUNK_EVIDENCE,
@@ -32,7 +33,7 @@ enum {
 static const char chunk_declaration[] =
 	"CREATE TABLE chunk (id INTEGER PRIMARY KEY, address INTEGER, size INTEGER, kind TEXT,"
 	" arena INTEGER, state TEXT, reach TEXT, retained INTEGER, owner INTEGER,"
-	" type TEXT, confidence INTEGER, evidence TEXT, role TEXT)";
+	" sole_place INTEGER, type TEXT, confidence INTEGER, evidence TEXT, role TEXT)";
 
 /*
  * What a plan asks for: bits of idxNum. A value for each comes in the order of the bits. Rows ascend by id and by address alike, so these become a range of
@@ -52,8 +53,8 @@ enum {
 struct chunk_table {
 	sqlite3_vtab base;
 	const struct snapshot *snapshot;
-	/** The owner of each chunk, found when it is first asked for. Owned. */
-	place_id *owners;
+	/** The lowest place that dominates each chunk, found when it is first asked for. Owned. */
+	place_id *places;
 };
 
 struct chunk_cursor {
@@ -94,7 +95,7 @@ static int chunk_disconnect(sqlite3_vtab *base)
 	struct chunk_table *table = (struct chunk_table *)base;
 	size_t n = table->snapshot->heap.chunks.n;
 
-	column_free(table->owners, (n ? n : 1) * sizeof(*table->owners));
+	column_free(table->places, (n ? n : 1) * sizeof(*table->places));
 	free(table);
 	return SQLITE_OK;
 }
@@ -317,16 +318,21 @@ static void graph_result(sqlite3_context *context, struct chunk_cursor *cursor, 
 				    SQLITE_STATIC);
 		return;
 	}
+	if (column == CHUNK_OWNER) {
+		if (graph->options.with_owners)
+			sqlite3_result_int64(context, graph->owners.of[row]);
+		return;
+	}
 	if (!graph->options.with_dominators)
 		return;
 	if (column == CHUNK_RETAINED) {
 		sqlite3_result_int64(context, (sqlite3_int64)graph->dominators.retained[row]);
 		return;
 	}
-	if (!table->owners)
-		table->owners = dominators_owners(&graph->dominators);
-	if (table->owners[row] != PLACE_NONE)
-		sqlite3_result_int64(context, table->owners[row]);
+	if (!table->places)
+		table->places = dominators_places(&graph->dominators);
+	if (table->places[row] != PLACE_NONE)
+		sqlite3_result_int64(context, table->places[row]);
 }
 
 /* What has no name is NULL, and so is the confidence of what is no type. */
@@ -375,6 +381,7 @@ static int chunk_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
 	case CHUNK_REACH:
 	case CHUNK_RETAINED:
 	case CHUNK_OWNER:
+	case CHUNK_SOLE_PLACE:
 		graph_result(context, cursor, column);
 		break;
 	case CHUNK_TYPE:
@@ -604,7 +611,8 @@ static unsigned parts_of(const char *table, const char *column)
 	} known[] = {
 		{ "chunk", "reach", SNAPSHOT_GRAPH },
 		{ "chunk", "retained", SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
-		{ "chunk", "owner", SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
+		{ "chunk", "owner", SNAPSHOT_GRAPH | SNAPSHOT_OWNERS },
+		{ "chunk", "sole_place", SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
 		{ "chunk", "type", SNAPSHOT_TYPES },
 		{ "chunk", "confidence", SNAPSHOT_TYPES },
 		{ "chunk", "evidence", SNAPSHOT_TYPES },
@@ -614,6 +622,7 @@ static unsigned parts_of(const char *table, const char *column)
 		{ "edge", NULL, SNAPSHOT_GRAPH | SNAPSHOT_EDGES },
 		{ "places", NULL, SNAPSHOT_GRAPH },
 		{ "roots", NULL, SNAPSHOT_GRAPH },
+		{ "owners", NULL, SNAPSHOT_GRAPH | SNAPSHOT_OWNERS },
 		{ "suspects", NULL, SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
 	};
 

@@ -2,8 +2,8 @@
 /*
  * A snapshot as SQL tables: the ordinary ones of its file (schema.h), and the columns as virtual tables.
  *
- *   chunk (id, address, size, kind, arena, state,     one row for each chunk, in every state, by ascending address; owner is the id of a place
- *          reach, retained, owner)
+ *   chunk (id, address, size, kind, arena, state,     one row for each chunk, in every state, by ascending address; owner is an id of `owners`,
+ *          reach, retained, owner, sole_place)         sole_place one of `places`
  *   edge (source, target, offset, hit, weak)          one row for each pointer; source and target are ids of chunks
  *
  * Nothing is copied but what is small: rows of a virtual table are read from the snapshot as they are asked for. Everything is for reading alone.

@@ -100,8 +100,12 @@ static struct error *parse_value(const char *text, struct piece piece, struct th
 	uint64_t number;
 
 	threshold->is_percent = length && word[length - 1] == '%';
-	if (threshold->is_percent)
-		word[--length] = '\0';
+	// «5 %» and «10 M» are written with blanks, too.
+	length -= threshold->is_percent;
+	for (size_t i = length; i-- > 0;)
+		if (word[i] == ' ')
+			memmove(word + i, word + i + 1, length-- - i);
+	word[length] = '\0';
 
 	// Per cent and numbers have no units.
 	bool is_plain = threshold->is_percent || threshold->metric == THRESHOLD_COUNT;
@@ -168,13 +172,26 @@ struct error *threshold_parse(const char *text, struct threshold *ret)
 	return error;
 }
 
-/* A name as it stands, or without « (its module)». */
+/* A name as it stands, or without « (its module)»; or one of its members. */
 static bool is_owner(const struct threshold *threshold, const char *name)
 {
 	size_t length = threshold->owner_length;
 
 	return !strncmp(name, threshold->owner, length) &&
-	       (!name[length] || !strncmp(name + length, " (", 2));
+	       (!name[length] || name[length] == '.' || name[length] == '[' ||
+		!strncmp(name + length, " (", 2));
+}
+
+bool threshold_is_about_nobody(const struct threshold *threshold, const struct diff *diff)
+{
+	const struct census *census = &diff->census;
+
+	if (!threshold->owner || !census->has_owners)
+		return false;
+	for (size_t row = 0; row < census->owners.keys.n; row++)
+		if (is_owner(threshold, census->names.v.v[census->owners.keys.v[row]]))
+			return false;
+	return true;
 }
 
 /* The sum of an owner; UINT64_MAX when owners are not known. */
@@ -188,7 +205,7 @@ static uint64_t measure_owner(const struct threshold *threshold, const struct ce
 	for (size_t row = 0; row < census->owners.keys.n; row++) {
 		struct series_value value = series_get(&census->owners, row, step);
 
-		if (is_owner(threshold, census->owner_names.v[census->owners.keys.v[row]]))
+		if (is_owner(threshold, census->names.v.v[census->owners.keys.v[row]]))
 			sum += threshold->metric == THRESHOLD_COUNT ? value.count : value.bytes;
 	}
 	return sum;

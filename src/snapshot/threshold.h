@@ -4,7 +4,8 @@
  *
  *   [size:N|size:MIN-MAX|owner:NAME] METRIC >|>=|<|<= VALUE       bytes>10M   count>1000   size:1032 count>=50   resident>5%
  *
- *   bytes, count      of chunks in use: all, those of some sizes, those that an owner keeps (by its name, with or without its module)
+ *   bytes, count      of chunks in use: all, those of some sizes, those that an owner keeps (by its name, with or without its module, or with
+ *                     that of a variable for all its members)
  *   leaked            bytes that nothing holds
  *   system            what malloc got from the system
  *   resident          resident memory of the process
@@ -65,6 +66,9 @@ struct error *threshold_parse(const char *text, struct threshold *ret) _must_che
 /** Whether it holds of a diff, and the change that there was. */
 enum threshold_result threshold_judge(const struct threshold *threshold, const struct diff *diff,
 				      int64_t *change_ret);
+
+/** It chooses an owner that none of the snapshots has, though they know theirs: a slip, maybe. */
+bool threshold_is_about_nobody(const struct threshold *threshold, const struct diff *diff);
 
 /** The change is one of bytes, not of a number. */
 static inline bool threshold_is_bytes(const struct threshold *threshold)

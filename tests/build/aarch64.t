@@ -25,11 +25,12 @@ fetch() {
 		dpkg-deb -x "$package" "$cache/new" || return 1
 	done
 	rm -rf "$cache/apt"
+	echo "$packages" >"$cache/new/packages"
 	mv "$cache/new" "$cache/root"
 }
 
 root=${HEAPSNAP_AARCH64_ROOT:-$cache/root}
-if [ ! -e "$root/usr/include" ]; then
+if [ -z "${HEAPSNAP_AARCH64_ROOT-}" ] && [ "$(cat "$root/packages" 2>/dev/null)" != "$packages" ]; then
 	need apt-get dpkg-deb
 	if ! fetch >"$tmp/fetch.log" 2>&1; then
 		diag_file "$tmp/fetch.log"

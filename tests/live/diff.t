@@ -87,7 +87,7 @@ run timeout 60 "$HEAPSNAP" diff 0.hsnap 1.hsnap
 is "status of a diff as text" "$status" 0
 tr '\n' ' ' <"$out" >words
 matches "the first sentence names the culprit" words \
-	'^In use: \+1\.05 MiB, 121 more chunks\. 1 more of 1,052,656 bytes \(\+1\.00 MiB, leaked\) is 9[0-9] % of the growth\.'
+	'^In use: \+1\.05 MiB, 121 more chunks, nearly all leaked\. 1 more of 1,052,656 bytes \(\+1\.00 MiB\) is 9[0-9] % of the growth\.'
 matches "it is one run" words ' s apart, in one run \(pid and start time are the same\)\.'
 matches "what survived is told" words '131 chunks are new, 10 were freed, [0-9,]+ survived \(one that was freed'
 check_not "it fits 80 columns" grep -E '.{81}' "$out"
@@ -153,6 +153,9 @@ matches "a condition that is none" "$err" 'the condition "weight>3" is about not
 fails 0 'leaked>2M' 'owner:many count>100'
 fails 1 'leaked>0'
 fails 1 'owner:many count>=100'
+fails 0 'owner:nobody count>1'
+matches "an owner that nobody is" "$err" '"owner:nobody count>1" is about an owner that none of the snapshots has'
+fails 1 'resident > -1 %' 'bytes > 1 M'
 fails 2 'type:struct Conn count>100'
 matches "a choice that is not known yet" "$err" 'chooses by what this version does not know'
 
@@ -169,6 +172,7 @@ start_target "$fixtures/mix" || done_testing
 run timeout 60 "$HEAPSNAP" diff 0.hsnap "$target_pid"
 is "status of another program" "$status" 0
 matches "another program is a warning" "$out" '^WARNING: these are different programs'
+is "it comes first" "$(head -c 8 "$out")" "WARNING:"
 stop_target
 stop_target "$first"
 

@@ -16,7 +16,8 @@ is "and it says nothing else" "$(cat "$err")" ""
 cp "$out" first
 run timeout 60 "$HEAPSNAP" sql F.hsnap "SELECT count(*), sum(size) FROM chunk WHERE state = 'in-use'" --format csv
 check "its file answers the same" cmp "$out" first
-ask='SELECT c.id, c.reach, c.retained, p.kind, p.name, count(e.source) FROM chunk AS c LEFT JOIN places AS p ON p.id = c.owner
+ask='SELECT c.id, c.reach, c.retained, o.name, p.kind, p.name, count(e.source) FROM chunk AS c LEFT JOIN owners AS o ON o.id = c.owner
+	LEFT JOIN places AS p ON p.id = c.sole_place
 	LEFT JOIN edge AS e ON e.source = c.id GROUP BY c.id'
 run timeout 60 "$HEAPSNAP" sql -p "$target_pid" "$ask" --format csv -o G.hsnap
 is "status of a query about the graph" "$status" 0
@@ -43,7 +44,9 @@ says() {
 	is "nothing on stdout of: sql $*" "$(wc -c <"$out")" 0
 }
 says 2 'in the query: near "SELEC": syntax error' F.hsnap 'SELEC 1'
-says 2 'in the query: no such table: nowhere' F.hsnap 'SELECT * FROM nowhere'
+says 2 'in the query: near "\.": syntax error \(without a query all tables are listed\)' F.hsnap '.schema'
+says 3 'the target stands before the query: cannot open SELECT 1' 'SELECT 1' F.hsnap
+says 2 'in the query: no such table: nowhere \(without a query' F.hsnap 'SELECT * FROM nowhere'
 says 2 'a snapshot can only be read' F.hsnap 'DELETE FROM arenas'
 says 2 'one query at a time, in quotes: what is "count' F.hsnap SELECT 'count(*)'
 says 2 'one query at a time: what is "SELECT 2"' F.hsnap 'SELECT 1; SELECT 2'
@@ -91,19 +94,26 @@ for word in live core in-use internal tcache fast unsorted small large free top 
 	check "the manual has the word $word" grep -qw -e "$word" plain
 done
 
-# Every example, as it stands.
-awk '/^\.nf$/ { on = 1; next } /^\.fi$/ { if (text ~ /^heapsnap sql /) printf "%s%c", text, 0; text = ""; on = 0; next }
-	on { text = text $0 "\n" }' plain >examples
-count=$(tr -dc '\000' <examples | wc -c)
-check "the manual has examples ($count)" test "$count" -ge 8
-number=0
-while [ "$number" -lt "$count" ]; do
-	number=$((number + 1))
-	tr '\n\000' '\001\n' <examples | sed -n "${number}p" | tr '\001' '\n' >example
-	run sh -c 'heapsnap() { "$HEAPSNAP" "$@"; }; . ./example'
-	is "status of example $number: $(head -n 1 example | cut -c1-60)" "$status" 0
-	check "example $number finds something" test "$(wc -l <"$out")" -ge 2
-	diag_file "$err"
+# Every example of both manuals, as it stands.
+cp F.hsnap before.hsnap
+sed 's/\\-/-/g; s/^\.TP$//' "$top_srcdir/man/heapsnap.1" >plain.1
+for page in plain.1 plain; do
+	awk '/^\.nf$/ { on = 1; next } /^\.fi$/ { if (text ~ /^heapsnap sql /) printf "%s%c", text, 0; text = ""; on = 0; next }
+		on { text = text $0 "\n" }' "$page" >examples
+	count=$(tr -dc '\000' <examples | wc -c)
+	least=8
+	[ "$page" = plain ] || least=1
+	check "the manual has examples ($page: $count)" test "$count" -ge "$least"
+	number=0
+	while [ "$number" -lt "$count" ]; do
+		number=$((number + 1))
+		tr '\n\000' '\001\n' <examples | sed -n "${number}p" | tr '\001' '\n' >example
+		run sh -c 'heapsnap() { "$HEAPSNAP" "$@"; }; . ./example'
+		is "status of example $number of $page: $(head -n 1 example | cut -c1-60)" "$status" 0
+		check "example $number of $page finds something" test "$(wc -l <"$out")" -ge 2
+		diag_file "$err"
+	done
 done
+check "no query of the manual is left out" test "$(grep -c '^heapsnap sql ' plain.1)" -eq 1
 stop_target
 done_testing

@@ -66,11 +66,14 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 	struct edges spent = builder_edges(&builder);
 
 	graph->is_built = true;
-	graph->options = (struct graph_options){ .with_dominators = true, .with_edges = true };
+	graph->options = (struct graph_options){ .with_dominators = true,
+						   .with_owners = true,
+						   .with_edges = true };
 	graph->roots = builder.roots;
 	graph->leaked = PLACE_LEAKED;
 	graph->unread_chunks = 4096;
 	reach_compute(chunks, &spent, &graph->roots, &graph->reach);
+	owners_compute(&snapshot->heap, &spent, &graph->roots, &graph->reach, graph->leaked, &graph->owners);
 	dominators_compute(chunks, &spent, &graph->roots, &graph->reach, graph->leaked,
 			   &graph->dominators);
 	graph->edges = builder_edges(&builder);

@@ -88,7 +88,7 @@ static void compare_once(struct graph_builder *builder)
 	ck_assert_ptr_null(edges.to);
 
 	uint32_t *counts = dominators_counts(&dominators);
-	place_id *owners = dominators_owners(&dominators);
+	place_id *owners = dominators_places(&dominators);
 	for (size_t v = 0; v < reference.n; v++) {
 		vertex_id expected = reference_idom(&reference, v);
 		uint64_t retained = 0;

@@ -200,7 +200,7 @@ static void says(const uint64_t *before, const uint64_t *after, const char *sent
 
 	add_steps(&series, steps);
 	growth_compute(&series, &options, &growth);
-	print_causes(writer, &growth, NULL, 0, 1);
+	print_causes(writer, &growth, NULL, 0, 1, 0);
 
 	_cleanup_free_ char *text = written(writer);
 

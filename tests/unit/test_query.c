@@ -182,7 +182,7 @@ START_TEST(graphs_are_rows)
 	graph_snapshot(&snapshot);
 
 	const struct edges *edges = &snapshot.graph.edges;
-	place_id *owners = dominators_owners(&snapshot.graph.dominators);
+	place_id *places = dominators_places(&snapshot.graph.dominators);
 
 	for (chunk_id source = 0; source < edges->n_chunks; source++)
 		for (size_t i = edges->first[source]; i < edges->first[source + 1]; i++) {
@@ -209,28 +209,29 @@ START_TEST(graphs_are_rows)
 		"1\n");
 	expected.n = 0;
 	for (chunk_id id = 0; id < snapshot.heap.chunks.n; id++) {
-		char line[100], owner[20] = "";
+		char line[100], place[20] = "";
 		const char *reach = reach_kind_name(snapshot.graph.reach.kind[id]);
 
-		if (owners[id] != PLACE_NONE)
-			snprintf(owner, sizeof(owner), "%u", owners[id]);
+		if (places[id] != PLACE_NONE)
+			snprintf(place, sizeof(place), "%u", places[id]);
 
-		int length = reach ? snprintf(line, sizeof(line), "%s,%" PRIu64 ",%s\n", reach,
-					      snapshot.graph.dominators.retained[id], owner)
-				   : snprintf(line, sizeof(line), ",,\n");
+		int length = reach ? snprintf(line, sizeof(line), "%s,%" PRIu64 ",%u,%s\n", reach,
+					      snapshot.graph.dominators.retained[id],
+					      snapshot.graph.owners.of[id], place)
+				   : snprintf(line, sizeof(line), ",,,\n");
 
 		array_reserve(&expected, (size_t)length + 1);
 		memcpy(expected.v + expected.n, line, (size_t)length + 1);
 		expected.n += (size_t)length;
 	}
-	answers(&snapshot, "SELECT reach, retained, owner FROM chunk", expected.v);
-	column_free(owners, snapshot.heap.chunks.n * sizeof(*owners));
+	answers(&snapshot, "SELECT reach, retained, owner, sole_place FROM chunk", expected.v);
+	column_free(places, snapshot.heap.chunks.n * sizeof(*places));
 	array_deinit(&expected);
 	snapshot_deinit(&snapshot);
 	sample_snapshot(&snapshot);
 	answers(&snapshot, "SELECT count(*) FROM edge", "0\n");
-	answers(&snapshot, "SELECT count(reach), count(retained), count(owner) FROM chunk",
-		"0,0,0\n");
+	answers(&snapshot, "SELECT count(reach), count(retained), count(owner), count(sole_place) FROM chunk",
+		"0,0,0,0\n");
 	snapshot_deinit(&snapshot);
 }
 END_TEST
@@ -259,8 +260,10 @@ START_TEST(queries_tell_what_they_ask_about)
 	asks_about("SELECT count(*) FROM chunk", 0);
 	asks_about("SELECT reach FROM chunk", GRAPH);
 	asks_about("SELECT 1 FROM chunk WHERE retained > 5", GRAPH | SNAPSHOT_DOMINATORS);
-	asks_about("SELECT 1 FROM chunk ORDER BY owner", GRAPH | SNAPSHOT_DOMINATORS);
-	asks_about("SELECT * FROM chunk", GRAPH | SNAPSHOT_DOMINATORS | SNAPSHOT_TYPES);
+	asks_about("SELECT 1 FROM chunk ORDER BY owner", GRAPH | SNAPSHOT_OWNERS);
+	asks_about("SELECT 1 FROM chunk ORDER BY sole_place", GRAPH | SNAPSHOT_DOMINATORS);
+	asks_about("SELECT name FROM owners", GRAPH | SNAPSHOT_OWNERS);
+	asks_about("SELECT * FROM chunk", GRAPH | SNAPSHOT_DOMINATORS | SNAPSHOT_OWNERS | SNAPSHOT_TYPES);
 	asks_about("SELECT type, role FROM chunk", SNAPSHOT_TYPES);
 	asks_about("SELECT count(*) FROM edge", GRAPH | SNAPSHOT_EDGES);
 	asks_about("SELECT name FROM places", GRAPH);
@@ -362,7 +365,7 @@ START_TEST(nothing_is_changed)
 	is_refused(&snapshot, "SELECT x FROM chunk", "no such column: x");
 	is_refused(&snapshot, "SELECT * FROM heapsnap_chunk", "no such table");
 	answers(&snapshot, "SELECT 1 ; -- and no more\n /* at all */ ;", "1\n");
-	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "13\n");
+	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "14\n");
 	snapshot_deinit(&snapshot);
 }
 END_TEST
@@ -399,7 +402,7 @@ START_TEST(empty_snapshots_have_the_tables)
 	ck_assert_ptr_nonnull(strstr(
 		text,
 		"chunk         id, address, size, kind, arena, state, reach, retained, owner,\n"
-		"              type, confidence, evidence, role\n"));
+		"              sole_place, type, confidence, evidence, role\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\nhistogram     usable, count, bytes\n"));
 	// Too many columns are told, not shown.
 	ARRAY(char) wide = { 0 };

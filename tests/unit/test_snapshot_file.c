@@ -240,10 +240,12 @@ static void graphs_are_equal(const struct graph *a, const struct graph *b)
 	ck_assert_int_eq(a->is_built, b->is_built);
 	ck_assert_int_eq(a->options.with_edges, b->options.with_edges);
 	ck_assert_int_eq(a->options.with_dominators, b->options.with_dominators);
+	ck_assert_int_eq(a->options.with_owners, b->options.with_owners);
 	ck_assert_uint_eq(a->edges.n, b->edges.n);
 	ck_assert_uint_eq(a->edges.n_chunks, b->edges.n_chunks);
 	ck_assert_uint_eq(a->edges.place_unit, b->edges.place_unit);
 	ck_assert_uint_eq(a->reach.n, b->reach.n);
+	ck_assert_uint_eq(a->owners.n_chunks, b->owners.n_chunks);
 	ck_assert_uint_eq(a->reach.leaks.n, b->reach.leaks.n);
 	ck_assert_uint_eq(a->dominators.n_chunks, b->dominators.n_chunks);
 	ck_assert_uint_eq(a->dominators.n_places, b->dominators.n_places);
@@ -261,6 +263,13 @@ static void graphs_are_equal(const struct graph *a, const struct graph *b)
 	if (a->reach.leaks.n)
 		ck_assert_mem_eq(a->reach.leaks.v, b->reach.leaks.v,
 				 a->reach.leaks.n * sizeof(*a->reach.leaks.v));
+	ck_assert_uint_eq(a->owners.v.n, b->owners.v.n);
+	for (size_t i = 0; i < a->owners.v.n; i++) {
+		ck_assert_uint_eq(a->owners.v.v[i].place, b->owners.v.v[i].place);
+		ck_assert_str_eq(a->owners.v.v[i].name, b->owners.v.v[i].name);
+	}
+	if (a->owners.n_chunks)
+		ck_assert_mem_eq(a->owners.of, b->owners.of, a->owners.n_chunks * 4);
 	ck_assert_mem_eq(a->dominators.idom, b->dominators.idom, vertices * 4);
 	ck_assert_mem_eq(a->dominators.retained, b->dominators.retained, vertices * 8);
 }
@@ -411,6 +420,7 @@ START_TEST(parts_are_read_alone)
 				  parts & SNAPSHOT_EDGES ? snapshot.graph.edges.n : 0);
 		ck_assert_int_eq(part.graph.dominators.idom != NULL,
 				 (parts & SNAPSHOT_DOMINATORS) != 0);
+		ck_assert_int_eq(part.graph.owners.of != NULL, (parts & SNAPSHOT_OWNERS) != 0);
 		snapshot_deinit(&part);
 	}
 	snapshot_deinit(&snapshot);
@@ -742,6 +752,11 @@ START_TEST(books_that_cannot_be_are_refused)
 		{ "UPDATE suspects SET chunk = 99999999 WHERE id = 0",
 		  "suspect 0 is about nothing" },
 		{ "UPDATE suspects SET place = 99 WHERE id = 1", "suspect 1 is about nothing" },
+		{ "UPDATE owners SET place = 99 WHERE id = 1", "owner 1 has no place" },
+		{ "UPDATE owners SET name = NULL WHERE id = 1", "row 1 of table owners has no valid name" },
+		{ "DELETE FROM owners WHERE id > 0", "column chunk.owner holds what cannot be" },
+		{ "DELETE FROM columns WHERE name = 'chunk.owner'",
+		  "block 0 of column chunk.owner is missing" },
 		{ "UPDATE meta SET value = 99 WHERE key = 'leaked_place'",
 		  "meta has no valid leaked_place" },
 		{ "UPDATE meta SET value = NULL WHERE key = 'leaked_place'",
@@ -839,6 +854,11 @@ START_TEST(other_versions)
 	ck_assert_uint_eq(snapshot.threads.n, 3);
 	ck_assert_uint_eq(snapshot.trimmable_resident, UINT64_MAX);
 	ck_assert_str_eq(snapshot.modules.v[1].path, "/lib/libgone.so");
+	snapshot_deinit(&snapshot);
+	change("DROP TABLE owners; DELETE FROM columns WHERE name = 'chunk.owner'");
+	succeeds(snapshot_read(path, SNAPSHOT_EVERYTHING, MEMORY, &snapshot));
+	ck_assert(!snapshot.graph.options.with_owners);
+	ck_assert(snapshot.graph.options.with_dominators);
 	snapshot_deinit(&snapshot);
 	folder_remove();
 }
