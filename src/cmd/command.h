@@ -24,6 +24,8 @@ enum command_needs {
 	NEEDS_OWNERS = 8,
 	/** Roots named by DWARF, where there is any. */
 	NEEDS_NAMES = 16,
+	/** What each chunk is, unless --no-types says not to ask. */
+	NEEDS_TYPES = 32,
 };
 
 struct command {

@@ -31,6 +31,22 @@ static struct error *choose_arenas(const struct heap *heap, const char *name,
 	return NULL;
 }
 
+/* The label that --type names. */
+static struct error *choose_label(const struct snapshot *snapshot, const char *name, label_id *ret)
+{
+	const struct types *types = &snapshot->types;
+
+	if (!types->is_built)
+		return error_create(ERROR_USAGE, "--type needs types, which --no-types leaves out");
+	for (size_t i = 0; i < types->labels.n; i++) {
+		if (strcmp(types->labels.v[i].name, name))
+			continue;
+		*ret = (label_id)i;
+		return NULL;
+	}
+	return error_create(ERROR_USAGE, "no chunk is called \"%s\"; heapsnap report lists what there is", name);
+}
+
 /* What a list cannot say in its rows goes to stderr, where it does not disturb them. */
 static void tell(const struct snapshot *snapshot, const struct options *options)
 {
@@ -80,6 +96,13 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 
 	(void)operands, (void)status;
 	(void)target;
+	if (options->type) {
+		struct error *error = choose_label(snapshot, options->type, &list.label);
+
+		if (error)
+			return error;
+		list.has_label = true;
+	}
 	if (options->arena) {
 		struct error *error = choose_arenas(&snapshot->heap, options->arena, &list);
 
@@ -110,8 +133,9 @@ const struct command command_list = {
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_SORT) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_MAX_SIZE) | OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_STATE) |
-		   OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA),
+		   OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ARENA) |
+		   OPTION_BIT(OPTION_NO_TYPES) | OPTION_BIT(OPTION_TYPE),
 	.orders = orders,
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS | NEEDS_OWNERS,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS | NEEDS_OWNERS | NEEDS_TYPES,
 	.run = run,
 };

@@ -16,6 +16,7 @@
 #include "cmd/memory.h"
 #include "cmd/phase.h"
 #include "cmd/progress.h"
+#include "cmd/python_labels.h"
 #include "cmd/recognise.h"
 #include "cpython/cpython.h"
 #include "debug/allocator.h"
@@ -25,6 +26,7 @@
 #include "target/available.h"
 #include "target/core.h"
 #include "target/live.h"
+#include "types/types.h"
 
 /* ---- which target ---- */
 
@@ -438,12 +440,30 @@ static unsigned needs_of(const struct options *options)
 	_Static_assert((int)NEEDS_GRAPH == (int)SNAPSHOT_GRAPH &&
 			       (int)NEEDS_EDGES == (int)SNAPSHOT_EDGES &&
 			       (int)NEEDS_DOMINATORS == (int)SNAPSHOT_DOMINATORS &&
-			       (int)NEEDS_OWNERS == (int)SNAPSHOT_OWNERS,
+			       (int)NEEDS_OWNERS == (int)SNAPSHOT_OWNERS &&
+			       (int)NEEDS_TYPES == (int)SNAPSHOT_TYPES,
 		       "the same bits");
+	unsigned needs = options->command->needs | (options->needs ? options->needs | NEEDS_NAMES : 0);
+
 	if (options->output)
-		return SNAPSHOT_EVERYTHING | NEEDS_NAMES;
-	// A query can be about anything of what it needs.
-	return options->command->needs | (options->needs ? options->needs | NEEDS_NAMES : 0);
+		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
+	// A list of sizes has no use for types, nor for what they are found by.
+	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
+		needs = 0;
+	return options->no_types ? needs & ~(unsigned)NEEDS_TYPES : needs;
+}
+
+/* What each chunk is. */
+static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options)
+{
+	struct types_options types = { .without_dwarf = false };
+
+	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &types, &snapshot->types);
+	python_labels_set(snapshot);
+	if (!(needs_of(options) & NEEDS_EDGES)) {
+		edges_deinit(&snapshot->graph.edges);
+		snapshot->graph.options.with_edges = false;
+	}
 }
 
 /* What the command needs of the graph. */
@@ -459,7 +479,8 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		.threads = options->jobs ? options->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.with_dominators = needs & NEEDS_DOMINATORS,
 		.with_owners = needs & NEEDS_OWNERS,
-		.with_edges = needs & NEEDS_EDGES,
+		// Types are found along edges.
+		.with_edges = needs & (NEEDS_EDGES | NEEDS_TYPES),
 		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
 	chunk_id named = CHUNK_NONE;
@@ -576,6 +597,10 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	}
 	if (needs_of(options))
 		phase_next(&phase, "graph");
+	if (needs_of(options) & NEEDS_TYPES) {
+		fill_types(&snapshot, target, &found.modules, options);
+		phase_next(&phase, "types");
+	}
 	fill_target(&snapshot, target, choice);
 	fill_modules(&snapshot, target, &found.modules);
 	fill_threads(&snapshot, target, in_malloc);

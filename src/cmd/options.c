@@ -55,6 +55,8 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	  "pointers may have a tag in their highest byte" },
 	{ OPTION_UNALIGNED, 0, "unaligned", NULL,
 	  "pointers may lie at any address, as in packed structs; slower" },
+	{ OPTION_NO_TYPES, 0, "no-types", NULL, "do not find out what types chunks are of; faster" },
+	{ OPTION_TYPE, 0, "type", "TYPE", "only chunks of this type, as the report names it («struct conn», «conn[]»)" },
 	{ OPTION_OUTPUT, 'o', "output", "FILE", "keep the snapshot in FILE" },
 	{ OPTION_FAIL_IF, 0, "fail-if", "CONDITION",
 	  "exit with status 1 if the change is such: bytes>10M, count>=1000, resident>5%" },
@@ -284,6 +286,12 @@ static struct error *option_set(struct options *options, const struct option_ent
 		break;
 	case OPTION_UNALIGNED:
 		options->unaligned = true;
+		break;
+	case OPTION_TYPE:
+		options->type = value;
+		break;
+	case OPTION_NO_TYPES:
+		options->no_types = true;
 		break;
 	case OPTION_OUTPUT:
 		if (!*value)

@@ -40,6 +40,8 @@ enum option_id {
 	OPTION_SUPPRESS,
 	OPTION_TAGGED_TOP_BYTE,
 	OPTION_UNALIGNED,
+	OPTION_NO_TYPES,
+	OPTION_TYPE,
 	OPTION_OUTPUT,
 	OPTION_FAIL_IF,
 	OPTION_INTERVAL,
@@ -123,6 +125,8 @@ struct options {
 	bool all;
 	/** Bits of enum chunk_state and enum chunk_kind; 0 when not given. */
 	unsigned states, kinds;
+	/** --type: a type as reports name it. */
+	const char *type;
 	/** --arena: «main», an index or an address. */
 	const char *arena;
 	/** What this use of the command needs of the graph besides what it always does (enum command_needs). */
@@ -139,7 +143,7 @@ struct options {
 
 	/** -k and --depth; only with their bits in given. */
 	uint64_t chains, depth;
-	bool contents, tagged_top_byte, unaligned;
+	bool contents, tagged_top_byte, unaligned, no_types;
 	/** Path. Borrowed; NULL when not given. */
 	const char *suppress;
 

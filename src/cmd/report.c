@@ -55,7 +55,9 @@ const struct command command_report = {
 		       "stopped once, for as long as the copy takes. JSON and CSV have "
 		       "every size, unless --sizes or -n says otherwise.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTION_BIT(OPTION_SIZES) |
-		   OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_MIN_SIZE),
+		   OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_MIN_SIZE) |
+		   OPTION_BIT(OPTION_NO_TYPES) | OPTIONS_GRAPH,
 	.orders = orders,
+	.needs = NEEDS_TYPES,
 	.run = run,
 };

@@ -74,6 +74,9 @@ static struct dwarf_sections sections_of(Elf *elf)
 		.line = bytes_of(elf, ".debug_line"),
 		.str = bytes_of(elf, ".debug_str"),
 		.line_str = bytes_of(elf, ".debug_line_str"),
+		.str_offsets = bytes_of(elf, ".debug_str_offsets"),
+		.loc = bytes_of(elf, ".debug_loc"),
+		.loclists = bytes_of(elf, ".debug_loclists"),
 	};
 }
 

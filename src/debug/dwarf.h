@@ -35,7 +35,7 @@ struct dwarf_bytes {
 
 /** What of an ELF file is read without libdw. */
 struct dwarf_sections {
-	struct dwarf_bytes info, abbrev, addr, line, str, line_str;
+	struct dwarf_bytes info, abbrev, addr, line, str, line_str, str_offsets, loc, loclists;
 };
 
 /** Tables of variables.c, functions.c, locals.c and scopes.c, private to them. */

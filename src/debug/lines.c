@@ -12,6 +12,9 @@ enum {
 	FILES_MAX = 1 << 20,
 	/** Of the program of one unit. Units: bytes. */
 	PROGRAM_MAX = 64 << 20,
+	/** Names that are looked up for one batch, and how often each of its lines may be filled in. */
+	NAMES_MAX = 1 << 13,
+	FILLS_MAX = 16,
 };
 
 /* A table whose header was read up to where its lists of directories and files begin. */
@@ -232,6 +235,9 @@ struct run {
 	/** The last row with a line at or below the pc. */
 	struct row best;
 	bool has_best;
+	/** How many rows there were in all, and the last one. */
+	uint64_t rows;
+	struct row emitted;
 };
 
 static void advance(struct run *run, uint64_t operations)
@@ -253,6 +259,8 @@ static bool row_emit(struct run *run)
 	if (!run->has_rows)
 		run->start = run->row.address;
 	run->has_rows = true;
+	run->rows++;
+	run->emitted = run->row;
 	if (run->row.address > run->pc) {
 		// What the linker dropped is left at 0, and may reach anywhere.
 		if (run->has_best && run->start != 0)
@@ -371,6 +379,79 @@ bool line_at(const struct dwarf_file *file, Dwarf_Die *unit, vaddr pc, const cha
 		return true;
 	}
 	return false;
+}
+
+/* Many addresses that are looked up at once. */
+struct batch {
+	const struct table *table;
+	struct line *lines;
+	size_t n;
+	/** The name that was looked up last, and of which file. */
+	uint64_t file;
+	const char *name;
+	/** How many names may still be looked up, and how many lines filled in: sequences of a damaged file may overlap. */
+	size_t names, fills;
+};
+
+/* Gives the lines between two rows that of the first one. */
+static void lines_fill(struct batch *batch, const struct row *row, vaddr end)
+{
+	struct line *lines = batch->lines;
+	const size_t n = batch->n;
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (lines[middle].pc < row->address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < n && lines[low].pc < end && batch->fills; low++, batch->fills--) {
+		if (row->file != batch->file && batch->names) {
+			batch->file = row->file;
+			batch->name = table_file_name(batch->table, row->file);
+			batch->names--;
+		}
+		lines[low].name = row->file == batch->file ? batch->name : NULL;
+		lines[low].number = row->line;
+	}
+}
+
+void lines_at(const struct dwarf_file *file, Dwarf_Die *unit, struct line *lines, size_t n)
+{
+	struct table table;
+	struct parameters parameters;
+
+	if (!table_open(file, unit, &table))
+		return;
+
+	struct cursor header = table.lists, at = table.program;
+	// A pc that no row is above: each row is only remembered.
+	struct run run = { .parameters = &parameters, .pc = UINT64_MAX };
+	struct row last = first_row;
+	bool has_last = false;
+	struct batch batch = { .table = &table, .lines = lines, .n = n, .file = UINT64_MAX, .names = NAMES_MAX, .fills = n * FILLS_MAX };
+
+	if (!parameters_read(&table, &header, &parameters) || parameters.line_range == 0 || parameters.opcode_base == 0 || cursor_left(&at) > PROGRAM_MAX)
+		return;
+	sequence_begin(&run);
+	while (cursor_left(&at) && !at.failed) {
+		bool had_rows = run.has_rows;
+		uint64_t before = run.rows;
+		vaddr start = run.start;
+
+		operation_run(&run, &at);
+		if (run.rows == before)
+			continue;
+		// What the linker dropped is left at 0.
+		if (has_last && had_rows && start != 0 && run.emitted.address > last.address)
+			lines_fill(&batch, &last, run.emitted.address);
+		if (!has_last || !had_rows || run.emitted.line || !last.line)
+			last = run.emitted;
+		has_last = run.has_rows;
+	}
 }
 
 const char *line_file_name(const struct dwarf_file *file, Dwarf_Die *unit, uint64_t index)

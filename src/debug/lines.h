@@ -18,4 +18,15 @@ const char *line_file_name(const struct dwarf_file *file, Dwarf_Die *unit, uint6
     the unit up to there, some 5 ns a byte. */
 bool line_at(const struct dwarf_file *file, Dwarf_Die *unit, vaddr pc, const char **name_ret, uint64_t *line_ret);
 
+struct line {
+	/** A file address, asked for. */
+	vaddr pc;
+	/** As line_file_name() gives it; NULL when the table does not say. */
+	const char *name;
+	uint64_t number;
+};
+
+/** line_at() of many addresses that ascend: the program runs once. What it does not say stays as it is. */
+void lines_at(const struct dwarf_file *file, Dwarf_Die *unit, struct line *lines, size_t n);
+
 #endif

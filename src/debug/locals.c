@@ -358,6 +358,17 @@ const struct locals *locals_at(struct modules *modules, struct module *module, v
 	return kept->locals.v.n ? &kept->locals : NULL;
 }
 
+bool local_type(struct modules *modules, struct module *module, const struct local *local, uint64_t *die_ret)
+{
+	const struct dwarf_file *file = module_dwarf(modules, module);
+	Dwarf_Die die, type;
+
+	if (!file || !die_at(file, local->die, &die) || !die_type(&die, &type) || dwarf_cu_getdwarf(type.cu) != file->dwarf)
+		return false;
+	*die_ret = dwarf_dieoffset(&type);
+	return true;
+}
+
 char *local_member(struct modules *modules, struct module *module, const struct local *local, uint64_t offset)
 {
 	const struct dwarf_file *file = module_dwarf(modules, module);
@@ -385,8 +396,7 @@ vaddr local_frame_pc(const frame_array *frames, size_t index)
 	return frame->pc - (index > 0 && !frame->interrupted ? 1 : 0);
 }
 
-/* The value of a register in a frame. */
-static bool register_value(const struct local_frame *frame, unsigned reg, uint64_t *ret)
+bool local_register(const struct local_frame *frame, unsigned reg, uint64_t *ret)
 {
 	if (reg == register_sp(frame->machine)) {
 		*ret = frame->frame->sp;
@@ -398,8 +408,7 @@ static bool register_value(const struct local_frame *frame, unsigned reg, uint64
 	return true;
 }
 
-/* Where a variable that is in memory begins in a frame. */
-static bool local_address(const struct local *local, const struct local_frame *frame, vaddr *ret)
+bool local_address(const struct local *local, const struct local_frame *frame, vaddr *ret)
 {
 	uint64_t value = frame->cfa;
 
@@ -409,7 +418,7 @@ static bool local_address(const struct local *local, const struct local_frame *f
 			return false;
 		break;
 	case LOCAL_AT_REGISTER:
-		if (!register_value(frame, local->reg, &value))
+		if (!local_register(frame, local->reg, &value))
 			return false;
 		// Before the function has set its frame pointer up, that is still the caller's.
 		if (local->needs_frame_pointer && local->reg == register_fp(frame->machine) && frame->machine == MACHINE_X86_64 &&

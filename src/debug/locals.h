@@ -84,6 +84,15 @@ const struct local *local_in_register(const struct locals *locals, unsigned reg)
 /** What a variable has at an offset from its start: as member_path() says. */
 char *local_member(struct modules *modules, struct module *module, const struct local *local, uint64_t offset);
 
+/** Where a variable (or piece of one) that is in memory begins in a frame; false when it is in a register, or that cannot be told. */
+bool local_address(const struct local *local, const struct local_frame *frame, vaddr *ret);
+
+/** The value of a register in a frame, by its DWARF number; false when it is not known. */
+bool local_register(const struct local_frame *frame, unsigned reg, uint64_t *ret);
+
+/** The offset in .debug_info of the DIE of a variable's type; false when it has none there. */
+bool local_type(struct modules *modules, struct module *module, const struct local *local, uint64_t *die_ret);
+
 /** Frees the table of a module; NULL is accepted. For dwarf.c. */
 void local_table_destroy(struct local_table *table);
 

@@ -2,11 +2,13 @@
 #include "debug/relocations.h"
 
 #include <elf.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
 	WORDS_MAX = 16 * 1024 * 1024,
 	SLOTS_MAX = 4096,
+	IMPORTS_MAX = 1 << 20,
 	// Read this many table entries at once.
 	BATCH = 1024,
 };
@@ -51,6 +53,16 @@ static void rela_each(const struct module *module, const struct tables *tables,
 			visit(module, &batch[i], context);
 		done += count;
 	}
+}
+
+/* The same for DT_JMPREL, which has the entries of the procedure linkage table. */
+static struct tables jump_tables(const struct module *module)
+{
+	struct tables tables = { 0 };
+
+	if (!module_dynamic(module, DT_JMPREL, 0, &tables.rela) || !module_dynamic(module, DT_PLTRELSZ, 0, &tables.rela_size))
+		tables.rela_size = 0;
+	return tables;
 }
 
 static void append_relative(const struct module *module, const Elf64_Rela *rela, void *context)
@@ -145,4 +157,144 @@ void relocations_tls(const struct module *module, tls_slot_array *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	rela_each(module, &tables, append_tls, ret);
+}
+
+/* ---- imports ---- */
+
+struct import_reader {
+	Elf_Data *symbols, *strings;
+	import_slot_array *imports;
+};
+
+/* The symbol with a number in .dynsym. Its name must end in .dynstr. */
+static bool import_symbol(const struct import_reader *reader, uint64_t index, const char **name_ret, vaddr *value_ret)
+{
+	GElf_Sym symbol;
+
+	if (index > INT32_MAX || !gelf_getsym(reader->symbols, (int)index, &symbol) || symbol.st_name >= reader->strings->d_size)
+		return false;
+
+	const char *name = (const char *)reader->strings->d_buf + symbol.st_name;
+
+	if (!memchr(name, 0, reader->strings->d_size - symbol.st_name) || !*name)
+		return false;
+	*name_ret = name;
+	*value_ret = symbol.st_shndx == SHN_UNDEF ? 0 : symbol.st_value;
+	return true;
+}
+
+static void append_import(const struct module *module, const Elf64_Rela *rela, void *context)
+{
+	struct import_reader *reader = context;
+	uint64_t type = ELF64_R_TYPE(rela->r_info);
+	struct import_slot import = { .slot = rela->r_offset };
+	bool is_import = module->machine == MACHINE_X86_64 ?
+				 type == R_X86_64_GLOB_DAT || type == R_X86_64_JUMP_SLOT || type == R_X86_64_64 :
+				 type == R_AARCH64_GLOB_DAT || type == R_AARCH64_JUMP_SLOT || type == R_AARCH64_ABS64;
+
+	if (is_import && rela->r_addend == 0 && reader->imports->n < IMPORTS_MAX &&
+	    import_symbol(reader, ELF64_R_SYM(rela->r_info), &import.name, &import.value))
+		array_append(reader->imports, import);
+}
+
+static int import_compare(const void *a, const void *b)
+{
+	const struct import_slot *left = a, *right = b;
+
+	if (left->slot != right->slot)
+		return left->slot < right->slot ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
+void relocations_imports(const struct module *module, import_slot_array *ret)
+{
+	struct import_reader reader = { .imports = ret };
+	GElf_Shdr header;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!module->elf)
+		return;
+
+	Elf_Scn *symbols = section_named(module->elf, ".dynsym", &header), *strings = section_named(module->elf, ".dynstr", &header);
+
+	reader.symbols = symbols ? elf_getdata(symbols, NULL) : NULL;
+	reader.strings = strings ? elf_getdata(strings, NULL) : NULL;
+	if (!reader.symbols || !reader.strings || !reader.strings->d_buf)
+		return;
+
+	struct tables tables = dynamic_tables(module), jumps = jump_tables(module);
+
+	rela_each(module, &tables, append_import, &reader);
+	rela_each(module, &jumps, append_import, &reader);
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), import_compare);
+}
+
+const struct import_slot *import_slot_at(const import_slot_array *imports, vaddr slot)
+{
+	size_t low = 0, high = imports->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (imports->v[middle].slot < slot)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < imports->n && imports->v[low].slot == slot ? &imports->v[low] : NULL;
+}
+
+/* endbr64, which may be left out; bnd, too; jmp *slot(%rip). */
+static bool x86_stub_slot(const uint8_t *code, size_t size, vaddr start, vaddr *ret)
+{
+	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	size_t at = 0;
+	int32_t distance;
+
+	if (size >= sizeof(endbr64) && memcmp(code, endbr64, sizeof(endbr64)) == 0)
+		at += sizeof(endbr64);
+	if (at < size && code[at] == 0xf2)
+		at++;
+	if (at + 6 > size || code[at] != 0xff || code[at + 1] != 0x25)
+		return false;
+	memcpy(&distance, code + at + 2, sizeof(distance));
+	*ret = start + at + 6 + (uint64_t)(int64_t)distance;
+	return true;
+}
+
+/* bti c, which may be left out; adrp x16, page; ldr x17, [x16, #offset]. */
+static bool arm64_stub_slot(const uint8_t *code, size_t size, vaddr start, vaddr *ret)
+{
+	uint32_t words[3], page, load;
+	size_t at = 0;
+
+	if (size < sizeof(words))
+		return false;
+	memcpy(words, code, sizeof(words));
+	if (words[0] == 0xd503245f)
+		at++;
+	page = words[at];
+	load = words[at + 1];
+	if ((page & 0x9f00001f) != 0x90000010 || (load & 0xffc003ff) != 0xf9400211)
+		return false;
+
+	int64_t pages = (int64_t)((page >> 5 & 0x7ffff) << 2 | (page >> 29 & 3));
+
+	if (pages & 1 << 20)
+		pages -= 1 << 21;
+	*ret = ((start + at * 4) & ~UINT64_C(0xfff)) + (uint64_t)(pages * 4096) + (load >> 10 & 0xfff) * 8;
+	return true;
+}
+
+const struct import_slot *import_of_stub(const struct module *module, const import_slot_array *imports, vaddr code)
+{
+	uint8_t bytes[12];
+	vaddr slot;
+
+	if (imports->n == 0 || !module_get(module, code, bytes, sizeof(bytes)))
+		return NULL;
+	if (module->machine == MACHINE_X86_64 ? !x86_stub_slot(bytes, sizeof(bytes), code, &slot) : !arm64_stub_slot(bytes, sizeof(bytes), code, &slot))
+		return NULL;
+	return import_slot_at(imports, slot);
 }

@@ -296,6 +296,27 @@ void symbols_exported(const struct module *module, const char *prefix, bool (*vi
 	}
 }
 
+void symbols_prefixed(struct modules *modules, struct module *module, const char *prefix, bool (*visit)(const struct symbol *symbol, void *context),
+		      void *context)
+{
+	size_t length = strlen(prefix);
+
+	exported_load(module);
+	full_load(modules, module);
+	const struct symbol_table *const tables[] = {&module->symbols->exported, &module->symbols->full};
+	for (size_t t = 0; t < 2; t++) {
+		for (size_t i = 0; i < tables[t]->count; i++) {
+			const char *name = table_name(tables[t], i);
+
+			if (!name || strncmp(name, prefix, length) != 0)
+				continue;
+			struct symbol symbol = table_symbol(tables[t], i);
+			if (!visit(&symbol, context))
+				return;
+		}
+	}
+}
+
 /* Whether one name of an address is the better one for people: global before weak before local, then fewer leading
    underscores, then shorter. */
 static bool symbol_is_nicer(const struct symbol *a, const struct symbol *b)

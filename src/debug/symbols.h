@@ -43,4 +43,8 @@ bool symbol_thread_local(struct modules *modules, struct module *module, uint64_
 /** Calls visit for each exported symbol whose name begins with prefix, until it returns false. */
 void symbols_exported(const struct module *module, const char *prefix, bool (*visit)(const struct symbol *symbol, void *context), void *context);
 
+/** The same for every defined symbol, exported or not, of .dynsym and then of .symtab of the file or its debug file: many come twice. */
+void symbols_prefixed(struct modules *modules, struct module *module, const char *prefix, bool (*visit)(const struct symbol *symbol, void *context),
+		      void *context);
+
 #endif

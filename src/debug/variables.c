@@ -76,8 +76,16 @@ static bool operand_read(const struct die_reader *reader, struct cursor *at, uns
 	}
 }
 
-/* Takes the location of a variable apart; false when it is not one fixed place. */
-static bool location_read(const struct die_reader *reader, uint64_t *value_ret, bool *thread_local_ret)
+static bool module_has(const struct module *module, vaddr address)
+{
+	for (size_t i = 0; i < module->segments.n; i++) {
+		if (address >= module->segments.v[i].start && address < module->segments.v[i].end)
+			return true;
+	}
+	return false;
+}
+
+bool variable_place(const struct die_reader *reader, const struct module *module, uint64_t *value_ret, bool *thread_local_ret)
 {
 	struct cursor at = cursor_of(reader->die.location, reader->die.location_size, 0);
 	unsigned operation = (unsigned)cursor_number(&at, 1);
@@ -97,18 +105,12 @@ static bool location_read(const struct die_reader *reader, uint64_t *value_ret, 
 	}
 	if (at.failed || (!is_address && !is_thread_local))
 		return false;
+	// What the linker dropped is left with an address of 0, or of nothing.
+	if (is_thread_local ? value >= module->tls_size : value == 0 || !module_has(module, value))
+		return false;
 	*value_ret = value;
 	*thread_local_ret = is_thread_local;
 	return true;
-}
-
-static bool module_has(const struct module *module, vaddr address)
-{
-	for (size_t i = 0; i < module->segments.n; i++) {
-		if (address >= module->segments.v[i].start && address < module->segments.v[i].end)
-			return true;
-	}
-	return false;
 }
 
 static int entry_compare(const void *a, const void *b)
@@ -139,10 +141,7 @@ static struct variable_table *table_build(const struct dwarf_file *file, const s
 			bool is_thread_local;
 			uint64_t value;
 
-			if (reader.die.tag != DW_TAG_variable || !reader.die.location || !location_read(&reader, &value, &is_thread_local))
-				continue;
-			// What the linker dropped is left with an address of 0, or of nothing.
-			if (is_thread_local ? value >= module->tls_size : value == 0 || !module_has(module, value))
+			if (reader.die.tag != DW_TAG_variable || !reader.die.location || !variable_place(&reader, module, &value, &is_thread_local))
 				continue;
 
 			entry_array *entries = is_thread_local ? &table->thread_local : &table->fixed;

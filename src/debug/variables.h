@@ -39,6 +39,12 @@ bool variable_thread_local(struct modules *modules, struct module *module, uint6
 /** What the variable has at an offset from its start: as member_path() says. */
 char *variable_member(struct modules *modules, struct module *module, const struct variable *variable, uint64_t offset);
 
+struct die_reader;
+
+/** The fixed place that the variable read last has by its location: a file address, or an offset in the TLS segment; false when it has none, or one outside of the
+    module. */
+bool variable_place(const struct die_reader *reader, const struct module *module, uint64_t *value_ret, bool *thread_local_ret);
+
 /** Frees what it owns. */
 void variable_deinit(struct variable *variable);
 

@@ -39,7 +39,9 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 		if (kept > heap->system_bytes / 8)
 			add(ret, "arenas", xstrdup(target),
 			    "where free memory sits and what pins it");
-		if (histogram->rows.n) {
+		if (snapshot->types.is_built) {
+			add(ret, "list", xasprintf("%s -s size -n 20", target), "the largest chunks");
+		} else if (histogram->rows.n) {
 			const struct histogram_row *row = &histogram->rows.v[0];
 
 			if (row->min == row->max)

@@ -60,8 +60,12 @@ static bool wants_arena(const struct list_options *options, uint32_t arena)
 	return false;
 }
 
-static bool wants(const struct list_options *options, const struct chunks *chunks, size_t row)
+static bool wants(const struct list_options *options, const struct snapshot *snapshot, size_t row)
 {
+	const struct chunks *chunks = &snapshot->heap.chunks;
+
+	if (options->has_label && snapshot->types.label[row] != options->label)
+		return false;
 	return options->states >> chunks->state[row] & 1 &&
 	       options->kinds >> chunks->kind[row] & 1 &&
 	       chunk_usable(chunks, row) >= options->min_size && chunk_usable(chunks, row) <= options->max_size;
@@ -71,6 +75,8 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 {
 	const struct chunks *chunks = &cursor->snapshot->heap.chunks;
 	const struct graph *graph = &cursor->snapshot->graph;
+	const struct types *types = &cursor->snapshot->types;
+	bool has_type = types->is_built && types->label[row];
 	const char *reach = graph->is_built ? reach_kind_name(graph->reach.kind[row]) : NULL;
 	_cleanup_free_ char *type = python_label(&cursor->snapshot->python, (chunk_id)row);
 
@@ -80,9 +86,9 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 				   value_word(chunk_kind_name(chunks->kind[row])),
 				   arena == UINT32_MAX ? value_none() : value_number(arena),
 				   value_word(chunk_state_name(chunks->state[row])),
-				   value_text(type),
-				   value_none(),
-				   value_word(type ? "python" : NULL),
+				   has_type ? value_text(types_name(types, (chunk_id)row)) : value_text(type),
+				   has_type && types->confidence[row] ? value_share(types->confidence[row], 100) : value_none(),
+				   has_type ? value_word(type_evidence_name((enum type_evidence)types->evidence[row])) : value_word(type ? "python" : NULL),
 				   value_word(reach),
 				   reach && graph->options.with_dominators ? value_number(graph->dominators.retained[row]) : value_none(),
 				   owner_of(cursor, row),
@@ -110,7 +116,7 @@ static chunk_id *rows_by_size(const struct snapshot *snapshot, const struct list
 	ARRAY(chunk_id) rows = { 0 };
 
 	for (size_t i = 0; i < chunks->n; i++)
-		if (wants(options, chunks, i) &&
+		if (wants(options, snapshot, i) &&
 		    (!options->has_arenas ||
 		     wants_arena(options, arena_of(&cursor, chunks->mem[i]))))
 			array_append(&rows, (chunk_id)i);
@@ -142,7 +148,7 @@ static uint64_t list_by_address(struct writer *writer, const struct snapshot *sn
 	uint64_t printed = 0;
 
 	for (size_t i = 0; i < chunks->n && (!options->limit || printed < options->limit); i++) {
-		if (!wants(options, chunks, i))
+		if (!wants(options, snapshot, i))
 			continue;
 
 		uint32_t arena = arena_of(cursor, chunks->mem[i]);

@@ -32,6 +32,9 @@ struct list_options {
 	/** Only chunks of these arenas (indexes); all when has_arenas is false. */
 	bool has_arenas;
 	ARRAY(uint32_t) arenas;
+	/** Only chunks with this label of snapshot.types. */
+	bool has_label;
+	label_id label;
 };
 
 /** Prints it, between writer_begin() and writer_finish(). Gives how many rows were printed. Cost: linear; a sort by size for that order. */

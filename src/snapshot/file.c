@@ -15,6 +15,7 @@
 #include "snapshot/descriptor.h"
 #include "snapshot/graph_file.h"
 #include "snapshot/schema.h"
+#include "snapshot/types_file.h"
 
 /* The header of an SQLite file, all numbers big-endian. Source: https://sqlite.org/fileformat2.html. */
 enum {
@@ -186,6 +187,8 @@ static struct error *tables_fill(sqlite3 *db, const struct snapshot *snapshot)
 				     &snapshot->heap.chunks);
 	if (!error && python_is_known(&snapshot->python))
 		error = column_write(db, &python_column, snapshot->heap.chunks.n, &snapshot->python);
+	if (!error)
+		error = types_write(db, snapshot);
 	return error ? error : graph_write(db, snapshot);
 }
 
@@ -621,7 +624,9 @@ static struct error *contents_read(int fd, unsigned parts, uint64_t memory,
 		heap_sum(&snapshot->heap);
 	if (!error)
 		error = python_read(db, snapshot->heap.chunks.n, &snapshot->python);
-	return error ? error : graph_read(db, parts, memory, snapshot);
+	if (!error)
+		error = types_read(db, parts, memory, snapshot);
+	return error ? error : graph_read(db, parts & ~(unsigned)SNAPSHOT_TYPES, memory, snapshot);
 }
 
 struct error *snapshot_read(const char *path, unsigned parts, uint64_t memory, struct snapshot *ret)

@@ -96,6 +96,8 @@ const struct field schema_meta[] = {
 	{ "unread_root_bytes", FIELD_U64, S(graph.unread_roots), NULL },
 	{ "refused_edges", FIELD_U64, S(graph.refused), NULL },
 	{ "python_unreachable", FIELD_FLAG, S(python.has_unreachable), NULL },
+	{ "has_types", FIELD_FLAG, S(types.is_built), NULL },
+	{ "has_debug", FIELD_FLAG, S(types.has_debug), NULL },
 	{ "found_edges", FIELD_U64, S(graph.n_edges), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
@@ -277,6 +279,12 @@ static const struct field role_fields[] = {
 	{ "unreachable_bytes", FIELD_U64, PS(unreachable.bytes), NULL },
 };
 
+#define L(member) offsetof(struct chunk_label, member)
+static const struct field label_fields[] = {
+	{ "name", FIELD_STRING, L(name), NULL },
+	{ "is_type", FIELD_FLAG, L(is_type), NULL },
+};
+
 // A member more is a column more, or a reason why not.
 _Static_assert(sizeof(struct snapshot_module) == 56, "struct snapshot_module has changed");
 _Static_assert(sizeof(struct snapshot_thread) == 48, "struct snapshot_thread has changed");
@@ -292,6 +300,7 @@ _Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed")
 _Static_assert(sizeof(struct root) == 32, "struct root has changed");
 _Static_assert(sizeof(struct owner) == 16, "struct owner has changed");
 _Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
+_Static_assert(sizeof(struct chunk_label) == 16, "struct chunk_label has changed");
 
 #define RECORD(table, fields, type, maximum, member, part)                                         \
 	{                                                                                          \
@@ -318,6 +327,8 @@ const struct record schema_records[] = {
 	RECORD("python_runtimes", runtime_fields, struct py_runtime, 1 << 10, python.runtimes, 0),
 	RECORD("python_types", class_fields, struct py_class, 1 << 22, python.classes, 0),
 	RECORD("python_roles", role_fields, struct py_role_sums, PY_ROLES, python.roles, 0),
+	RECORD("labels", label_fields, struct chunk_label, 1 << 26, types.labels, SNAPSHOT_TYPES),
+	RECORD("undescribed", notice_fields, char *, 1 << 16, types.undescribed, SNAPSHOT_TYPES),
 	{ NULL, NULL, 0, 0, 0, 0, 0 },
 };
 

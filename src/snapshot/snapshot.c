@@ -37,6 +37,7 @@ void snapshot_deinit(struct snapshot *snapshot)
 	heap_deinit(&snapshot->heap);
 	python_deinit(&snapshot->python);
 	graph_deinit(&snapshot->graph);
+	types_deinit(&snapshot->types);
 	array_deinit(&snapshot->contents);
 	array_deinit(&snapshot->content_bytes);
 	*snapshot = (struct snapshot){ 0 };

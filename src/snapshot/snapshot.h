@@ -19,6 +19,7 @@
 #include "cpython/python.h"
 #include "graph/graph.h"
 #include "heap/heap.h"
+#include "types/types.h"
 
 /** What a snapshot may have besides chunks and books, as bits. Edges, dominators and owners are nothing without the graph. */
 enum snapshot_part {
@@ -27,7 +28,9 @@ enum snapshot_part {
 	SNAPSHOT_EDGES = 2,
 	SNAPSHOT_DOMINATORS = 4,
 	SNAPSHOT_OWNERS = 8,
-	SNAPSHOT_EVERYTHING = 15,
+	/** What each chunk is. Apart from the graph: names of chunks need nothing else. */
+	SNAPSHOT_TYPES = 32,
+	SNAPSHOT_EVERYTHING = 47,
 };
 
 enum snapshot_kind {
@@ -127,6 +130,8 @@ struct snapshot {
 	struct python python;
 	/** Roots, edges and what follows from them; not built unless a report needs it. */
 	struct graph graph;
+	/** What each chunk is; not built unless a report needs it. */
+	struct types types;
 	/** Ascending by chunk; empty unless the contents were asked for. */
 	ARRAY(struct snapshot_content) contents;
 	ARRAY(uint8_t) content_bytes;

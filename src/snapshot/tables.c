@@ -24,12 +24,16 @@ enum {
 	CHUNK_RETAINED,
 	CHUNK_OWNER,
 	CHUNK_SOLE_PLACE,
+	CHUNK_TYPE,
+	CHUNK_CONFIDENCE,
+	CHUNK_EVIDENCE,
+	CHUNK_ROLE,
 };
 
 static const char chunk_declaration[] =
 	"CREATE TABLE chunk (id INTEGER PRIMARY KEY, address INTEGER, size INTEGER, kind TEXT,"
 	" arena INTEGER, state TEXT, reach TEXT, retained INTEGER, owner INTEGER,"
-	" sole_place INTEGER)";
+	" sole_place INTEGER, type TEXT, confidence INTEGER, evidence TEXT, role TEXT)";
 
 /*
  * What a plan asks for: bits of idxNum. A value for each comes in the order of the bits. Rows ascend by id and by address alike, so these become a range of
@@ -331,6 +335,23 @@ static void graph_result(sqlite3_context *context, struct chunk_cursor *cursor, 
 		sqlite3_result_int64(context, table->places[row]);
 }
 
+/* What has no name is NULL, and so is the confidence of what is no type. */
+static void types_result(sqlite3_context *context, const struct types *types, size_t row, int column)
+{
+	if (!types->is_built)
+		return;
+
+	label_id label = column == CHUNK_ROLE ? types->role[row] : types->label[row];
+
+	if (column == CHUNK_CONFIDENCE) {
+		if (types->confidence[row])
+			sqlite3_result_int64(context, types->confidence[row]);
+	} else if (label) {
+		sqlite3_result_text(context, column == CHUNK_EVIDENCE ? type_evidence_name((enum type_evidence)types->evidence[row]) : types->labels.v[label].name, -1,
+				    SQLITE_STATIC);
+	}
+}
+
 static int chunk_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
 	struct chunk_cursor *cursor = (struct chunk_cursor *)base;
@@ -362,6 +383,12 @@ static int chunk_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
 	case CHUNK_OWNER:
 	case CHUNK_SOLE_PLACE:
 		graph_result(context, cursor, column);
+		break;
+	case CHUNK_TYPE:
+	case CHUNK_CONFIDENCE:
+	case CHUNK_EVIDENCE:
+	case CHUNK_ROLE:
+		types_result(context, &cursor->snapshot->types, row, column);
 		break;
 	}
 	return SQLITE_OK;
@@ -586,6 +613,12 @@ static unsigned parts_of(const char *table, const char *column)
 		{ "chunk", "retained", SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
 		{ "chunk", "owner", SNAPSHOT_GRAPH | SNAPSHOT_OWNERS },
 		{ "chunk", "sole_place", SNAPSHOT_GRAPH | SNAPSHOT_DOMINATORS },
+		{ "chunk", "type", SNAPSHOT_TYPES },
+		{ "chunk", "confidence", SNAPSHOT_TYPES },
+		{ "chunk", "evidence", SNAPSHOT_TYPES },
+		{ "chunk", "role", SNAPSHOT_TYPES },
+		{ "labels", NULL, SNAPSHOT_TYPES },
+		{ "undescribed", NULL, SNAPSHOT_TYPES },
 		{ "edge", NULL, SNAPSHOT_GRAPH | SNAPSHOT_EDGES },
 		{ "places", NULL, SNAPSHOT_GRAPH },
 		{ "roots", NULL, SNAPSHOT_GRAPH },

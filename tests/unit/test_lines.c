@@ -72,6 +72,28 @@ static bool oracle(Dwarf_Die *unit, vaddr pc, const char **name_ret, int *line_r
 	return false;
 }
 
+/* Many at once are the same as one by one. */
+static void assert_batch(struct dwarf_file *file, Dwarf_Die *unit, const struct module_segment *segment)
+{
+	size_t n = (size_t)(segment->end - segment->start);
+	struct line *lines = calloc(n, sizeof(*lines));
+
+	for (size_t i = 0; i < n; i++)
+		lines[i].pc = segment->start + i;
+	lines_at(file, unit, lines, n);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = NULL;
+		uint64_t line = 0;
+
+		ck_assert_int_eq(line_at(file, unit, lines[i].pc, &name, &line), lines[i].name != NULL);
+		if (!name)
+			continue;
+		ck_assert_str_eq(name, lines[i].name);
+		ck_assert_uint_eq(line, lines[i].number);
+	}
+	free(lines);
+}
+
 static size_t assert_lines(struct dwarf_case *one)
 {
 	struct dwarf_file *file = module_dwarf(&one->modules, one->module);
@@ -84,6 +106,8 @@ static size_t assert_lines(struct dwarf_case *one)
 		for (size_t i = 0; i < one->module->segments.n; i++) {
 			const struct module_segment *segment = &one->module->segments.v[i];
 
+			if (segment->flags & PF_X)
+				assert_batch(file, &unit, segment);
 			for (vaddr pc = segment->start; pc < segment->end && (segment->flags & PF_X); pc++) {
 				const char *expected_name = NULL, *name = NULL;
 				int expected;

@@ -263,7 +263,8 @@ START_TEST(queries_tell_what_they_ask_about)
 	asks_about("SELECT 1 FROM chunk ORDER BY owner", GRAPH | SNAPSHOT_OWNERS);
 	asks_about("SELECT 1 FROM chunk ORDER BY sole_place", GRAPH | SNAPSHOT_DOMINATORS);
 	asks_about("SELECT name FROM owners", GRAPH | SNAPSHOT_OWNERS);
-	asks_about("SELECT * FROM chunk", GRAPH | SNAPSHOT_DOMINATORS | SNAPSHOT_OWNERS);
+	asks_about("SELECT * FROM chunk", GRAPH | SNAPSHOT_DOMINATORS | SNAPSHOT_OWNERS | SNAPSHOT_TYPES);
+	asks_about("SELECT type, role FROM chunk", SNAPSHOT_TYPES);
 	asks_about("SELECT count(*) FROM edge", GRAPH | SNAPSHOT_EDGES);
 	asks_about("SELECT name FROM places", GRAPH);
 	asks_about("SELECT r.chunk FROM roots AS r, edge WHERE edge.source = r.chunk",
@@ -364,7 +365,7 @@ START_TEST(nothing_is_changed)
 	is_refused(&snapshot, "SELECT x FROM chunk", "no such column: x");
 	is_refused(&snapshot, "SELECT * FROM heapsnap_chunk", "no such table");
 	answers(&snapshot, "SELECT 1 ; -- and no more\n /* at all */ ;", "1\n");
-	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "10\n");
+	answers(&snapshot, "SELECT count(*) FROM pragma_table_info('chunk')", "14\n");
 	snapshot_deinit(&snapshot);
 }
 END_TEST
@@ -401,7 +402,7 @@ START_TEST(empty_snapshots_have_the_tables)
 	ck_assert_ptr_nonnull(strstr(
 		text,
 		"chunk         id, address, size, kind, arena, state, reach, retained, owner,\n"
-		"              sole_place\n"));
+		"              sole_place, type, confidence, evidence, role\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\nhistogram     usable, count, bytes\n"));
 	// Too many columns are told, not shown.
 	ARRAY(char) wide = { 0 };

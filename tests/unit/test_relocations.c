@@ -282,5 +282,48 @@ START_TEST(the_library_at_hand)
 }
 END_TEST
 
-UNIT_SUITE("relocations", entries_of_rela, entries_of_relr, tables_that_cannot_be,
+START_TEST(imports_of_libc_users)
+{
+	static const struct debug_options options = { .debug_path = "" };
+	struct target *target = self_target();
+	struct modules modules;
+	import_slot_array imports;
+	struct module *module;
+	bool found = false;
+
+	modules_init(&modules, target, &options);
+	module = modules_find(&modules, (vaddr)(uintptr_t)&imports_of_libc_users);
+	ck_assert_ptr_nonnull(module);
+	relocations_imports(module, &imports);
+	for (size_t i = 0; i < imports.n; i++) {
+		const struct import_slot *import = import_slot_at(&imports, imports.v[i].slot);
+
+		ck_assert(import && import->slot == imports.v[i].slot);
+		ck_assert(i == 0 || imports.v[i - 1].slot <= imports.v[i].slot);
+		found |= strcmp(imports.v[i].name, "dlsym") == 0 || strcmp(imports.v[i].name, "malloc") == 0;
+	}
+	ck_assert(found);
+	ck_assert_ptr_null(import_slot_at(&imports, 1));
+
+	// The stubs, wherever they are, lead to the slots.
+	size_t stubs = 0;
+
+	for (size_t i = 0; i < module->segments.n; i++) {
+		const struct module_segment *segment = &module->segments.v[i];
+
+		for (vaddr at = segment->start; (segment->flags & PF_X) && at + 16 <= segment->end; at += 16) {
+			const struct import_slot *import = import_of_stub(module, &imports, at);
+
+			stubs += import != NULL;
+			ck_assert(!import || import->name[0] != '\0');
+		}
+	}
+	ck_assert_uint_gt(stubs, 0);
+	array_deinit(&imports);
+	modules_deinit(&modules);
+	target_destroy(target);
+}
+END_TEST
+
+UNIT_SUITE("relocations", imports_of_libc_users, entries_of_rela, entries_of_relr, tables_that_cannot_be,
 	   a_file_without_tables, writable_words_of_a_file_at_a_fixed_address, the_library_at_hand)

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the DWARF of a module declares, as far as pointers go: types with the members that are pointers or hold some, variables with a fixed place, functions.
+ *
+ * One pass over .debug_info, kept in tables by DIE offset; the bodies of functions (variables, call sites) are read when their code is (bodies.h). Types of all modules share one table of canonical
+ * ones, code_facts.types.
+ */
+#ifndef HEAPSNAP_CODE_DECLARATIONS_H
+#define HEAPSNAP_CODE_DECLARATIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "code/facts.h"
+#include "code/keys.h"
+#include "debug/dies.h"
+#include "debug/dwarf.h"
+
+enum {
+	/** canonical of a record that was not looked at yet. */
+	CANONICAL_UNKNOWN = -2,
+};
+
+/** A DIE of a type. */
+struct type_record {
+	/** In .debug_info: of itself, and of the type that it is made of (0 for none). */
+	uint64_t die, target;
+	/** sizeof; of an array all elements together. 0 when it is not said. Units: bytes. */
+	uint64_t size;
+	/** Its own, or that of the first typedef of it. Borrowed from the DWARF; NULL for none. */
+	const char *name;
+	/** Of what it stands in and its name. */
+	uint64_t key;
+	uint16_t tag;
+	bool is_declaration;
+	/** A floating-point number; a class that is passed by reference. */
+	bool is_float, is_by_reference;
+	/** In members; parameters of a function type. */
+	uint32_t first, count;
+	/** Private: what type_record_peel() found last time. */
+	uint32_t peeled;
+	/** Index in code_facts.types of the type itself; CODE_NONE for void and functions. */
+	int32_t canonical;
+};
+
+struct member_record {
+	/** Index of its struct in types. */
+	uint32_t owner;
+	uint64_t offset;
+	/** DIE of its type. */
+	uint64_t type;
+	/** A base class. */
+	bool is_base;
+};
+
+/** Anything whose type another DIE may ask for by abstract_origin or specification. */
+struct object_record {
+	uint64_t die, type;
+};
+
+struct global_record {
+	/** File address. */
+	vaddr start;
+	/** Of the definition; type may be that of its declaration. */
+	uint64_t die, type;
+};
+
+struct function_record {
+	uint64_t die;
+	/** Header of its unit. */
+	uint64_t unit;
+	/** DIE that it completes, or is an instance of; 0 for none. */
+	uint64_t origin;
+	/** Of the result; 0 for none. */
+	uint64_t type;
+	/** Linkage name where there is one, for imports; and the name for people. Borrowed from the DWARF; NULL for none. */
+	const char *linkage_name, *name;
+	vaddr low, high;
+	bool has_ranges;
+	/** In parameters. */
+	uint32_t first, count;
+};
+
+struct parameter_record {
+	/** Its DIE, and its type (0: ask its origin). */
+	uint64_t die, type, origin;
+	/** Where it is when the function begins, as a DWARF number; REGISTER_NONE when DWARF does not say a register. */
+	uint8_t reg;
+};
+
+struct declarations {
+	uint32_t module;
+	struct dwarf_file *file;
+	/** By DIE. */
+	ARRAY(struct type_record) types;
+	/** By owner. */
+	ARRAY(struct member_record) members;
+	/** By DIE. */
+	ARRAY(struct object_record) objects;
+	/** By start. */
+	ARRAY(struct global_record) globals;
+	/** By DIE. */
+	ARRAY(struct function_record) functions;
+	ARRAY(struct parameter_record) parameters;
+	/** From a name to the index of a function that has parameters or a result. */
+	struct keys by_name;
+	/** From (key, 0) to the index of a struct's definition. */
+	struct keys definitions;
+	bool truncated;
+};
+
+/** Canonical types of all modules. */
+struct canonical_types {
+	struct code_facts *facts;
+	struct keys by_key;
+	/** For each of facts->types: where its record is, and whether other structs have it inside. */
+	ARRAY(struct canonical_type {
+		const struct declarations *declarations;
+		uint32_t record;
+		bool is_part;
+	}) v;
+};
+
+/** Reads the DWARF of a module. Borrows the file. Owner: the caller, declarations_deinit(). */
+void declarations_read(struct declarations *declarations, uint32_t module, struct dwarf_file *file);
+
+/** Gives the structs of a module their canonical types. Borrows the declarations. */
+void declarations_settle(struct declarations *declarations, struct canonical_types *canonical);
+
+/** Frees them. */
+void declarations_deinit(struct declarations *declarations);
+
+/** The record of a type by its DIE; NULL when there is none. */
+struct type_record *type_record_at(const struct declarations *declarations, uint64_t die);
+
+/** The type of a variable or parameter by its DIE; 0 when it is not said. */
+uint64_t object_type(const struct declarations *declarations, uint64_t die);
+
+/** The function by its DIE; NULL when there is none. */
+const struct function_record *function_record_at(const struct declarations *declarations, uint64_t die);
+
+/** What a function has that it completes, or is an instance of: the record that says most. */
+const struct function_record *function_record_origin(const struct declarations *declarations, const struct function_record *function);
+
+/** What something of a type is, when it holds one pointer. */
+struct pointee {
+	/** It is a pointer. */
+	bool is_pointer;
+	/** Index in code_facts.types of what it points to; CODE_NONE for void and functions. */
+	int32_t type;
+	/** void *, a pointer to bytes, or to what other structs have inside (list heads, bases). */
+	bool is_generic;
+	/** It points to functions; the record of its function type. */
+	const struct type_record *function;
+};
+
+/** What a type (by its DIE) points to. */
+struct pointee pointee_of(const struct declarations *declarations, struct canonical_types *canonical, uint64_t die);
+
+/** Goes through typedefs and qualifiers; NULL for void, or when there is no record. */
+struct type_record *type_record_peel(const struct declarations *declarations, uint64_t die);
+
+/** sizeof by DIE; 0 when it is not known. */
+uint64_t type_record_size(const struct declarations *declarations, uint64_t die);
+
+/** The canonical type of a type by its DIE, made when it is new; CODE_NONE for void and functions. */
+int32_t type_canonical(const struct declarations *declarations, struct canonical_types *canonical, uint64_t die);
+
+/** A place in a type. */
+struct place_in_type {
+	/** Innermost struct or union (no further than the first union), or CODE_NONE when the type has no members there. */
+	int32_t owner;
+	uint64_t offset;
+	/** What it holds. */
+	struct pointee pointee;
+};
+
+/** What 8 bytes at an offset of a canonical type are; false when that is no member, or none of that size. Elements of arrays are all as the first one. */
+bool place_in_type(struct canonical_types *canonical, int32_t type, uint64_t offset, struct place_in_type *ret);
+
+/** Whether an object of one canonical type has one of another at an offset, as a member (or base) of any depth. */
+bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner);
+
+/** The variable that covers a file address, and its offset there; NULL when there is none. */
+const struct global_record *global_at(const struct declarations *declarations, vaddr address, uint64_t *offset_ret);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What code says, in the numbers of the type table: which slots were seen to hold which types, and what is allocated in which form.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "code/facts.h"
+#include "types/inference.h"
+
+enum {
+	/** Below, a site's type is a guess. Units: percent. */
+	SITE_WEIGHT_MIN = 40,
+	HINT_WEIGHT_MIN = 8,
+};
+
+/* The types of the facts; TYPE_NONE for those that the table has not. Owner: the caller. */
+static type_id *types_find(const struct inference *inference, const struct code_facts *facts)
+{
+	type_id *types = xmalloc((facts->types.n + 1) * sizeof(*types));
+
+	for (size_t i = 0; i < facts->types.n; i++)
+		types[i] = type_strip(inference->table, type_of_die(inference->table, facts->types.v[i].module, facts->types.v[i].die));
+	return types;
+}
+
+static unsigned form_of_size(uint64_t size, uint64_t asked)
+{
+	return asked == size ? ALLOCATED_ALONE : asked > size && asked % size == 0 ? ALLOCATED_AS_ARRAY : asked > size ? ALLOCATED_LONGER : ALLOCATED_OTHER;
+}
+
+/* In which forms a site allocates a type. */
+static unsigned forms_of(const struct code_site *site, uint64_t size)
+{
+	if (!size)
+		return ALLOCATED_ALONE;
+	switch (site->form) {
+	case CODE_SIZE_CONSTANT:
+		return site->c > 0 ? form_of_size(size, (uint64_t)site->c) : ALLOCATED_OTHER;
+	case CODE_SIZE_EITHER:
+		return (site->c > 0 ? form_of_size(size, (uint64_t)site->c) : 0u) | (site->k > 0 ? form_of_size(size, (uint64_t)site->k) : 0u);
+	case CODE_SIZE_SUM:
+		return ALLOCATED_LONGER | ALLOCATED_ALONE;
+	case CODE_SIZE_SCALED:
+		// A stride of another size is that of what a flexible end has.
+		if (site->k > 0 && (uint64_t)site->k % size == 0 && site->c == 0)
+			return ALLOCATED_AS_ARRAY;
+		return ALLOCATED_LONGER | ALLOCATED_ALONE;
+	case CODE_SIZE_OPAQUE:
+		break;
+	}
+	return site->allocator == CODE_NEW_ARRAY ? ALLOCATED_AS_ARRAY : ALLOCATED_OTHER | ALLOCATED_AS_ARRAY | ALLOCATED_LONGER | ALLOCATED_ALONE;
+}
+
+static void sites_take(struct inference *inference, const struct code_facts *facts, const type_id *types)
+{
+	inference->allocated = xcalloc(inference->table->v.n + 1, 1);
+	for (size_t i = 0; i < facts->sites.n; i++) {
+		const struct code_site *site = &facts->sites.v[i];
+
+		for (uint32_t j = 0; j < site->types; j++) {
+			const struct code_site_type *one = &facts->site_types.v[site->first_type + j];
+			type_id type = one->type >= 0 ? types[one->type] : TYPE_NONE;
+			uint64_t size;
+
+			if (type == TYPE_NONE || type == 0 || one->weight * 100 < SITE_WEIGHT_MIN || one->offset != 0)
+				continue;
+			size = type_at(inference->table, type)->size;
+			inference->allocated[type] |= (uint8_t)forms_of(site, size);
+			// Cut short, or longer than it is.
+			if (site->form == CODE_SIZE_CONSTANT && site->c > 0 && (uint64_t)site->c != size && type_is_aggregate(inference->table, type) &&
+			    (uint64_t)site->c % (size ? size : 1) != 0)
+				hash_map_set(&inference->site_sizes, hash_mix(hash_mix(9, type), usable_of((uint64_t)site->c)), (uint32_t)i);
+		}
+	}
+}
+
+static int hint_compare(const void *a, const void *b)
+{
+	const struct slot_hint *left = a, *right = b;
+
+	if (left->owner != right->owner)
+		return left->owner < right->owner ? -1 : 1;
+	if (left->offset != right->offset)
+		return left->offset < right->offset ? -1 : 1;
+	if (left->weight != right->weight)
+		return left->weight > right->weight ? -1 : 1;
+	return left->type < right->type ? -1 : left->type > right->type;
+}
+
+static void candidates_take(struct inference *inference, const struct code_facts *facts, const type_id *types)
+{
+	struct hash_map roots = { .v = NULL };
+
+	for (size_t i = 0; i < inference->roots.n; i++) {
+		if (inference->roots.v[i].die)
+			hash_map_set(&roots, hash_mix(hash_mix(7, inference->roots.v[i].module), inference->roots.v[i].die), (uint32_t)i);
+	}
+	for (size_t i = 0; i < facts->candidates.n; i++) {
+		const struct code_candidate *candidate = &facts->candidates.v[i];
+		const struct code_node *node = &facts->nodes.v[candidate->node];
+		struct slot_hint hint = { .type = types[candidate->type], .offset = node->offset, .into = candidate->offset, .weight = candidate->weight };
+
+		if (hint.type == TYPE_NONE || hint.type == 0 || candidate->weight * 100 < HINT_WEIGHT_MIN)
+			continue;
+		if (node->kind == CODE_NODE_MEMBER && node->type >= 0 && types[node->type] != TYPE_NONE) {
+			hint.owner = types[node->type];
+		} else if (node->kind == CODE_NODE_GLOBAL) {
+			uint32_t root = hash_map_get(&roots, hash_mix(hash_mix(7, node->module), node->die));
+
+			if (root == UINT32_MAX)
+				continue;
+			hint.owner = HINT_OF_ROOT | root;
+		} else {
+			continue;
+		}
+		array_append(&inference->hints, hint);
+	}
+	hash_map_deinit(&roots);
+	if (inference->hints.n)
+		qsort(inference->hints.v, inference->hints.n, sizeof(*inference->hints.v), hint_compare);
+}
+
+void code_hints_find(struct inference *inference, struct modules *modules)
+{
+	struct code_facts facts;
+	_cleanup_free_ type_id *types = NULL;
+
+	code_facts_read(modules, &facts);
+	types = types_find(inference, &facts);
+	if (facts.sites.n)
+		sites_take(inference, &facts, types);
+	candidates_take(inference, &facts, types);
+	code_facts_deinit(&facts);
+}

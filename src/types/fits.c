@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What malloc gives is a little more than what was asked for, so a type fits a chunk when its size, rounded up as malloc does, is the chunk's. A rest that is too small to be a
+ * chunk of its own stays with the one before it: 16 bytes more are possible, but rare.
+ */
+#include <string.h>
+
+#include "types/inference.h"
+
+enum {
+	HEADER = 8,
+	USABLE_MIN = 24,
+	UNSPLIT = 16,
+	PAGE = 4096,
+	/** Fits. Units: percent. */
+	FIT_ONE = 100,
+	FIT_UNSPLIT = 75,
+	FIT_SITE = 85,
+	FIT_LONGER = 65,
+	FIT_ARRAY_SITE = 88,
+	FIT_TEXT_INSIDE = 80,
+	/** Headers of strings, in front of what the program holds. Units: bytes. */
+	TEXT_HEADER_MAX = 32,
+	FIT_FLEXIBLE = 88,
+	FIT_ARRAY = 68,
+	FIT_ARRAY_UNSPLIT = 45,
+	FIT_TEXT = 95,
+	FIT_NUMBERS = 88,
+	FIT_POINTERS = 92,
+	FIT_COUNTED = 95,
+	/** Smaller structs make arrays that fit anything. Units: bytes. */
+	ARRAY_ELEMENT_MIN = 16,
+	ROWS_LOOKED_AT = 1 << 13,
+};
+
+uint64_t usable_of(uint64_t size)
+{
+	uint64_t usable = ((size + HEADER + CHUNK_ALIGN - 1) & ~(uint64_t)(CHUNK_ALIGN - 1)) - HEADER;
+
+	return usable < USABLE_MIN ? USABLE_MIN : usable;
+}
+
+/* Whether so many bytes were asked for: exactly, or with a rest that was not split off. */
+static unsigned fit_of_size(const struct chunks *chunks, chunk_id chunk, uint64_t size)
+{
+	uint64_t usable = chunk_usable(chunks, chunk);
+
+	if (size > usable)
+		return 0;
+	// A mapping of its own has whole pages.
+	if (chunks->kind[chunk] == CHUNK_MMAPPED)
+		return usable - size < PAGE ? FIT_ONE : 0;
+	return usable_of(size) == usable ? FIT_ONE : usable_of(size) + UNSPLIT == usable ? FIT_UNSPLIT : 0;
+}
+
+static struct candidate fit_of_array(const struct inference *inference, type_id type, uint64_t size, chunk_id chunk)
+{
+	uint64_t usable = chunk_usable(inference->chunks, chunk), n = usable / size, rest = usable % size;
+	struct candidate ret = { .type = type, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
+
+	if (size < ARRAY_ELEMENT_MIN || n < 2)
+		return ret;
+	ret.fit = inference->chunks->kind[chunk] == CHUNK_MMAPPED ? (rest < PAGE || usable > 16 * PAGE ? FIT_ARRAY : 0) :
+		  rest < CHUNK_ALIGN				  ? FIT_ARRAY :
+		  rest < CHUNK_ALIGN + UNSPLIT			  ? FIT_ARRAY_UNSPLIT :
+								    0;
+	bool is_c = !(type_at(inference->table, type)->flags & TYPE_IS_CLASSY);
+
+	// One that code allocates, but never so, is none; though where containers allocate, the code does not say what for.
+	if (inference->allocated && !(inference->allocated[type] & ALLOCATED_AS_ARRAY))
+		ret.fit = inference->allocated[type] && is_c ? ret.fit / 3 : ret.fit * 3 / 4;
+	else if (inference->allocated && ret.fit == FIT_ARRAY)
+		ret.fit = FIT_ARRAY_SITE;
+	return ret;
+}
+
+static struct candidate fit_of_struct(const struct inference *inference, type_id id, chunk_id chunk)
+{
+	const struct type *type = type_at(inference->table, id);
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	struct candidate ret = { .type = id, .form = FORM_ONE, .evidence = EVIDENCE_POINTER };
+
+	ret.fit = (uint8_t)fit_of_size(inference->chunks, chunk, type->size);
+	if (ret.fit == FIT_ONE)
+		return ret;
+	if (type->flags & TYPE_IS_FLEXIBLE) {
+		uint64_t tail = layout_of(inference->layouts, id)->tail;
+
+		if (tail != UINT64_MAX && usable_of(tail) <= usable) {
+			ret.form = FORM_FLEXIBLE;
+			ret.fit = FIT_FLEXIBLE;
+			return ret;
+		}
+	}
+	if (inference->site_sizes.n && hash_map_get(&inference->site_sizes, hash_mix(hash_mix(9, id), usable)) != UINT32_MAX)
+		ret.fit = FIT_SITE;
+	struct candidate array = fit_of_array(inference, id, type->size, chunk);
+
+	// A rest that was not split off is rare, two of them are not.
+	if (ret.fit && !(ret.fit == FIT_UNSPLIT && array.fit > FIT_ARRAY / 2))
+		return ret;
+
+	// Code that asks for sizeof and something more.
+	if (array.fit < FIT_LONGER && inference->allocated && (inference->allocated[id] & ALLOCATED_LONGER) && usable_of(type->size) <= usable) {
+		ret.fit = FIT_LONGER;
+		return ret;
+	}
+	return array;
+}
+
+struct candidate fit_of(const struct inference *inference, type_id id, chunk_id chunk)
+{
+	const struct type *type = type_at(inference->table, id);
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	struct candidate ret = { .type = id, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
+
+	if (!type->size || type->size > usable || (type->flags & TYPE_IS_DECLARATION))
+		return ret;
+	switch ((enum type_kind)type->kind) {
+	case TYPE_CHAR:
+		ret.fit = FIT_TEXT;
+		break;
+	case TYPE_BOOL:
+	case TYPE_SIGNED:
+	case TYPE_UNSIGNED:
+	case TYPE_FLOAT:
+	case TYPE_ENUM:
+		ret.fit = FIT_NUMBERS;
+		break;
+	case TYPE_POINTER:
+	case TYPE_REFERENCE:
+		ret.fit = FIT_POINTERS;
+		break;
+	case TYPE_STRUCT:
+	case TYPE_CLASS:
+	case TYPE_UNION:
+		return fit_of_struct(inference, id, chunk);
+	case TYPE_ARRAY: {
+		type_id element = type_strip(inference->table, type->target);
+
+		return element == TYPE_NONE || type_at(inference->table, element)->kind == TYPE_ARRAY ? ret : fit_of(inference, element, chunk);
+	}
+	case TYPE_VOID:
+	case TYPE_MEMBER_POINTER:
+	case TYPE_FUNCTION:
+	case TYPE_TYPEDEF:
+	case TYPE_FORWARD:
+	case TYPE_KINDS:
+		break;
+	}
+	return ret;
+}
+
+static void candidate_add(struct candidates *candidates, struct candidate candidate)
+{
+	for (size_t i = 0; i < candidates->n; i++) {
+		if (candidates->v[i].type == candidate.type)
+			return;
+	}
+	if (candidates->n == CANDIDATES_MAX)
+		candidates->overflow = true;
+	else
+		candidates->v[candidates->n++] = candidate;
+}
+
+/* An array behind the count of its elements, as new[] makes of what has a destructor. */
+static void counted_add(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *candidates)
+{
+	uint64_t size = type_at(inference->table, target)->size, count, bytes;
+
+	if ((into != 8 && into != 16) || size < 8 || !window_word(&inference->window, inference->chunks->mem[chunk] + into - 8, &count) || !count ||
+	    __builtin_mul_overflow(count, size, &bytes) || bytes > chunk_usable(inference->chunks, chunk) - into ||
+	    fit_of_size(inference->chunks, chunk, bytes + into) == 0)
+		return;
+	candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
+}
+
+/* Types around the target that no code allocates are left out, if there are others that some does. */
+static void unallocated_drop(const struct inference *inference, struct candidates *candidates)
+{
+	size_t kept = 0, allocated = 0;
+
+	for (size_t i = 0; inference->allocated && i < candidates->n; i++)
+		allocated += candidates->v[i].evidence == EVIDENCE_EMBEDDED && inference->allocated[candidates->v[i].type];
+	for (size_t i = 0; allocated && i < candidates->n; i++) {
+		if (candidates->v[i].evidence != EVIDENCE_EMBEDDED || inference->allocated[candidates->v[i].type])
+			candidates->v[kept++] = candidates->v[i];
+	}
+	if (allocated)
+		candidates->n = kept;
+}
+
+void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret)
+{
+	const struct type_table *table = inference->table;
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	const struct enclosing_type *rows;
+	size_t n;
+
+	ret->n = 0;
+	ret->overflow = false;
+	if (target == TYPE_NONE || target == 0)
+		return;
+	// Flags in the low bits.
+	if (into < 8 && type_at(table, target)->kind != TYPE_CHAR)
+		into = 0;
+	if (type_at(table, target)->kind == TYPE_CHAR && into > 0 && into <= TEXT_HEADER_MAX) {
+		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_TEXT_INSIDE });
+	} else if (into == 0) {
+		struct candidate own = fit_of(inference, target, chunk);
+
+		if (own.fit)
+			candidate_add(ret, own);
+	} else if (type_is_aggregate(table, target)) {
+		counted_add(inference, target, chunk, into, ret);
+	} else if (type_at(table, target)->kind == TYPE_POINTER && into % 8 == 0) {
+		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, 60 });
+	}
+	if (!type_is_aggregate(table, target))
+		return;
+	rows = enclosing_find(&inference->enclosing, target, into, &n);
+	for (size_t i = 0; i < n && i < ROWS_LOOKED_AT && rows[i].size <= usable; i++) {
+		const struct type *outer = type_at(table, rows[i].outer);
+		struct candidate one;
+
+		// A mere wrapper adds nothing to what is declared.
+		if ((into == 0 && outer->size == type_at(table, target)->size) || (outer->kind == TYPE_UNION && (outer->flags & TYPE_IS_RUST)))
+			continue;
+		// Rows are by size: what is far too small comes first.
+		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)
+			continue;
+		one = fit_of_struct(inference, rows[i].outer, chunk);
+		if (!one.fit || one.form == FORM_ARRAY || one.fit == FIT_LONGER)
+			continue;
+		one.evidence = EVIDENCE_EMBEDDED;
+		candidate_add(ret, one);
+	}
+	unallocated_drop(inference, ret);
+	// A link is smaller than what it links: as an array it would fit nearly everything.
+	if (ret->n > 1 && ret->v[0].type == target && ret->v[0].form == FORM_ARRAY && !(inference->allocated && (inference->allocated[target] & ALLOCATED_AS_ARRAY))) {
+		for (size_t i = 1; i < ret->n; i++) {
+			if (ret->v[i].fit != FIT_ONE)
+				continue;
+			memmove(ret->v, ret->v + 1, --ret->n * sizeof(*ret->v));
+			break;
+		}
+	}
+	if (into > 0 && into % type_at(table, target)->size == 0 && !ret->n) {
+		struct candidate array = fit_of_array(inference, target, type_at(table, target)->size, chunk);
+
+		if (array.fit > 10) {
+			array.fit -= 10;
+			candidate_add(ret, array);
+		}
+	}
+}

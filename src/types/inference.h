@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c and joint.c.
+ *
+ *   seeds (typed variables, vtables) ──→ flood ──→ joint decisions ──→ rules ──┐
+ *                                          ↑                                   │ until the rules are the same as before
+ *                                          └───────────────────────────────────┘
+ *
+ * A claim says that a chunk is of a type, how sure that is, and by which slot it came. A flood settles chunks in the order of their claims' confidence, and what is
+ * settled claims what it points to: so the strongest way to a chunk decides, not the first one. Slots whose declaration does not say what they hold (void *, unions, bases) claim
+ * nothing by themselves: all chunks behind such a slot are looked at together (joint.c), and the verdict is a rule, by which the next flood goes. Each flood begins from nothing, so
+ * it is a function of seeds and rules alone, and no early mistake stays.
+ */
+#ifndef HEAPSNAP_TYPES_INFERENCE_H
+#define HEAPSNAP_TYPES_INFERENCE_H
+
+#include "base/array.h"
+#include "graph/edges.h"
+#include "heap/heap.h"
+#include "target/target.h"
+#include "target/window.h"
+#include "types/enclosing.h"
+#include "types/erasures.h"
+#include "types/layouts.h"
+#include "types/type_index.h"
+#include "types/type_table.h"
+#include "types/types.h"
+#include "types/words.h"
+
+enum {
+	/** Confidence is counted in percent. */
+	CONFIDENCE_MAX = 100,
+	/** Types that a pointer may stand for at once. */
+	CANDIDATES_MAX = 24,
+	/** Below, a chunk is not called by a name. */
+	CONFIDENCE_SHOWN = 50,
+};
+
+enum {
+	/** Beside enum type_form: a rule said so. */
+	FORM_BY_RULE = 0x80,
+};
+
+/** The form of a settled chunk. */
+#define form_of(inference, chunk) ((enum type_form)((inference)->form[chunk] & ~FORM_BY_RULE))
+
+/** A chunk is of a type. */
+struct claim {
+	chunk_id chunk;
+	type_id type;
+	/** The slot that leads to it; and the chunk that this is in, CHUNK_NONE for what is outside. */
+	slot_id slot;
+	chunk_id source;
+	/** enum type_form, enum type_evidence. */
+	uint8_t form, evidence;
+	/** Units: percent. */
+	uint8_t confidence;
+};
+
+/** A word outside of all chunks that is declared to be a pointer, and points to a chunk. */
+struct seed {
+	chunk_id chunk;
+	slot_id slot;
+	/** How far into the chunk. Units: bytes. */
+	uint64_t into;
+	/** Where it lies; VADDR_NONE for a register. */
+	vaddr address;
+	/** Units: percent. */
+	uint8_t confidence;
+};
+
+/** A variable that has seeds. */
+struct seed_root {
+	/** «conns», «main:session». Owned, unescaped. */
+	char *name;
+	type_id type;
+	/** Of a static variable: index in modules.v, and its DIE; 0 for others. */
+	uint32_t module;
+	uint64_t die;
+};
+
+/** A type that a chunk may have, and how well it fits. */
+struct candidate {
+	type_id type;
+	/** enum type_form, enum type_evidence. */
+	uint8_t form, evidence;
+	/** Units: percent. */
+	uint8_t fit;
+};
+
+struct candidates {
+	struct candidate v[CANDIDATES_MAX];
+	size_t n;
+	/** More than there is room for. */
+	bool overflow;
+};
+
+/** How a joint decision tells the chunks of a slot apart. */
+enum feature_kind {
+	/** They are all alike. */
+	FEATURE_NONE,
+	/** A number beside the pointer: at `offset` from it (may be negative), `size` bytes. */
+	FEATURE_BESIDE,
+	/** A number in the target: at `offset` from where the pointer hits. */
+	FEATURE_TARGET,
+	/** The slot by which the source was reached, or its source … */
+	FEATURE_CONTEXT,
+	/** The slot itself. */
+	FEATURE_SLOT,
+	/** How the pointer hits: how far from the start. */
+	FEATURE_INTO,
+	/** The usable size of the target. */
+	FEATURE_SIZE,
+};
+
+struct feature {
+	uint8_t kind;
+	/** Units: bytes; of FEATURE_CONTEXT how far up. */
+	uint8_t size;
+	int32_t offset;
+};
+
+/** What is decided together: the chunks behind a slot, or all that pointers to a base type lead to, whatever slot they lie in. */
+typedef uint64_t group_key;
+
+static inline group_key key_of_slot(slot_id slot)
+{
+	return slot;
+}
+
+/* Slots of the same member of the same struct, whatever that is a part of, are decided together. */
+static inline group_key key_of_member(type_id holder, uint64_t offset)
+{
+	return UINT64_C(1) << 63 | offset << 32 | holder;
+}
+
+static inline group_key key_of_base(type_id base)
+{
+	return UINT64_C(1) << 62 | base;
+}
+
+/** How the chunks of a key are told apart. */
+struct split {
+	group_key key;
+	struct feature feature;
+};
+
+/** What those of one value are. */
+struct rule {
+	group_key key;
+	/** Of the feature; 0 with FEATURE_NONE. */
+	uint64_t value;
+	type_id type;
+	uint8_t evidence, confidence;
+};
+
+/** What code says a slot holds. */
+struct slot_hint {
+	/** The innermost struct, or HINT_OF_ROOT and the number of a variable. */
+	uint64_t owner;
+	uint64_t offset;
+	type_id type;
+	/** The pointer leads so far into it. Units: bytes. */
+	int32_t into;
+	float weight;
+};
+
+#define HINT_OF_ROOT (UINT64_C(1) << 32)
+
+struct inference {
+	const struct target *target;
+	const struct heap *heap;
+	const struct chunks *chunks;
+	const struct edges *edges;
+	const struct type_table *table;
+	struct layouts *layouts;
+	struct enclosing enclosing;
+	struct erasures erasures;
+	struct words words;
+	struct window window;
+	/** Slots of variables, in the order of their offset. */
+	ARRAY(struct seed) seeds;
+	/** What SLOT_ROOT counts. */
+	ARRAY(struct seed_root) roots;
+	/** Claims that need no pointer: vtables. */
+	ARRAY(struct claim) given;
+	/** By chunk, of the flood at hand: TYPE_NONE for what is not settled. */
+	type_id *type;
+	uint8_t *form, *confidence, *evidence;
+	/** The slot that claimed it; of what is not settled the first slot that leads to it. */
+	slot_id *slot;
+	/** Slots further up the way, of other types: two of them. */
+	slot_id *context[2];
+	/** The best confidence that was claimed so far. */
+	uint8_t *best;
+	/** Queues by confidence, of claims. */
+	ARRAY(struct claim) levels[CONFIDENCE_MAX + 1];
+	/** What was decided, and where it is by its key (and value). */
+	ARRAY(struct split) splits;
+	ARRAY(struct rule) rules;
+	struct hash_map splits_by_key, rules_by_key;
+	/** Sorted by owner, offset. */
+	ARRAY(struct slot_hint) hints;
+	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
+	uint8_t *allocated;
+	/** Usable sizes that code asks for instead of sizeof, by type and size. */
+	struct hash_map site_sizes;
+	/** Struct types that some pointer is declared to point to, by size as malloc rounds it up. */
+	struct sized_type *sized;
+	size_t n_sized;
+};
+
+enum allocated_as {
+	ALLOCATED_ALONE = 1,
+	ALLOCATED_AS_ARRAY = 2,
+	ALLOCATED_LONGER = 4,
+	ALLOCATED_OTHER = 8,
+};
+
+struct sized_type {
+	uint64_t usable;
+	type_id type;
+};
+
+/* ---- fits.c ---- */
+
+/** The usable size that malloc gives for so many bytes. */
+uint64_t usable_of(uint64_t size);
+
+/** How a type fits a chunk, as one, with a flexible end, or as an array; fit 0 when it does not. */
+struct candidate fit_of(const struct inference *inference, type_id type, chunk_id chunk);
+
+/** What a chunk can be that a pointer to `target` leads to, `into` bytes from its start. */
+void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret);
+
+/* ---- shape.c ---- */
+
+/** How well the bytes of a chunk look like a type: hundredths of a point; more is better, below 0 speaks against it. */
+int shape_score(struct inference *inference, type_id type, enum type_form form, chunk_id chunk);
+
+/* ---- seeds.c ---- */
+
+/** Finds the typed pointers outside of the chunks. */
+void seeds_find(struct inference *inference, struct modules *modules);
+
+/* ---- code_hints.c ---- */
+
+/** Reads the code of the modules, once the seeds are known. */
+void code_hints_find(struct inference *inference, struct modules *modules);
+
+/* ---- infer.c ---- */
+
+/** Goes through all chunks once, by seeds and rules. */
+void flood(struct inference *inference);
+
+/** Where a pointer in a chunk leads to: how far into its target. */
+uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge);
+
+/** The slot of an edge out of a settled chunk; SLOT_NONE when its type has no pointer there. */
+slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge);
+
+/** The key that a slot is decided under. */
+group_key slot_key(const struct inference *inference, slot_id id);
+
+/** A pointer on its way: from a settled chunk (at an offset of it), or from outside (CHUNK_NONE), to a chunk. */
+struct passage {
+	slot_id slot;
+	chunk_id source;
+	/** Where the pointer lies; VADDR_NONE for a register. */
+	vaddr address;
+	chunk_id target;
+	uint64_t into;
+};
+
+/** The value of a feature for a pointer. False when it cannot be told. */
+bool feature_value(struct inference *inference, const struct feature *feature, const struct passage *passage, uint64_t *ret);
+
+/** How the target of a pointer that is said to lead to a type is one: of itself, or of what has it inside where the pointer hits. Fit 0 when it is not. */
+struct candidate candidate_of(struct inference *inference, type_id type, const struct passage *passage);
+
+/** The rule for a pointer under a key; NULL when there is none. */
+const struct rule *rule_find(struct inference *inference, group_key key, const struct passage *passage);
+
+/** Bytes that hold no pointer to a chunk. */
+bool chunk_is_plain(const struct inference *inference, chunk_id chunk);
+
+/* ---- joint.c ---- */
+
+/** Decides all slots that are open, by what the flood found; true when the rules changed. */
+bool joint_decide(struct inference *inference);
+
+#endif

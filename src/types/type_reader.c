@@ -1,0 +1,941 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading the DWARF of a module, unit by unit, in one pass forward.
+ *
+ *   DIEs of a unit → raw types (as they are written, with references) → types of the table, each once → forget the raw ones
+ *
+ * So what is held at a time is one unit, and of all units only what is new. A raw type finds its equal by a hash of what it says; only structs that are new
+ * have their members' types looked at. References to what comes later in the file are left as forwards, which sealing resolves.
+ */
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "debug/dies.h"
+#include "debug/dwarf.h"
+#include "debug/variables.h"
+#include "types/type_index.h"
+#include "types/type_table.h"
+
+enum {
+	/** References from type to type that are followed without a new struct between them. */
+	REFERENCES_MAX = 128,
+	/** Of them, those that tell equal members from others. */
+	SIGNATURE_STEPS = 6,
+	POINTER_SIZE = 8,
+	NO_RAW = -1,
+	/** In struct raw: done is a type_id; */
+	RAW_NEW = 0,
+	RAW_BUSY = 1,
+	RAW_DONE = 2,
+};
+
+/** What gives names to what stands in it. */
+struct scope {
+	const char *name;
+	/** Index; -1 at the top. */
+	int32_t parent;
+	uint64_t hash;
+};
+
+struct raw_member {
+	const char *name;
+	uint64_t offset;
+	struct die_link type;
+	/** The next of the same type; -1 at the end. */
+	int32_t next;
+	uint16_t bit_size;
+	uint8_t bit_offset, kind;
+};
+
+struct raw {
+	uint64_t offset, size, count;
+	const char *name;
+	struct die_link type, origin, signature;
+	/** Around it, and the one that it is for others. */
+	int32_t scope, own_scope;
+	int32_t first, last;
+	uint32_t n;
+	type_id id;
+	uint16_t tag;
+	uint8_t state, encoding;
+	bool is_declaration, has_size, has_typedef_name, is_resolved, has_vptr, is_unbounded, has_dimension;
+};
+
+/** A variable, or a declaration of one that another DIE completes. */
+struct raw_variable {
+	uint64_t offset;
+	struct die_link type, origin;
+	vaddr start;
+	bool has_place, is_thread_local;
+};
+
+/** What is open around a DIE. */
+struct open_die {
+	int32_t raw, scope;
+	bool is_struct;
+};
+
+/** Where types of type units are. */
+struct signature {
+	uint64_t signature, die;
+};
+
+struct type_reader {
+	struct type_table *table;
+	const struct module *module;
+	uint32_t module_index;
+	/** Index in table.dies of this file, and of the shared one (UINT32_MAX: none). */
+	uint32_t file, shared_file;
+	struct die_reader dies;
+	/** Offsets of type units' types, by signature. */
+	struct hash_map signatures;
+	ARRAY(uint64_t) signature_dies;
+	/** Of the unit at hand. */
+	ARRAY(struct raw) raws;
+	ARRAY(struct raw_member) members;
+	ARRAY(struct raw_variable) variables;
+	ARRAY(struct scope) scopes;
+	/** Variables whose type a DIE of another unit has (link-time optimisation). */
+	ARRAY(struct raw_variable) distant;
+	/** Structs whose members' types are still to be found. */
+	ARRAY(int32_t) pending;
+	/** Which bytes of the unit are where a raw type is; and how many before each 64 of them. */
+	ARRAY(uint64_t) bits;
+	ARRAY(uint32_t) ranks;
+	bool is_c, is_rust;
+};
+
+/* ---- DIEs to raw types ---- */
+
+static uint64_t scope_hash(const struct type_reader *reader, int32_t scope)
+{
+	return scope < 0 ? UINT64_C(0x51ed270b) : reader->scopes.v[scope].hash;
+}
+
+static void scope_hash_set(struct type_reader *reader, int32_t index)
+{
+	struct scope *scope = &reader->scopes.v[index];
+
+	scope->hash = hash_mix(scope_hash(reader, scope->parent), hash_bytes(scope->name, strnlen(scope->name, TYPE_NAME_MAX)));
+}
+
+/* Opens a scope within another. */
+static int32_t scope_add(struct type_reader *reader, int32_t parent, const char *name)
+{
+	array_append(&reader->scopes, (struct scope){ .name = name, .parent = parent });
+	scope_hash_set(reader, (int32_t)reader->scopes.n - 1);
+	return (int32_t)reader->scopes.n - 1;
+}
+
+static void bit_set(struct type_reader *reader, uint64_t offset)
+{
+	size_t bit = offset - reader->dies.unit.offset, word = bit / 64;
+
+	if (reader->bits.n <= word) {
+		size_t more = word + 1 - reader->bits.n;
+
+		array_reserve(&reader->bits, more);
+		memset(reader->bits.v + reader->bits.n, 0, more * sizeof(*reader->bits.v));
+		reader->bits.n = word + 1;
+	}
+	reader->bits.v[word] |= UINT64_C(1) << bit % 64;
+}
+
+static void ranks_count(struct type_reader *reader)
+{
+	uint32_t rank = 0;
+
+	reader->ranks.n = 0;
+	array_reserve(&reader->ranks, reader->bits.n);
+	for (size_t i = 0; i < reader->bits.n; i++) {
+		reader->ranks.v[reader->ranks.n++] = rank;
+		rank += (uint32_t)__builtin_popcountll(reader->bits.v[i]);
+	}
+}
+
+/* The raw type at an offset; NO_RAW when there is none in this unit. */
+static int32_t raw_at(const struct type_reader *reader, uint64_t offset)
+{
+	uint64_t bit = offset - reader->dies.unit.offset;
+	size_t word = bit / 64;
+
+	if (offset < reader->dies.unit.offset || word >= reader->bits.n || !(reader->bits.v[word] >> bit % 64 & 1))
+		return NO_RAW;
+	return (int32_t)(reader->ranks.v[word] + (uint32_t)__builtin_popcountll(reader->bits.v[word] & ((UINT64_C(1) << bit % 64) - 1)));
+}
+
+static int32_t raw_add(struct type_reader *reader, int32_t scope)
+{
+	const struct die *die = &reader->dies.die;
+	const struct die_facts *facts = &reader->dies.facts;
+
+	bit_set(reader, die->offset);
+	array_append(&reader->raws, (struct raw){
+		.offset = die->offset,
+		.size = facts->has_size ? facts->size : 0,
+		.has_size = facts->has_size,
+		.name = facts->name,
+		.type = facts->type,
+		.origin = facts->origin,
+		.signature = facts->signature,
+		.scope = scope,
+		.own_scope = -1,
+		.first = -1,
+		.last = -1,
+		.id = TYPE_NONE,
+		.tag = (uint16_t)die->tag,
+		.encoding = (uint8_t)facts->encoding,
+		.is_declaration = facts->is_declaration,
+		.count = 1,
+	});
+	return (int32_t)reader->raws.n - 1;
+}
+
+/* Appends a member to a raw type. */
+static void member_add(struct type_reader *reader, int32_t owner, struct raw_member member)
+{
+	struct raw *raw = &reader->raws.v[owner];
+	int32_t index = (int32_t)reader->members.n;
+
+	if (reader->members.n >= TYPE_MEMBERS_MAX) {
+		reader->table->truncated = true;
+		return;
+	}
+	member.next = -1;
+	array_append(&reader->members, member);
+	if (raw->last >= 0)
+		reader->members.v[raw->last].next = index;
+	else
+		raw->first = index;
+	raw->last = index;
+	raw->n++;
+}
+
+static void field_read(struct type_reader *reader, int32_t owner)
+{
+	const struct die_facts *facts = &reader->dies.facts;
+	bool is_base = reader->dies.die.tag == DW_TAG_inheritance;
+	struct raw_member member = {
+		.name = facts->name,
+		.type = facts->type,
+		.offset = facts->has_place ? facts->place : 0,
+		.kind = is_base ? MEMBER_BASE : MEMBER_FIELD,
+	};
+
+	// Static members are variables, not members.
+	if (!is_base && (facts->is_declaration || facts->is_static))
+		return;
+	// A virtual base is where its object says.
+	if (is_base && !facts->has_place)
+		member.offset = MEMBER_NO_OFFSET;
+	if (facts->bit_size && facts->bit_size < UINT16_MAX) {
+		member.bit_size = (uint16_t)facts->bit_size;
+		if (facts->has_bit_offset) {
+			member.offset = facts->bit_offset / 8;
+			member.bit_offset = (uint8_t)(facts->bit_offset % 8);
+		}
+	}
+	if (facts->name && !strncmp(facts->name, "_vptr", 5))
+		reader->raws.v[owner].has_vptr = true;
+	member_add(reader, owner, member);
+}
+
+static void variable_read(struct type_reader *reader)
+{
+	const struct die_facts *facts = &reader->dies.facts;
+	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = facts->type, .origin = facts->origin };
+	uint64_t value;
+	bool is_thread_local;
+
+	if (reader->dies.die.tag == DW_TAG_variable && reader->dies.die.location &&
+	    variable_place(&reader->dies, reader->module, &value, &is_thread_local)) {
+		variable.start = value;
+		variable.has_place = true;
+		variable.is_thread_local = is_thread_local;
+	}
+	// One without a place may be completed by another that has one.
+	if (variable.has_place || facts->is_declaration || facts->is_static)
+		array_append(&reader->variables, variable);
+}
+
+static bool tag_is_named(unsigned tag)
+{
+	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type || tag == DW_TAG_interface_type;
+}
+
+/* Takes a DIE in; gives what is open for its children. */
+static struct open_die die_take(struct type_reader *reader, const struct open_die *around)
+{
+	const struct die_facts *facts = &reader->dies.facts;
+	struct open_die open = { .raw = NO_RAW, .scope = around->scope };
+
+	switch (reader->dies.die.tag) {
+	case DW_TAG_namespace:
+	case DW_TAG_module:
+		open.scope = scope_add(reader, around->scope, facts->name ? facts->name : "(anonymous namespace)");
+		break;
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+	case DW_TAG_union_type:
+	case DW_TAG_interface_type:
+		open.raw = raw_add(reader, around->scope);
+		open.is_struct = true;
+		if (reader->dies.die.has_children && !reader->is_c) {
+			open.scope = scope_add(reader, around->scope, facts->name ? facts->name : "(anonymous)");
+			reader->raws.v[open.raw].own_scope = open.scope;
+		}
+		break;
+	case DW_TAG_enumeration_type:
+	case DW_TAG_array_type:
+		open.raw = raw_add(reader, around->scope);
+		break;
+	case DW_TAG_typedef:
+	case DW_TAG_base_type:
+	case DW_TAG_unspecified_type:
+	case DW_TAG_pointer_type:
+	case DW_TAG_reference_type:
+	case DW_TAG_rvalue_reference_type:
+	case DW_TAG_ptr_to_member_type:
+	case DW_TAG_subroutine_type:
+	case DW_TAG_const_type:
+	case DW_TAG_volatile_type:
+	case DW_TAG_restrict_type:
+	case DW_TAG_atomic_type:
+		raw_add(reader, around->scope);
+		break;
+	case DW_TAG_subrange_type:
+		// A range outside of an array is a type that nothing here asks about.
+		if (around->raw >= 0 && reader->raws.v[around->raw].tag == DW_TAG_array_type) {
+			struct raw *array = &reader->raws.v[around->raw];
+
+			array->has_dimension = true;
+			if (!facts->has_count || __builtin_mul_overflow(array->count, facts->count, &array->count))
+				array->count = 0;
+		}
+		break;
+	case DW_TAG_member:
+		if (around->is_struct && around->raw >= 0)
+			field_read(reader, around->raw);
+		if (facts->is_declaration || facts->is_static)
+			variable_read(reader);
+		break;
+	case DW_TAG_inheritance:
+		if (around->is_struct && around->raw >= 0)
+			field_read(reader, around->raw);
+		break;
+	case DW_TAG_variant_part:
+	case DW_TAG_variant:
+		// Its members are members of the struct around it, one over the other.
+		open = *around;
+		break;
+	case DW_TAG_template_type_parameter:
+	case DW_TAG_template_value_parameter:
+		if (around->is_struct && around->raw >= 0)
+			member_add(reader, around->raw, (struct raw_member){
+				.name = facts->name,
+				.type = facts->type,
+				.offset = facts->has_value ? facts->value : MEMBER_NO_OFFSET,
+				.kind = reader->dies.die.tag == DW_TAG_template_type_parameter ? MEMBER_TEMPLATE_TYPE : MEMBER_TEMPLATE_VALUE,
+			});
+		break;
+	case DW_TAG_enumerator:
+		if (around->raw >= 0 && reader->raws.v[around->raw].tag == DW_TAG_enumeration_type && facts->has_value)
+			member_add(reader, around->raw, (struct raw_member){ .name = facts->name, .offset = facts->value, .kind = MEMBER_ENUMERATOR });
+		break;
+	case DW_TAG_variable:
+		variable_read(reader);
+		break;
+	case DW_TAG_subprogram:
+		// What a class declares is completed elsewhere.
+		if (around->is_struct)
+			die_reader_skip(&reader->dies);
+		break;
+	default:
+		break;
+	}
+	return open;
+}
+
+static void unit_scan(struct type_reader *reader)
+{
+	struct open_die open[ANCESTORS_MAX + 1];
+
+	reader->raws.n = reader->members.n = reader->variables.n = reader->scopes.n = reader->bits.n = 0;
+	open[0] = (struct open_die){ .raw = NO_RAW, .scope = -1 };
+	if (!die_reader_next(&reader->dies))
+		return;
+
+	unsigned language = reader->dies.facts.language;
+
+	reader->is_c = language == DW_LANG_C89 || language == DW_LANG_C || language == DW_LANG_C99 || language == DW_LANG_C11;
+	reader->is_rust = language == DW_LANG_Rust;
+	while (die_reader_next(&reader->dies)) {
+		unsigned depth = reader->dies.die.depth;
+
+		if (depth == 0 || depth > ANCESTORS_MAX) {
+			die_reader_skip(&reader->dies);
+			continue;
+		}
+		if (reader->raws.n + reader->table->v.n >= TYPES_MAX) {
+			reader->table->truncated = true;
+			return;
+		}
+		open[depth < ANCESTORS_MAX ? depth : ANCESTORS_MAX] = die_take(reader, &open[depth - 1]);
+	}
+}
+
+/* ---- raw types to types ---- */
+
+/* The raw type that a reference leads to within the unit; NO_RAW when it leads out of it. */
+static int32_t raw_of_link(const struct type_reader *reader, struct die_link link)
+{
+	return link.space == LINK_INFO ? raw_at(reader, link.to) : NO_RAW;
+}
+
+static type_id type_add(struct type_reader *reader, struct type type)
+{
+	type.module = reader->module_index < UINT16_MAX ? (uint16_t)reader->module_index : UINT16_MAX;
+	array_append(&reader->table->v, type);
+	return (type_id)(reader->table->v.n - 1);
+}
+
+/* The type that stands for a DIE of a file which has not been read that far. */
+static type_id forward_to(struct type_reader *reader, uint32_t file, uint64_t die)
+{
+	struct type_index *index = reader->table->index;
+	uint64_t hash = hash_mix(hash_mix(UINT64_C(0xf0), file), die);
+	type_id id = hash_map_get(&index->equal, hash);
+
+	if (id != UINT32_MAX)
+		return id;
+	id = type_add(reader, (struct type){ .name = "", .target = TYPE_NONE, .kind = TYPE_FORWARD });
+	array_append(&index->forwards, (struct type_forward){ id, file, die });
+	hash_map_set(&index->equal, hash, id);
+	return id;
+}
+
+/* The type that a reference out of the unit leads to. */
+static type_id outer_type(struct type_reader *reader, struct die_link link)
+{
+	uint32_t file = reader->file;
+	uint64_t die = link.to;
+
+	if (link.space == LINK_NONE)
+		return 0;
+	if (link.space == LINK_SHARED) {
+		file = reader->shared_file;
+		if (file == UINT32_MAX)
+			return 0;
+	} else if (link.space == LINK_SIGNATURE) {
+		uint32_t found = hash_map_get(&reader->signatures, link.to);
+
+		if (found == UINT32_MAX)
+			return 0;
+		die = reader->signature_dies.v[found];
+	}
+
+	type_id id = type_dies_find(&reader->table->dies[file], die);
+
+	if (id != TYPE_NONE)
+		return id;
+	return die >= reader->dies.unit.offset && die < reader->dies.unit.end && file == reader->file ? 0 : forward_to(reader, file, die);
+}
+
+/* A type that is equal to any other with the same target (and count, and name). */
+static type_id derived_type(struct type_reader *reader, enum type_kind kind, type_id target, uint64_t count, uint64_t size, const char *name, uint64_t scope)
+{
+	struct hash_map *equal = &reader->table->index->equal;
+	size_t length = name ? strnlen(name, TYPE_NAME_MAX) : 0;
+	uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(hash_mix(UINT64_C(0xd1), kind), target), count), name ? hash_bytes(name, length) : 0), scope);
+	type_id id = hash_map_get(equal, hash);
+
+	if (id != UINT32_MAX)
+		return id;
+	id = type_add(reader, (struct type){ .name = "", .kind = (uint8_t)kind, .target = target, .count = count, .size = size });
+	hash_map_set(equal, hash, id);
+	return id;
+}
+
+/* «ns::Class::name». */
+static const char *qualified_name(struct type_reader *reader, const char *name, int32_t scope)
+{
+	char buffer[TYPE_NAME_MAX];
+	size_t at = sizeof(buffer), length = strnlen(name, TYPE_NAME_MAX - 1);
+
+	// From its end forwards; what has no room is cut off at the front.
+	at -= length;
+	memcpy(buffer + at, name, length);
+	while (scope >= 0) {
+		const char *outer = reader->scopes.v[scope].name;
+		size_t outer_length = strnlen(outer, TYPE_NAME_MAX);
+
+		if (outer_length + 2 > at)
+			break;
+		at -= 2;
+		memcpy(buffer + at, "::", 2);
+		at -= outer_length;
+		memcpy(buffer + at, outer, outer_length);
+		scope = reader->scopes.v[scope].parent;
+	}
+	return type_index_text(reader->table->index, buffer + at, sizeof(buffer) - at);
+}
+
+/* What tells the type of a member from others, without finding that type: the way to the next name. */
+static uint64_t link_signature(const struct type_reader *reader, struct die_link link)
+{
+	uint64_t hash = 1;
+
+	for (int i = 0; i < SIGNATURE_STEPS; i++) {
+		int32_t index = raw_of_link(reader, link);
+
+		if (index < 0)
+			return hash;
+
+		const struct raw *raw = &reader->raws.v[index];
+
+		switch (raw->tag) {
+		case DW_TAG_const_type:
+		case DW_TAG_volatile_type:
+		case DW_TAG_restrict_type:
+		case DW_TAG_atomic_type:
+			break;
+		default:
+			hash = hash_mix(hash, raw->tag == DW_TAG_class_type ? DW_TAG_structure_type : raw->tag);
+			if (raw->name)
+				return hash_mix(hash, hash_bytes(raw->name, strnlen(raw->name, TYPE_NAME_MAX)));
+		}
+		link = raw->type;
+	}
+	return hash;
+}
+
+static uint64_t members_hash(const struct type_reader *reader, const struct raw *raw)
+{
+	uint64_t hash = raw->n;
+
+	for (int32_t i = raw->first; i >= 0; i = reader->members.v[i].next) {
+		const struct raw_member *member = &reader->members.v[i];
+
+		hash = hash_mix(hash, member->offset ^ (uint64_t)member->kind << 60 ^ (uint64_t)member->bit_offset << 56);
+		hash = hash_mix(hash, member->name ? hash_bytes(member->name, strnlen(member->name, TYPE_NAME_MAX)) : 3);
+		if (member->kind != MEMBER_ENUMERATOR)
+			hash = hash_mix(hash, link_signature(reader, member->type));
+	}
+	return hash;
+}
+
+static enum type_kind kind_of(const struct raw *raw)
+{
+	switch (raw->tag) {
+	case DW_TAG_structure_type:
+		return TYPE_STRUCT;
+	case DW_TAG_class_type:
+	case DW_TAG_interface_type:
+		return TYPE_CLASS;
+	case DW_TAG_union_type:
+		return TYPE_UNION;
+	case DW_TAG_enumeration_type:
+		return TYPE_ENUM;
+	case DW_TAG_subroutine_type:
+		return TYPE_FUNCTION;
+	case DW_TAG_base_type:
+		break;
+	default:
+		return TYPE_VOID;
+	}
+	switch (raw->encoding) {
+	case DW_ATE_boolean:
+		return TYPE_BOOL;
+	case DW_ATE_float:
+	case DW_ATE_complex_float:
+	case DW_ATE_imaginary_float:
+	case DW_ATE_decimal_float:
+		return TYPE_FLOAT;
+	case DW_ATE_signed:
+		return TYPE_SIGNED;
+	case DW_ATE_signed_char:
+	case DW_ATE_unsigned_char:
+		return raw->size == 1 ? TYPE_CHAR : raw->encoding == DW_ATE_signed_char ? TYPE_SIGNED : TYPE_UNSIGNED;
+	default:
+		return TYPE_UNSIGNED;
+	}
+}
+
+/* The type of a raw one that is not merely another one in another form: structs, enums, base types. */
+static type_id plain_type(struct type_reader *reader, int32_t index)
+{
+	struct raw *raw = &reader->raws.v[index];
+	enum type_kind kind = kind_of(raw);
+	struct hash_map *equal = &reader->table->index->equal;
+	bool is_class = kind == TYPE_STRUCT || kind == TYPE_CLASS;
+
+	if (kind == TYPE_VOID)
+		return 0;
+
+	uint64_t hash = hash_mix(UINT64_C(0xa0) + (is_class ? TYPE_STRUCT : kind), scope_hash(reader, reader->is_c ? -1 : raw->scope));
+
+	hash = hash_mix(hash, raw->name ? hash_bytes(raw->name, strnlen(raw->name, TYPE_NAME_MAX)) : 11);
+	hash = hash_mix(hash, raw->is_declaration ? 13 : raw->size);
+	if (!raw->is_declaration && raw->n)
+		hash = hash_mix(hash, members_hash(reader, raw));
+
+	type_id id = hash_map_get(equal, hash);
+
+	if (id != UINT32_MAX)
+		return id;
+
+	bool has_members = raw->n && reader->table->members.n + raw->n <= TYPE_MEMBERS_MAX;
+	struct type type = {
+		.name = raw->name ? qualified_name(reader, raw->name, reader->is_c ? -1 : raw->scope) :
+			kind == TYPE_FUNCTION ? "" : qualified_name(reader, "(anonymous)", reader->is_c ? -1 : raw->scope),
+		.size = raw->size,
+		.target = TYPE_NONE,
+		.first = (uint32_t)reader->table->members.n,
+		.n = has_members ? raw->n : 0,
+		.kind = (uint8_t)kind,
+		.flags = (uint8_t)((raw->is_declaration ? TYPE_IS_DECLARATION : 0) | (raw->has_typedef_name ? TYPE_HAS_TYPEDEF_NAME : 0) |
+				   (raw->name ? 0 : TYPE_IS_ANONYMOUS) | (reader->is_c ? 0 : TYPE_IS_CLASSY) | (raw->has_vptr ? TYPE_HAS_VPTR : 0) |
+				   (reader->is_rust ? TYPE_IS_RUST : 0)),
+	};
+
+	id = type_add(reader, type);
+	hash_map_set(equal, hash, id);
+	raw->id = id;
+	if (has_members) {
+		array_reserve(&reader->table->members, raw->n);
+		for (int32_t i = raw->first; i >= 0; i = reader->members.v[i].next) {
+			const struct raw_member *member = &reader->members.v[i];
+
+			reader->table->members.v[reader->table->members.n++] = (struct type_member){
+				.name = member->name ? type_index_text(reader->table->index, member->name, strnlen(member->name, TYPE_NAME_MAX)) : "",
+				.offset = member->offset,
+				.type = 0,
+				.bit_size = member->bit_size,
+				.bit_offset = member->bit_offset,
+				.kind = member->kind,
+			};
+		}
+	}
+	if (has_members || kind == TYPE_ENUM)
+		array_append(&reader->pending, index);
+	return id;
+}
+
+static bool tag_is_plain(unsigned tag)
+{
+	switch (tag) {
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+	case DW_TAG_interface_type:
+	case DW_TAG_union_type:
+	case DW_TAG_enumeration_type:
+	case DW_TAG_base_type:
+	case DW_TAG_unspecified_type:
+	case DW_TAG_subroutine_type:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A raw type that is made of another: a pointer to it, an array of it. */
+static type_id type_around(struct type_reader *reader, const struct raw *raw, type_id inner)
+{
+	switch (raw->tag) {
+	case DW_TAG_pointer_type:
+		return derived_type(reader, TYPE_POINTER, inner, 0, POINTER_SIZE, NULL, 0);
+	case DW_TAG_reference_type:
+	case DW_TAG_rvalue_reference_type:
+		return derived_type(reader, TYPE_REFERENCE, inner, 0, POINTER_SIZE, NULL, 0);
+	case DW_TAG_ptr_to_member_type:
+		return derived_type(reader, TYPE_MEMBER_POINTER, inner, 0, raw->has_size ? raw->size : POINTER_SIZE, NULL, 0);
+	case DW_TAG_array_type:
+		return derived_type(reader, TYPE_ARRAY, inner, raw->has_dimension ? raw->count : 0, 0, NULL, 0);
+	case DW_TAG_typedef: {
+		type_id id = derived_type(reader, TYPE_TYPEDEF, inner, 0, 0, raw->name ? raw->name : "", scope_hash(reader, reader->is_c ? -1 : raw->scope));
+		struct type *type = &reader->table->v.v[id];
+
+		if (!*type->name && raw->name) {
+			const char *name = qualified_name(reader, raw->name, reader->is_c ? -1 : raw->scope);
+
+			reader->table->v.v[id].name = name;
+		}
+		return id;
+	}
+	default:
+		// Qualifiers.
+		return inner;
+	}
+}
+
+/* The type that a reference leads to. Follows it through pointers, arrays and typedefs to a struct or the like, then builds on the way back. */
+static type_id link_type(struct type_reader *reader, struct die_link link)
+{
+	int32_t way[REFERENCES_MAX];
+	size_t n = 0;
+	type_id id = 0;
+
+	for (;;) {
+		int32_t index = raw_of_link(reader, link);
+
+		if (index < 0) {
+			id = outer_type(reader, link);
+			break;
+		}
+
+		struct raw *raw = &reader->raws.v[index];
+
+		if (raw->state == RAW_DONE) {
+			id = raw->id;
+			break;
+		}
+		// In a circle, or absurdly long.
+		if (raw->state == RAW_BUSY || n == REFERENCES_MAX)
+			break;
+		if (raw->signature.space != LINK_NONE && (raw->is_declaration || !raw->has_size)) {
+			// It is in a type unit.
+			raw->id = id = outer_type(reader, raw->signature);
+			raw->state = RAW_DONE;
+			break;
+		}
+		if (tag_is_plain(raw->tag)) {
+			raw->state = RAW_DONE;
+			id = plain_type(reader, index);
+			reader->raws.v[index].id = id;
+			break;
+		}
+		raw->state = RAW_BUSY;
+		way[n++] = index;
+		link = raw->type;
+	}
+	while (n--) {
+		struct raw *raw = &reader->raws.v[way[n]];
+
+		id = type_around(reader, raw, id);
+		raw->id = id;
+		raw->state = RAW_DONE;
+	}
+	return id;
+}
+
+/* Finds the types of the members of structs that are new. */
+static void pending_resolve(struct type_reader *reader)
+{
+	while (reader->pending.n) {
+		int32_t index = reader->pending.v[--reader->pending.n];
+		const struct raw *raw = &reader->raws.v[index];
+		type_id id = raw->id;
+		uint32_t at = reader->table->v.v[id].first;
+
+		if (raw->tag == DW_TAG_enumeration_type) {
+			if (!raw->has_size && raw->type.space != LINK_NONE) {
+				type_id base = link_type(reader, raw->type);
+
+				reader->table->v.v[id].size = reader->table->v.v[base].size;
+			}
+			continue;
+		}
+		for (int32_t i = raw->first; i >= 0; i = reader->members.v[i].next) {
+			struct die_link link = reader->members.v[i].type;
+			type_id type = link_type(reader, link);
+
+			reader->table->members.v[at++].type = type;
+		}
+	}
+}
+
+/* Names what has none of its own: structs by their typedefs, definitions by what they complete. */
+static void names_complete(struct type_reader *reader)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < reader->raws.n; i++) {
+		struct raw *raw = &reader->raws.v[i];
+		int32_t origin = raw->origin.space != LINK_NONE ? raw_of_link(reader, raw->origin) : NO_RAW;
+
+		if (origin < 0)
+			continue;
+		if (!raw->name)
+			raw->name = reader->raws.v[origin].name;
+		raw->scope = reader->raws.v[origin].scope;
+		if (raw->own_scope >= 0) {
+			// Scopes come before those within them, or else names could run in circles.
+			if (raw->scope < raw->own_scope)
+				reader->scopes.v[raw->own_scope].parent = raw->scope;
+			if (raw->name)
+				reader->scopes.v[raw->own_scope].name = raw->name;
+			moved = true;
+		}
+	}
+	for (size_t i = 0; moved && i < reader->scopes.n; i++)
+		scope_hash_set(reader, (int32_t)i);
+	for (size_t i = 0; i < reader->raws.n; i++) {
+		const struct raw *raw = &reader->raws.v[i];
+
+		if (raw->tag != DW_TAG_typedef || !raw->name)
+			continue;
+
+		struct die_link link = raw->type;
+
+		for (int step = 0; step < SIGNATURE_STEPS; step++) {
+			int32_t index = raw_of_link(reader, link);
+			struct raw *target = index >= 0 ? &reader->raws.v[index] : NULL;
+
+			if (target && (target->tag == DW_TAG_const_type || target->tag == DW_TAG_volatile_type)) {
+				link = target->type;
+				continue;
+			}
+			if (target && !target->name && (tag_is_named(target->tag) || target->tag == DW_TAG_enumeration_type)) {
+				target->name = raw->name;
+				target->has_typedef_name = true;
+				target->scope = raw->scope;
+			}
+			break;
+		}
+	}
+}
+
+static int raw_variable_compare(const void *key, const void *element)
+{
+	uint64_t offset = *(const uint64_t *)key, other = ((const struct raw_variable *)element)->offset;
+
+	return offset < other ? -1 : offset > other;
+}
+
+static void variable_keep(struct type_reader *reader, const struct raw_variable *variable, type_id type)
+{
+	if (reader->table->variables.n >= TYPE_VARIABLES_MAX)
+		return;
+	array_append(&reader->table->variables, (struct type_variable){
+		.start = variable->start,
+		.die = variable->offset,
+		.type = type,
+		.module = reader->module_index,
+		.is_thread_local = variable->is_thread_local,
+	});
+}
+
+static void variables_keep(struct type_reader *reader)
+{
+	for (size_t i = 0; i < reader->variables.n; i++) {
+		const struct raw_variable *variable = &reader->variables.v[i];
+		struct die_link link = variable->type;
+
+		if (!variable->has_place)
+			continue;
+		if (link.space == LINK_NONE && variable->origin.space == LINK_INFO) {
+			const struct raw_variable *origin = bsearch(&variable->origin.to, reader->variables.v, reader->variables.n,
+								    sizeof(*reader->variables.v), raw_variable_compare);
+
+			if (origin)
+				link = origin->type;
+		}
+		if (link.space != LINK_NONE)
+			variable_keep(reader, variable, link_type(reader, link));
+		else if (variable->origin.space == LINK_INFO && reader->distant.n < TYPE_VARIABLES_MAX)
+			array_append(&reader->distant, *variable);
+		pending_resolve(reader);
+	}
+}
+
+/* Types of variables that are completed in another unit than they are declared in. */
+static void distant_keep(struct type_reader *reader, const struct dwarf_file *file)
+{
+	for (size_t i = 0; i < reader->distant.n; i++) {
+		Dwarf_Die die, type;
+		type_id id;
+
+		if (!die_at(file, reader->distant.v[i].offset, &die) || !die_type(&die, &type))
+			continue;
+		id = type_dies_find(&reader->table->dies[reader->file], dwarf_dieoffset(&type));
+		if (id != TYPE_NONE)
+			variable_keep(reader, &reader->distant.v[i], id);
+	}
+}
+
+/* Gives each raw type of the unit its type. */
+static void unit_keep(struct type_reader *reader)
+{
+	struct type_dies *dies = &reader->table->dies[reader->file];
+
+	ranks_count(reader);
+	names_complete(reader);
+	for (size_t i = 0; i < reader->raws.n; i++) {
+		link_type(reader, (struct die_link){ LINK_INFO, reader->raws.v[i].offset });
+		pending_resolve(reader);
+	}
+	for (size_t i = 0; i < reader->raws.n; i++) {
+		const struct raw *raw = &reader->raws.v[i];
+
+		array_append(&dies->v, (struct type_die){ raw->offset, raw->id == TYPE_NONE ? 0 : raw->id });
+	}
+	variables_keep(reader);
+}
+
+/* ---- files ---- */
+
+static void signatures_collect(struct type_reader *reader)
+{
+	struct die_reader *dies = &reader->dies;
+
+	for (uint64_t at = 0; die_reader_unit(dies, at) || dies->unit.end; at = dies->unit.end) {
+		if (dies->unit.type != DW_UT_type && dies->unit.type != DW_UT_split_type)
+			continue;
+		hash_map_set(&reader->signatures, dies->unit.signature, (uint32_t)reader->signature_dies.n);
+		array_append(&reader->signature_dies, dies->unit.offset + dies->unit.type_offset);
+	}
+}
+
+static uint32_t file_read(struct type_table *table, const struct module *module, size_t index, const struct dwarf_file *file,
+			  const struct dwarf_sections *sections, uint32_t shared_file)
+{
+	struct type_reader reader = { .table = table,
+				      .module = module,
+				      .module_index = (uint32_t)index,
+				      .file = (uint32_t)table->n_dies,
+				      .shared_file = shared_file };
+
+	table->dies = xreallocarray(table->dies, table->n_dies + 1, sizeof(*table->dies));
+	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections };
+	die_reader_init(&reader.dies, sections);
+	signatures_collect(&reader);
+	die_reader_deinit(&reader.dies);
+	die_reader_init(&reader.dies, sections);
+	die_reader_with_facts(&reader.dies, file->shared && sections == &file->sections ? &file->shared_sections : NULL);
+	for (uint64_t at = 0; die_reader_unit(&reader.dies, at) || reader.dies.unit.end; at = reader.dies.unit.end) {
+		unit_scan(&reader);
+		unit_keep(&reader);
+		if (table->truncated)
+			break;
+	}
+	if (sections == &file->sections)
+		distant_keep(&reader, file);
+	table->bytes_read += sections->info.size;
+	die_reader_deinit(&reader.dies);
+	hash_map_deinit(&reader.signatures);
+	array_deinit(&reader.signature_dies);
+	array_deinit(&reader.raws);
+	array_deinit(&reader.members);
+	array_deinit(&reader.variables);
+	array_deinit(&reader.scopes);
+	array_deinit(&reader.distant);
+	array_deinit(&reader.pending);
+	array_deinit(&reader.bits);
+	array_deinit(&reader.ranks);
+	return reader.file;
+}
+
+bool type_table_read(struct type_table *table, struct modules *modules, size_t module)
+{
+	const struct dwarf_file *file = module_dwarf(modules, &modules->v.v[module]);
+	uint32_t shared = UINT32_MAX;
+
+	if (!file || !file->sections.info.size)
+		return false;
+	if (file->shared && file->shared_sections.info.size)
+		shared = file_read(table, &modules->v.v[module], module, file, &file->shared_sections, UINT32_MAX);
+	file_read(table, &modules->v.v[module], module, file, &file->sections, shared);
+	return true;
+}

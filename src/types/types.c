@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+#include "types/types.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "debug/modules.h"
+#include "types/class_names.h"
+#include "types/containers.h"
+#include "types/content.h"
+#include "types/inference.h"
+#include "types/vtables.h"
+
+enum {
+	/** Floods; the verdicts of one may change what the next one finds. */
+	ROUNDS_MAX = 8,
+	/** Buffers of pointers within buffers of pointers, in the name of a place. */
+	ROLE_DEPTH_MAX = 4,
+	/** Units: percent. */
+	SURE_CONTENT = 50,
+	SURE_VTABLE = 99,
+	SURE_VTABLE_ODD = 60,
+	/** A fit of the whole chunk, but for what malloc could not split off. */
+	FIT_WHOLE = 60,
+};
+
+const char *type_evidence_name(enum type_evidence evidence)
+{
+	static const char *const names[EVIDENCES] = {
+		[EVIDENCE_NONE] = "",
+		[EVIDENCE_VTABLE] = "vtable",
+		[EVIDENCE_PYTHON] = "python",
+		[EVIDENCE_POINTER] = "pointer",
+		[EVIDENCE_CONTAINER] = "container",
+		[EVIDENCE_EMBEDDED] = "embedded",
+		[EVIDENCE_SITE] = "site",
+		[EVIDENCE_FLOW] = "flow",
+		[EVIDENCE_SHAPE] = "shape",
+		[EVIDENCE_ROLE] = "role",
+		[EVIDENCE_CONTENT] = "content",
+	};
+
+	assert((unsigned)evidence < EVIDENCES);
+	return names[evidence];
+}
+
+/* ---- beginning and end of the inference ---- */
+
+static int sized_compare(const void *a, const void *b)
+{
+	const struct sized_type *left = a, *right = b;
+
+	if (left->usable != right->usable)
+		return left->usable < right->usable ? -1 : 1;
+	return left->type < right->type ? -1 : left->type > right->type;
+}
+
+/* Struct types that pointers are declared to point to. */
+static void sized_collect(struct inference *inference)
+{
+	const struct type_table *table = inference->table;
+	ARRAY(struct sized_type) sized = { .v = NULL };
+	_cleanup_free_ bool *seen = xcalloc(table->v.n, sizeof(*seen));
+
+	for (size_t i = 0; i < table->v.n; i++) {
+		type_id target = table->v.v[i].kind == TYPE_POINTER ? type_strip(table, table->v.v[i].target) : TYPE_NONE;
+
+		if (target == TYPE_NONE || seen[target] || !type_is_aggregate(table, target) || !type_at(table, target)->size)
+			continue;
+		seen[target] = true;
+		array_append(&sized, (struct sized_type){ usable_of(type_at(table, target)->size), target });
+	}
+	if (sized.n)
+		qsort(sized.v, sized.n, sizeof(*sized.v), sized_compare);
+	inference->sized = sized.v;
+	inference->n_sized = sized.n;
+}
+
+static void inference_init(struct inference *inference, const struct target *target, struct modules *modules, const struct heap *heap,
+			   const struct edges *edges, bool with_code, struct types *types)
+{
+	size_t n = heap->chunks.n + 1;
+
+	*inference = (struct inference){ .target = target,
+					 .heap = heap,
+					 .chunks = &heap->chunks,
+					 .edges = edges,
+					 .table = types->table,
+					 .layouts = types->layouts };
+	window_init(&inference->window, &target->image);
+	words_init(&inference->words, &heap->chunks, target);
+	enclosing_build(types->table, &inference->enclosing);
+	erasures_init(&inference->erasures, modules, types->table);
+	inference->type = xmalloc(n * sizeof(*inference->type));
+	inference->slot = xmalloc(n * sizeof(*inference->slot));
+	inference->context[0] = xmalloc(n * sizeof(*inference->context[0]));
+	inference->context[1] = xmalloc(n * sizeof(*inference->context[1]));
+	inference->form = xmalloc(n);
+	inference->confidence = xmalloc(n);
+	inference->evidence = xmalloc(n);
+	inference->best = xmalloc(n);
+	sized_collect(inference);
+	seeds_find(inference, modules);
+	if (with_code)
+		code_hints_find(inference, modules);
+}
+
+static void inference_deinit(struct inference *inference)
+{
+	words_deinit(&inference->words);
+	enclosing_deinit(&inference->enclosing);
+	erasures_deinit(&inference->erasures);
+	array_deinit(&inference->seeds);
+	for (size_t i = 0; i < inference->roots.n; i++)
+		free(inference->roots.v[i].name);
+	array_deinit(&inference->roots);
+	array_deinit(&inference->given);
+	free(inference->type);
+	free(inference->slot);
+	free(inference->context[0]);
+	free(inference->context[1]);
+	free(inference->form);
+	free(inference->confidence);
+	free(inference->evidence);
+	free(inference->best);
+	array_deinit(&inference->splits);
+	array_deinit(&inference->rules);
+	hash_map_deinit(&inference->splits_by_key);
+	hash_map_deinit(&inference->rules_by_key);
+	array_deinit(&inference->hints);
+	free(inference->allocated);
+	hash_map_deinit(&inference->site_sizes);
+	free(inference->sized);
+}
+
+/* ---- objects with a vptr ---- */
+
+/* The type of each class that has a vtable; classes that DWARF does not describe become types of which only the name is known. Owner: the caller. */
+static type_id *classes_find(struct type_table *table, const struct vtables *vtables)
+{
+	type_id *classes = class_types_find(table, vtables);
+
+	for (size_t i = 0; i < vtables->classes.n; i++) {
+		const char *name = vtables->classes.v[i].name;
+
+		if (classes[i] != TYPE_NONE)
+			continue;
+		classes[i] = (type_id)table->v.n;
+		array_append(&table->v, (struct type){ .name = type_index_text(table->index, name, strlen(name)),
+						       .target = TYPE_NONE,
+						       .kind = TYPE_CLASS,
+						       .flags = TYPE_IS_CLASSY | TYPE_HAS_VPTR });
+	}
+	return classes;
+}
+
+/* Objects that begin with a vptr say themselves what they are. */
+static void objects_find(struct inference *inference, const struct vtables *vtables, const type_id *classes)
+{
+	const struct chunks *chunks = inference->chunks;
+
+	for (size_t i = 0; i < chunks->n && vtables->v.n; i++) {
+		const struct vtable *vtable;
+		struct candidate fit;
+		uint64_t word, next;
+		enum type_form form = FORM_ONE;
+
+		if (chunks->state[i] != CHUNK_IN_USE || !window_word(&inference->window, chunks->mem[i], &word))
+			continue;
+		vtable = vtables_at(vtables, word);
+		if (!vtable || vtable->offset != 0)
+			continue;
+
+		type_id class = classes[vtable->class];
+		uint64_t size = type_at(inference->table, class)->size;
+
+		fit = fit_of(inference, class, (chunk_id)i);
+		if (fit.form == FORM_ARRAY && size && window_word(&inference->window, chunks->mem[i] + size, &next) && next == word)
+			form = FORM_ARRAY;
+		// Of another size, it may be a first member that has a vptr, and then what is declared knows better.
+		bool is_whole = !size || form == FORM_ARRAY || (fit.form == FORM_ONE && fit.fit >= FIT_WHOLE);
+
+		array_append(&inference->given, (struct claim){ .chunk = (chunk_id)i,
+								.type = class,
+								.slot = SLOT_NONE,
+								.source = CHUNK_NONE,
+								.form = (uint8_t)form,
+								.evidence = EVIDENCE_VTABLE,
+								.confidence = is_whole ? SURE_VTABLE : SURE_VTABLE_ODD });
+	}
+}
+
+/* ---- names ---- */
+
+/* «← dictEntry.v», «← g_table[]». Owner: the caller. */
+static char *role_name(const struct inference *inference, slot_id id)
+{
+	_cleanup_free_ char *path = NULL, *suffix = xstrdup("");
+
+	for (int depth = 0; depth < ROLE_DEPTH_MAX; depth++) {
+		const struct slot *slot = slot_at(inference->layouts, id);
+
+		switch ((enum slot_kind)slot->kind) {
+		case SLOT_ELEMENTS: {
+			char *longer = xasprintf("%s[]", suffix);
+
+			free(suffix);
+			suffix = longer;
+			id = slot->origin;
+			break;
+		}
+		case SLOT_ROOT: {
+			const struct seed_root *root = &inference->roots.v[slot->origin];
+			type_id type = type_strip(inference->table, root->type);
+
+			for (int i = 0; i < ROLE_DEPTH_MAX && type != TYPE_NONE && type_at(inference->table, type)->kind == TYPE_ARRAY; i++)
+				type = type_strip(inference->table, type_at(inference->table, type)->target);
+			path = type == TYPE_NONE ? xstrdup("") : layout_path(inference->layouts, type, slot->offset, true);
+			return xasprintf("← %s%s%s", root->name, path, suffix);
+		}
+		case SLOT_MEMBER: {
+			const struct type *type = type_at(inference->table, slot->origin);
+
+			path = layout_path(inference->layouts, slot->origin, slot->offset, true);
+			return xasprintf("← %s%s%s", *type->name ? type->name : "(anonymous)", path, suffix);
+		}
+		}
+	}
+	return xasprintf("← …%s", suffix);
+}
+
+static label_id label_add(struct types *types, char *name, type_id type, unsigned form)
+{
+	array_append(&types->labels, (struct chunk_label){ name, type, (uint8_t)form, type != TYPE_NONE });
+	return (label_id)types->labels.n - 1;
+}
+
+static char *typed_name(const struct types *types, type_id type, unsigned form)
+{
+	_cleanup_free_ char *full = type_label(types->table, type);
+	char *plain = class_name_short(full), *name;
+
+	if (form != FORM_ARRAY && form != FORM_COUNTED)
+		return plain;
+	name = xasprintf("%s[]", plain);
+	free(plain);
+	return name;
+}
+
+struct labeller {
+	struct types *types;
+	const struct inference *inference;
+	/** Labels by type and form, and by slot. */
+	struct hash_map typed, places;
+};
+
+static label_id label_of_type(struct labeller *labeller, type_id type, unsigned form)
+{
+	bool is_array = form == FORM_ARRAY || form == FORM_COUNTED;
+	uint64_t hash = hash_mix(hash_mix(1, type), is_array);
+	label_id label = hash_map_get(&labeller->typed, hash);
+
+	if (label != UINT32_MAX)
+		return label;
+	label = label_add(labeller->types, typed_name(labeller->types, type, form), type, form);
+	hash_map_set(&labeller->typed, hash, label);
+	return label;
+}
+
+static label_id label_of_slot(struct labeller *labeller, slot_id slot)
+{
+	uint64_t hash = hash_mix(2, slot);
+	label_id label = hash_map_get(&labeller->places, hash);
+
+	if (label != UINT32_MAX)
+		return label;
+	label = label_add(labeller->types, role_name(labeller->inference, slot), TYPE_NONE, FORM_NONE);
+	hash_map_set(&labeller->places, hash, label);
+	return label;
+}
+
+/* The label of what bytes look like: text is an array of char, anything else has the name of what it is. 0 for nothing known. */
+static label_id label_of_content(struct labeller *labeller, struct window *window, chunk_id chunk, uint8_t *confidence_ret)
+{
+	const struct chunks *chunks = labeller->inference->chunks;
+	struct content content = content_of_chunk(window, chunks->mem[chunk], chunk_usable(chunks, chunk), chunks);
+	type_id text = type_named(labeller->types->table, "char");
+
+	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
+		return 0;
+	*confidence_ret = (uint8_t)content.confidence;
+	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && chunk_is_plain(labeller->inference, chunk)) {
+		if (*confidence_ret > SURE_CONTENT)
+			*confidence_ret = SURE_CONTENT;
+		return label_of_type(labeller, text, FORM_ARRAY);
+	}
+
+	uint64_t hash = hash_mix(3, content.kind);
+	label_id label = hash_map_get(&labeller->places, hash);
+
+	if (label == UINT32_MAX) {
+		label = label_add(labeller->types, xasprintf("(%s)", content_name(content.kind)), TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, hash, label);
+	}
+	return label;
+}
+
+/* Where a chunk hangs: of a list where the list does, not its own link. */
+static slot_id slot_of_role(const struct inference *inference, chunk_id chunk)
+{
+	slot_id slot = inference->slot[chunk], context = inference->context[0][chunk];
+	const struct slot *link = slot_at(inference->layouts, slot);
+
+	return link->kind == SLOT_MEMBER && link->origin == inference->type[chunk] && context != SLOT_NONE ? context : slot;
+}
+
+static void chunks_label(struct types *types, const struct inference *inference)
+{
+	struct labeller labeller = { .types = types, .inference = inference };
+	struct window window = inference->window;
+
+	for (size_t i = 0; i < types->n; i++) {
+		label_id content;
+		uint8_t sure = 0;
+
+		if (inference->chunks->state[i] != CHUNK_IN_USE)
+			continue;
+		if (inference->slot[i] != SLOT_NONE)
+			types->role[i] = label_of_slot(&labeller, slot_of_role(inference, (chunk_id)i));
+		if (inference->type[i] != TYPE_NONE && inference->confidence[i] >= CONFIDENCE_SHOWN) {
+			types->label[i] = label_of_type(&labeller, inference->type[i], form_of(inference, i));
+			types->confidence[i] = inference->confidence[i];
+			types->evidence[i] = inference->evidence[i];
+			continue;
+		}
+		content = label_of_content(&labeller, &window, (chunk_id)i, &sure);
+		// A place says more than that it is empty.
+		if (content && (types->labels.v[content].is_type || !types->role[i])) {
+			types->label[i] = content;
+			types->confidence[i] = types->labels.v[content].is_type ? sure : 0;
+			types->evidence[i] = EVIDENCE_CONTENT;
+		} else if (types->role[i]) {
+			types->label[i] = types->role[i];
+			types->evidence[i] = EVIDENCE_ROLE;
+		}
+	}
+	hash_map_deinit(&labeller.typed);
+	hash_map_deinit(&labeller.places);
+}
+
+/* ---- all of it ---- */
+
+void types_allocate(struct types *types, size_t n)
+{
+	types->n = n;
+	types->label = xcalloc(n + 1, sizeof(*types->label));
+	types->role = xcalloc(n + 1, sizeof(*types->role));
+	types->confidence = xcalloc(n + 1, 1);
+	types->evidence = xcalloc(n + 1, 1);
+}
+
+void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct types_options *options,
+		 struct types *ret)
+{
+	struct inference inference;
+	struct types *types = ret;
+	struct vtables vtables;
+	_cleanup_free_ type_id *classes = NULL;
+
+	*types = (struct types){ .is_built = true };
+	types_allocate(types, heap->chunks.n);
+	label_add(types, xstrdup("unknown"), TYPE_NONE, FORM_NONE);
+	types->table = xcalloc(1, sizeof(*types->table));
+	types->layouts = xcalloc(1, sizeof(*types->layouts));
+	type_table_init(types->table);
+	for (size_t i = 0; i < modules->v.n && !options->without_dwarf; i++) {
+		if (type_table_read(types->table, modules, i))
+			types->has_debug = true;
+		else if (modules->v.v[i].fd >= 0)
+			array_append(&types->undescribed, xstrdup(module_name(&modules->v.v[i])));
+	}
+	type_table_seal(types->table);
+	containers_apply(types->table);
+	vtables_build(modules, &target->image, &vtables);
+	classes = classes_find(types->table, &vtables);
+	layouts_init(types->layouts, types->table);
+	inference_init(&inference, target, modules, heap, edges, types->has_debug, types);
+	objects_find(&inference, &vtables, classes);
+	vtables_deinit(&vtables);
+	for (types->rounds = 1;; types->rounds++) {
+		flood(&inference);
+		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
+			break;
+	}
+	chunks_label(types, &inference);
+	inference_deinit(&inference);
+}
+
+void types_deinit(struct types *types)
+{
+	free(types->label);
+	free(types->role);
+	free(types->confidence);
+	free(types->evidence);
+	for (size_t i = 0; i < types->labels.n; i++)
+		free(types->labels.v[i].name);
+	array_deinit(&types->labels);
+	for (size_t i = 0; i < types->undescribed.n; i++)
+		free(types->undescribed.v[i]);
+	array_deinit(&types->undescribed);
+	if (types->table) {
+		layouts_deinit(types->layouts);
+		type_table_deinit(types->table);
+	}
+	free(types->layouts);
+	free(types->table);
+	*types = (struct types){ .is_built = false };
+}
