@@ -293,7 +293,7 @@ static const struct py_type *next_object(struct py_walk *walk, chunk_id *chunk)
 
 		if (walk->python->role[*chunk] != PY_OBJECT || chunks->state[*chunk] != CHUNK_IN_USE)
 			continue;
-		type = types_of_class(walk, walk->python->type[*chunk]);
+		type = py_types_of_class(walk, walk->python->type[*chunk]);
 		if (type)
 			return type;
 	}

@@ -31,7 +31,7 @@ static void walk_init(struct py_walk *walk, struct modules *modules, struct modu
 	};
 	window_init(&walk->near, &target->image);
 	window_init(&walk->far, &target->image);
-	types_init(walk);
+	py_types_init(walk);
 }
 
 /* Sums by role. */
@@ -56,7 +56,7 @@ static void python_count(struct python *python, const struct heap *heap)
 
 static void walk_deinit(struct py_walk *walk)
 {
-	types_deinit(walk);
+	py_types_deinit(walk);
 	array_deinit(&walk->interpreters);
 	array_deinit(&walk->states);
 	array_deinit(&walk->arenas);

@@ -42,7 +42,7 @@ void lost_find(struct py_walk *walk, const uint8_t *is_leaked)
 	struct py_visit visit = { walk, take, &lost, false };
 
 	for (chunk_id i = 0; i < chunks->n; i++) {
-		const struct py_type *type = is_leaked[i] && python->role[i] == PY_OBJECT ? types_of_class(walk, python->type[i]) : NULL;
+		const struct py_type *type = is_leaked[i] && python->role[i] == PY_OBJECT ? py_types_of_class(walk, python->type[i]) : NULL;
 
 		if (!type)
 			continue;
@@ -53,7 +53,7 @@ void lost_find(struct py_walk *walk, const uint8_t *is_leaked)
 		object_visit(&visit, object_at(walk, i), &copy);
 	}
 	for (chunk_id i = 0; i < chunks->n; i++) {
-		if (!is_leaked[i] || python->role[i] != PY_OBJECT || !types_of_class(walk, python->type[i]) ||
+		if (!is_leaked[i] || python->role[i] != PY_OBJECT || !py_types_of_class(walk, python->type[i]) ||
 		    references(walk, object_at(walk, i)) <= lost.found[i])
 			continue;
 

@@ -106,7 +106,7 @@ static bool look(struct py_walk *walk, chunk_id chunk, uint8_t lead, enum life w
 	if (room < lead + (uint64_t)OBJECT_HEADER || !window_word(&walk->near, object, &count) || life_of(&walk->layout, count) != wanted ||
 	    !window_word(&walk->near, object + OBJECT_TYPE, &address))
 		return false;
-	id = types_at(walk, address);
+	id = py_types_at(walk, address);
 	if (id == UINT32_MAX)
 		return false;
 	type = &walk->types.v[id];
@@ -180,7 +180,7 @@ void objects_classify(struct py_walk *walk)
 	}
 }
 
-uint32_t object_type(struct py_walk *walk, vaddr object)
+uint32_t py_object_type(struct py_walk *walk, vaddr object)
 {
 	const struct chunks *chunks = &walk->heap->chunks;
 	chunk_id chunk = chunks_find(chunks, object);
@@ -190,7 +190,7 @@ uint32_t object_type(struct py_walk *walk, vaddr object)
 		return UINT32_MAX;
 	if (object % 8 || !py_word(walk, object + OBJECT_TYPE, &address))
 		return UINT32_MAX;
-	return types_at(walk, address);
+	return py_types_at(walk, address);
 }
 
 /* Whether the collector tracks an object: then its links are in use. */
@@ -219,7 +219,7 @@ void objects_measure(struct py_walk *walk)
 
 		if (!class || chunks->state[i] != CHUNK_IN_USE)
 			continue;
-		type = types_of_class(walk, python->type[i]);
+		type = py_types_of_class(walk, python->type[i]);
 		// Of another interpreter's library.
 		if (!type)
 			continue;

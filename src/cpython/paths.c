@@ -124,7 +124,7 @@ static uint32_t outside_node(struct paths *paths, vaddr object)
 			return (uint32_t)(paths->n_chunks + paths->outside_slots[slot] - 1);
 	if (!modules_find(walk->modules, object))
 		return NODE_NONE;
-	type = object_type(walk, object);
+	type = py_object_type(walk, object);
 	if (type == UINT32_MAX || walk->types.v[type].kind == KIND_INT || walk->types.v[type].kind == KIND_STR ||
 	    walk->types.v[type].kind == KIND_BYTES || walk->types.v[type].kind == KIND_FLOAT)
 		return NODE_NONE;
@@ -156,7 +156,7 @@ static uint32_t node_class(struct paths *paths, uint32_t node)
 		return paths->walk->python->type[node];
 	if (!paths->outside.v[node - paths->n_chunks].address)
 		return PY_TYPE_NONE;
-	type = object_type(paths->walk, paths->outside.v[node - paths->n_chunks].address);
+	type = py_object_type(paths->walk, paths->outside.v[node - paths->n_chunks].address);
 	return type == UINT32_MAX ? PY_TYPE_NONE : paths->walk->types.v[type].class;
 }
 
@@ -173,7 +173,7 @@ static char *quoted(char *text)
 /* A key as it is written: text and numbers; of others the type alone. */
 static char *key_text(struct py_walk *walk, vaddr key)
 {
-	uint32_t type = object_type(walk, key);
+	uint32_t type = py_object_type(walk, key);
 	char *text;
 
 	if (type == UINT32_MAX)
@@ -329,7 +329,7 @@ static void walk_queue(struct paths *paths)
 		uint32_t node = paths->queue[paths->n_done++];
 		vaddr object = node < paths->n_chunks ? object_at(walk, node) : paths->outside.v[node - paths->n_chunks].address;
 		uint32_t class = node_class(paths, node);
-		const struct py_type *type = class == PY_TYPE_NONE ? NULL : types_of_class(walk, class);
+		const struct py_type *type = class == PY_TYPE_NONE ? NULL : py_types_of_class(walk, class);
 
 		if (!type)
 			continue;
@@ -397,7 +397,7 @@ static void root_frames(struct paths *paths, vaddr thread, bool without_globals)
 		frame = py_at(walk, thread + layout->thread_current_frame);
 	for (size_t i = 0; frame && i < FRAMES_MAX; i++, frame = py_at(walk, frame + layout->frame_previous)) {
 		vaddr code = py_at(walk, frame + layout->frame_code) & ~(vaddr)REFERENCE_TAGS;
-		uint32_t type = code ? object_type(walk, code) : UINT32_MAX;
+		uint32_t type = code ? py_object_type(walk, code) : UINT32_MAX;
 
 		if (type == UINT32_MAX || walk->types.v[type].kind != KIND_CODE)
 			continue;

@@ -221,7 +221,7 @@ static uint64_t visit_members(const struct py_visit *visit, vaddr object, const 
 /* A word without a name; of a cache of results its only dict has one all the same. */
 static void give_word(const struct py_visit *visit, const struct py_type *type, uint64_t offset, vaddr target)
 {
-	uint32_t of = type->is_lru_cache ? object_type(visit->walk, target) : UINT32_MAX;
+	uint32_t of = type->is_lru_cache ? py_object_type(visit->walk, target) : UINT32_MAX;
 
 	if (of != UINT32_MAX && visit->walk->types.v[of].kind == KIND_DICT)
 		give(visit, LABEL_NAME, (uint64_t)(uintptr_t)"cache", target);
@@ -282,7 +282,7 @@ struct first_key {
 static bool look_at_key(void *context, vaddr key, vaddr value)
 {
 	struct first_key *first = context;
-	uint32_t type = types_at(first->walk, py_at(first->walk, key + OBJECT_TYPE));
+	uint32_t type = py_types_at(first->walk, py_at(first->walk, key + OBJECT_TYPE));
 
 	(void)value;
 	// The thread's own object, or since 3.13 one that stands for it, by a weak reference.
@@ -295,7 +295,7 @@ static void visit_thread_local(const struct py_visit *visit, vaddr object, const
 {
 	for (uint32_t offset = OBJECT_HEADER; offset + 8 <= type->basicsize; offset += 8) {
 		vaddr dict = py_at(visit->walk, object + offset);
-		uint32_t kind = dict ? object_type(visit->walk, dict) : UINT32_MAX;
+		uint32_t kind = dict ? py_object_type(visit->walk, dict) : UINT32_MAX;
 		struct first_key first = { visit->walk, false };
 
 		if (kind == UINT32_MAX || visit->walk->types.v[kind].kind != KIND_DICT)
@@ -335,7 +335,7 @@ void frame_visit(const struct py_visit *visit, vaddr frame)
 	struct py_walk *walk = visit->walk;
 	const struct py_layout *layout = &walk->layout;
 	vaddr code = py_at(walk, frame + layout->frame_code) & ~(vaddr)REFERENCE_TAGS;
-	uint32_t code_type = code ? object_type(walk, code) : UINT32_MAX;
+	uint32_t code_type = code ? py_object_type(walk, code) : UINT32_MAX;
 	vaddr slots = frame + layout->frame_localsplus;
 	uint64_t n;
 
@@ -412,7 +412,7 @@ static void visit_function(const struct py_visit *visit, vaddr object)
 			give_dict(visit, object, offset);
 		else if (name)
 			give_at(visit, name, object, offset);
-		else if (object_type(visit->walk, py_at(visit->walk, object + offset)) != UINT32_MAX)
+		else if (py_object_type(visit->walk, py_at(visit->walk, object + offset)) != UINT32_MAX)
 			give(visit, offset == layout->function_globals ? LABEL_DICT : LABEL_OFFSET, offset, py_at(visit->walk, object + offset));
 	}
 }

@@ -62,7 +62,7 @@ struct py_visit {
 	bool without_globals;
 };
 
-/** Gives what an object refers to. What a target address leads to is not checked: object_type() says whether it is an object. */
+/** Gives what an object refers to. What a target address leads to is not checked: py_object_type() says whether it is an object. */
 void object_visit(const struct py_visit *visit, vaddr object, const struct py_type *type);
 
 /** Gives what a frame (not a frame object) refers to: its variables. */

@@ -66,7 +66,7 @@ static void why_not(struct py_walk *walk, char *reason)
 static bool is_interpreter(struct py_walk *walk, vaddr interpreter)
 {
 	vaddr modules = py_at(walk, interpreter + walk->layout.interp_modules);
-	uint32_t type = modules ? types_at(walk, py_at(walk, modules + OBJECT_TYPE)) : UINT32_MAX;
+	uint32_t type = modules ? py_types_at(walk, py_at(walk, modules + OBJECT_TYPE)) : UINT32_MAX;
 
 	return type != UINT32_MAX && walk->types.v[type].kind == KIND_DICT && dict_get(walk, modules, "sys");
 }

@@ -50,7 +50,7 @@ static size_t utf8_put(char *to, uint32_t point)
 
 char *str_text(struct py_walk *walk, vaddr object, size_t maximum)
 {
-	uint32_t type = types_at(walk, py_at(walk, object + OBJECT_TYPE)), state = py_u32(walk, object + STR_STATE), width = state >> 2 & 7;
+	uint32_t type = py_types_at(walk, py_at(walk, object + OBJECT_TYPE)), state = py_u32(walk, object + STR_STATE), width = state >> 2 & 7;
 	uint64_t length;
 	vaddr data;
 
@@ -179,14 +179,14 @@ vaddr dict_get(struct py_walk *walk, vaddr dict, const char *key)
 
 /* ---- types ---- */
 
-void types_init(struct py_walk *walk)
+void py_types_init(struct py_walk *walk)
 {
 	walk->n_slots = 4096;
 	walk->slots = xcalloc(walk->n_slots, sizeof(*walk->slots));
 	walk->n_used = 0;
 }
 
-void types_deinit(struct py_walk *walk)
+void py_types_deinit(struct py_walk *walk)
 {
 	array_deinit(&walk->types);
 	free(walk->slots);
@@ -392,7 +392,7 @@ static uint32_t type_add(struct py_walk *walk, vaddr address)
 	return id;
 }
 
-uint32_t types_at(struct py_walk *walk, vaddr address)
+uint32_t py_types_at(struct py_walk *walk, vaddr address)
 {
 	size_t slot;
 	chunk_id chunk;
@@ -413,7 +413,7 @@ uint32_t types_at(struct py_walk *walk, vaddr address)
 	return type_add(walk, address);
 }
 
-const struct py_type *types_of_class(const struct py_walk *walk, uint32_t class)
+const struct py_type *py_types_of_class(const struct py_walk *walk, uint32_t class)
 {
 	size_t low = 0, high = walk->types.n;
 

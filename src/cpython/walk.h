@@ -4,7 +4,7 @@
  *
  *   runtime_find      `_PyRuntime`, its interpreters and threads, and whether the layout fits           → runtime
  *   obmalloc_find     the allocator's state, by its structure;  obmalloc_walk: arenas, pools, blocks    → blocks
- *   types_…           which addresses are types, and what they are called                               → types
+ *   py_types_…        which addresses are types, and what they are called                               → types
  *   objects_classify  what each chunk is;  tables_claim: what objects own                               → role, type
  *
  * Nothing here trusts a word of the image: a pointer is looked up before it is followed, and every list and table is bounded by the memory it could lie in.
@@ -193,16 +193,16 @@ void obmalloc_add(struct py_walk *walk);
 /* types.c */
 
 /** Starts the table of types. */
-void types_init(struct py_walk *walk);
+void py_types_init(struct py_walk *walk);
 
 /** Frees it. */
-void types_deinit(struct py_walk *walk);
+void py_types_deinit(struct py_walk *walk);
 
 /** The type at an address, UINT32_MAX when there is none. Cost: constant after the first time. */
-uint32_t types_at(struct py_walk *walk, vaddr address);
+uint32_t py_types_at(struct py_walk *walk, vaddr address);
 
 /** The type of this runtime that a class is; NULL when it is another's. Borrowed: until the next type is met. Cost: constant with one runtime. */
-const struct py_type *types_of_class(const struct py_walk *walk, uint32_t class);
+const struct py_type *py_types_of_class(const struct py_walk *walk, uint32_t class);
 
 /** The text of a str object, in UTF-8, cut to maximum bytes; NULL when it is none. Owner: the caller. */
 char *str_text(struct py_walk *walk, vaddr object, size_t maximum);
@@ -236,7 +236,7 @@ bool dict_keys_read(struct py_walk *walk, vaddr keys, struct dict_keys *ret);
 /* objects.c */
 
 /** Whether an object lies at an address (in a chunk or in the data of a module): its type, or UINT32_MAX. */
-uint32_t object_type(struct py_walk *walk, vaddr object);
+uint32_t py_object_type(struct py_walk *walk, vaddr object);
 
 /** Tells objects from what is none: role, type and head of each chunk. */
 void objects_classify(struct py_walk *walk);
