@@ -45,6 +45,8 @@ void python_labels_set(struct snapshot *snapshot)
 		types->label[i] = label_of(snapshot, &known[class * PY_ROLES + role], i);
 		types->confidence[i] = confidence_of(role);
 		types->evidence[i] = EVIDENCE_PYTHON;
+		// Where an object hangs, its references with names tell (cpython/paths.h), not the words that chance to lead to it.
+		types->role[i] = 0;
 	}
 	free(known);
 }

@@ -33,6 +33,10 @@ import json, sys
 heap = json.load(open(sys.argv[1]))["heap"]
 assert heap["system_bytes"] == sum(heap[name + "_bytes"] for name in
 	("in_use", "internal", "free", "top", "overhead", "foreign", "unwalked")), heap' "$out"
+check "the report has Python's types" /usr/bin/python3 -c '
+import json, sys
+rows = {row["type"]: row for row in json.load(open(sys.argv[1]))["types"]}
+assert rows["__main__.Connection"]["count"] == 1000 and rows["__main__.Connection"]["evidence"] == "python", rows["__main__.Connection"]' "$out"
 run "$HEAPSNAP" leaks -q -p "$target_pid"
 is "leaks: none after a collection" "$status" 0
 
