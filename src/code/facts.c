@@ -5,10 +5,12 @@
 #include "code/facts.h"
 
 #include <dwarf.h>
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "code/reader.h"
 #include "debug/symbols.h"
 
@@ -477,6 +479,15 @@ static void reader_deinit(struct code_reader *reader)
 	array_deinit(&reader->calls);
 }
 
+/* libc and the loader, whose entry points are known by name. What they allocate for themselves is told by who points to it, and to read their code, where their debug
+   information is installed, would cost ten times what most programs do. */
+static bool is_libc(const struct module *module)
+{
+	_cleanup_free_ char *name = module_string(module, DT_SONAME, 0);
+
+	return name && (strcmp(name, "libc.so.6") == 0 || strncmp(name, "ld-linux", strlen("ld-linux")) == 0);
+}
+
 void code_facts_read(struct modules *modules, struct code_facts *ret)
 {
 	struct code_reader reader = { .modules = modules, .facts = ret, .of = xcalloc(modules->v.n + 1, sizeof(*reader.of)) };
@@ -485,7 +496,7 @@ void code_facts_read(struct modules *modules, struct code_facts *ret)
 	reader.canonical.facts = ret;
 	for (size_t i = 0; i < modules->v.n; i++) {
 		struct module *module = &modules->v.v[i];
-		struct dwarf_file *file = module->elf ? module_dwarf(modules, module) : NULL;
+		struct dwarf_file *file = module->elf && !is_libc(module) ? module_dwarf(modules, module) : NULL;
 
 		if (module->elf)
 			relocations_imports(module, &reader.of[i].imports);
@@ -505,7 +516,7 @@ void code_facts_read(struct modules *modules, struct code_facts *ret)
 	}
 	// Those of libraries first, so that what they have of wrappers is known by name.
 	for (size_t i = 0; i < modules->v.n; i++) {
-		if (!reader.of[i].has_declarations && modules->v.v[i].elf)
+		if (!reader.of[i].has_declarations && modules->v.v[i].elf && !is_libc(&modules->v.v[i]))
 			symbol_sites_read(&reader, (uint32_t)i);
 	}
 	for (size_t i = 0; i < modules->v.n; i++) {
