@@ -245,7 +245,8 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 			break;
 		}
 	}
-	if (into > 0 && into % type_at(table, target)->size == 0 && !ret->n) {
+	// Of what is only declared no size is known.
+	if (into > 0 && type_at(table, target)->size && into % type_at(table, target)->size == 0 && !ret->n) {
 		struct candidate array = fit_of_array(inference, target, type_at(table, target)->size, chunk);
 
 		if (array.fit > 10) {
