@@ -33,7 +33,7 @@ static unsigned form_of_size(uint64_t size, uint64_t asked)
 /* In which forms a site allocates a type. */
 static unsigned forms_of(const struct code_site *site, uint64_t size)
 {
-	if (!size)
+	if (!size || size > INT32_MAX)
 		return ALLOCATED_ALONE;
 	switch (site->form) {
 	case CODE_SIZE_CONSTANT:
@@ -44,7 +44,7 @@ static unsigned forms_of(const struct code_site *site, uint64_t size)
 		return ALLOCATED_LONGER | ALLOCATED_ALONE;
 	case CODE_SIZE_SCALED:
 		// A stride of another size is that of what a flexible end has.
-		if (site->k > 0 && (uint64_t)site->k % size == 0 && site->c == 0)
+		if (site->k > 0 && (uint64_t)site->k % size == 0 && site->c % (int64_t)size == 0)
 			return ALLOCATED_AS_ARRAY;
 		return ALLOCATED_LONGER | ALLOCATED_ALONE;
 	case CODE_SIZE_OPAQUE:

@@ -55,10 +55,12 @@ static unsigned fit_of_size(const struct chunks *chunks, chunk_id chunk, uint64_
 
 static struct candidate fit_of_array(const struct inference *inference, type_id type, uint64_t size, chunk_id chunk)
 {
-	uint64_t usable = chunk_usable(inference->chunks, chunk), n = usable / size, rest = usable % size;
+	uint64_t usable = chunk_usable(inference->chunks, chunk), n = size ? usable / size : 0, rest = size ? usable % size : 0;
 	struct candidate ret = { .type = type, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
-	if (size < ARRAY_ELEMENT_MIN || n < 2)
+	bool is_known = inference->allocated && (inference->allocated[type] & ALLOCATED_AS_ARRAY);
+
+	if (n < 2 || (size < ARRAY_ELEMENT_MIN && !is_known))
 		return ret;
 	ret.fit = inference->chunks->kind[chunk] == CHUNK_MMAPPED ? (rest < PAGE || usable > 16 * PAGE ? FIT_ARRAY : 0) :
 		  rest < CHUNK_ALIGN				  ? FIT_ARRAY :
