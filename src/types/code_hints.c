@@ -76,6 +76,25 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 	}
 }
 
+/* The header that most of the program's allocators put in front. */
+static void header_find(struct inference *inference, const struct code_facts *facts)
+{
+	enum { HEADER_MAX = 64 };
+	size_t count[HEADER_MAX / 8 + 1] = { 0 }, best = 0;
+
+	for (size_t i = 0; i < facts->wrappers.n; i++) {
+		int64_t shift = facts->wrappers.v[i].shift;
+
+		if (shift > 0 && shift <= HEADER_MAX && shift % 8 == 0)
+			count[shift / 8]++;
+	}
+	for (size_t i = 1; i <= HEADER_MAX / 8; i++) {
+		if (count[i] > count[best])
+			best = i;
+	}
+	inference->header = (uint32_t)best * 8;
+}
+
 static int hint_compare(const void *a, const void *b)
 {
 	const struct slot_hint *left = a, *right = b;
@@ -132,5 +151,6 @@ void code_hints_find(struct inference *inference, struct modules *modules)
 	if (facts.sites.n)
 		sites_take(inference, &facts, types);
 	candidates_take(inference, &facts, types);
+	header_find(inference, &facts);
 	code_facts_deinit(&facts);
 }

@@ -80,6 +80,11 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 			return SLOT_NONE;
 		offset -= COUNTER_SIZE;
 	}
+	if (form_of(inference, source) == FORM_BEHIND) {
+		if (offset < inference->header)
+			return SLOT_NONE;
+		offset -= inference->header;
+	}
 	if (!description->size)
 		return SLOT_NONE;
 	return layout_slot(inference->layouts, type, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
