@@ -82,7 +82,7 @@ const struct command command_why = {
 		       "With py: and the name of a Python type: the shortest ways to its objects from modules and running "
 		       "functions, as a program would write them, and through what they are referred to. "
 		       "CSV has the chains, the tree, or the ways.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_CHAINS) | OPTION_BIT(OPTION_DEPTH),
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES,
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_NO_TYPES) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_CHAINS) | OPTION_BIT(OPTION_DEPTH),
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES | NEEDS_TYPES,
 	.run = run,
 };

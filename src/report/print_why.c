@@ -67,7 +67,7 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 	for (size_t i = 0; i < chain->hops.n; i++) {
 		const struct chain_hop *hop = &chain->hops.v[i];
 		bool is_last = hop->edge == SIZE_MAX;
-		_cleanup_free_ char *type = python_label(&snapshot->python, hop->chunk);
+		_cleanup_free_ char *type = chunk_type(snapshot, hop->chunk);
 
 		writer_row(writer, (struct value[]){
 					   value_number(number),
@@ -108,7 +108,7 @@ static void chain_print(struct writer *writer, const struct snapshot *snapshot, 
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct chain_hop *hop = &chain->hops.v[i];
-		_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, hop->chunk)), *offset = NULL;
+		_cleanup_free_ char *size = chunk_text(writer, snapshot, hop->chunk), *offset = NULL;
 		char count[TEXT_NUMBER_MAX];
 
 		if (limit && n > limit + 1 && i == head) {
@@ -119,11 +119,8 @@ static void chain_print(struct writer *writer, const struct snapshot *snapshot, 
 		if (hop->edge != SIZE_MAX)
 			offset = xasprintf(", at +0x%" PRIx64, edge_offset(&graph->edges, hop->edge));
 
-		_cleanup_free_ char *type = python_label(&snapshot->python, hop->chunk);
-		_cleanup_free_ char *escaped = type ? text_escape(type, strlen(type)) : NULL;
-
-		writer_print(writer, STYLE_PLAIN, "  %s 0x%" PRIxVADDR " %s%s%s%s%s\n", arrow(writer), chunks->mem[hop->chunk], size,
-			     escaped ? " " : "", escaped ? escaped : "", remark, offset ? offset : "");
+		writer_print(writer, STYLE_PLAIN, "  %s 0x%" PRIxVADDR " %s%s%s\n", arrow(writer), chunks->mem[hop->chunk], size, remark,
+			     offset ? offset : "");
 		remark = hop->edge != SIZE_MAX ? hit_remark(edge_hit(&graph->edges, hop->edge)) : "";
 	}
 }
