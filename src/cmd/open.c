@@ -570,6 +570,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	if (needs_of(options))
 		phase_next(&phase, "graph");
 	if (needs_of(options) & NEEDS_TYPES) {
+		progress_phase("finding types");
 		fill_types(&snapshot, target, &found.modules, options);
 		phase_next(&phase, "types");
 	}

@@ -39,7 +39,7 @@ const struct command command_show = {
 	.description = "The address may be anywhere within the chunk. -n is how many references are shown in each "
 		       "direction. --contents adds the chunk's words, with what they point to. CSV has the shortest "
 		       "chain from a root.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_CONTENTS),
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES | NEEDS_DOMINATORS,
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_NO_TYPES) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_CONTENTS),
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES | NEEDS_DOMINATORS | NEEDS_TYPES,
 	.run = run,
 };

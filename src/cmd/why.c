@@ -70,7 +70,7 @@ const struct command command_why = {
 		       "or with -k several that begin in different places. With a size: who holds all chunks "
 		       "of that usable size, as a tree, each counted once along its shortest way to a root. "
 		       "CSV has the chains, or the tree.",
-	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_CHAINS) | OPTION_BIT(OPTION_DEPTH),
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES,
+	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_NO_TYPES) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_CHAINS) | OPTION_BIT(OPTION_DEPTH),
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES | NEEDS_TYPES,
 	.run = run,
 };

@@ -22,6 +22,18 @@ char *size_text(const struct writer *writer, uint64_t bytes)
 	return xasprintf("%s B", text_count(buffer, bytes));
 }
 
+char *chunk_text(const struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
+{
+	const struct types *types = &snapshot->types;
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(&snapshot->heap.chunks, chunk)), *name = NULL;
+
+	// Where it hangs is told anyway.
+	if (!types->is_built || !types->label[chunk] || types->evidence[chunk] == EVIDENCE_ROLE)
+		return take_pointer(size);
+	name = text_escape(types_name(types, chunk), strlen(types_name(types, chunk)));
+	return xasprintf("%s, %s", size, name);
+}
+
 const char *arrow(const struct writer *writer)
 {
 	return writer_options(writer)->has_utf8 ? "→" : "->";
@@ -115,7 +127,7 @@ static char *word_target(const struct writer *writer, const struct snapshot *sna
 	if (to == CHUNK_NONE)
 		return NULL;
 
-	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, to));
+	_cleanup_free_ char *size = chunk_text(writer, snapshot, to);
 
 	if (word == chunks->mem[to])
 		return xasprintf("chunk of %s%s%s", size, chunks->state[to] > CHUNK_INTERNAL ? ", free: " : "",

@@ -16,6 +16,9 @@
 /** The size of one chunk as a name: «1,032 B», «2.5 MiB». Owner: the caller. */
 char *size_text(const struct writer *writer, uint64_t bytes);
 
+/** A chunk as a name: its size, and what it is where that is known: «40 B, struct node». Owner: the caller; escaped. */
+char *chunk_text(const struct writer *writer, const struct snapshot *snapshot, chunk_id chunk);
+
 /** «→», or «->» where there is no UTF-8. Borrowed: for ever. */
 const char *arrow(const struct writer *writer);
 

@@ -2,6 +2,7 @@
 #include "report/print_show.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -42,7 +43,7 @@ static const char *hit_words(enum pointer_hit hit, bool text)
 static void chunk_reference(struct writer *writer, const struct snapshot *snapshot, size_t edge, chunk_id other)
 {
 	const struct edges *edges = &snapshot->graph.edges;
-	_cleanup_free_ char *size = size_text(writer, chunk_usable(&snapshot->heap.chunks, other));
+	_cleanup_free_ char *size = chunk_text(writer, snapshot, other);
 	_cleanup_free_ char *what = xasprintf("%s%s", size, hit_words(edge_hit(edges, edge), true));
 	_cleanup_free_ char *offset = xasprintf("+0x%" PRIx64, edge_offset(edges, edge));
 
@@ -131,7 +132,7 @@ static void print_neighbour(struct writer *writer, const struct snapshot *snapsh
 	if (row >= chunks->n)
 		return;
 
-	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, row));
+	_cleanup_free_ char *size = chunk_text(writer, snapshot, (chunk_id)row);
 
 	writer_group_begin(writer, key);
 	writer_field(writer, "address", value_address(chunks->mem[row]));
@@ -151,6 +152,30 @@ static void print_place(struct writer *writer, const struct snapshot *snapshot, 
 			     snapshot->heap.arenas.v[source->arena].is_main ? " (main)" : "");
 	else
 		writer_print(writer, STYLE_PLAIN, "a mapping of its own\n");
+}
+
+/* What it is, and by what that was told. */
+static void print_type(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
+{
+	const struct types *types = &snapshot->types;
+	const char *name = types->is_built && types->label[chunk] ? types_name(types, chunk) : NULL;
+	const char *role = types->is_built && types->role[chunk] ? types->labels.v[types->role[chunk]].name : NULL;
+	unsigned confidence = name ? types->confidence[chunk] : 0;
+	const char *evidence = name ? type_evidence_name((enum type_evidence)types->evidence[chunk]) : NULL;
+
+	writer_field(writer, "type", value_text(name));
+	writer_field(writer, "confidence", confidence ? value_share(confidence, 100) : value_none());
+	writer_field(writer, "evidence", value_word(evidence));
+	writer_field(writer, "role", value_text(role));
+	if (!name)
+		return;
+
+	_cleanup_free_ char *escaped = text_escape(name, strlen(name)), *place = role && role != name ? text_escape(role, strlen(role)) : xstrdup("");
+
+	if (confidence)
+		writer_print(writer, STYLE_PLAIN, "%s (%u %% sure, by %s)%s%s\n", escaped, confidence, evidence, *place ? " " : "", place);
+	else
+		writer_print(writer, STYLE_PLAIN, "%s%s%s\n", escaped, *place ? " " : "", place);
 }
 
 static void print_retained(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
@@ -197,6 +222,7 @@ void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id
 		writer_print(writer, STYLE_PLAIN, "0x%" PRIxVADDR " is 0x%" PRIxVADDR " bytes into it\n", options->address,
 			     options->address - chunks->mem[chunk]);
 	writer_print(writer, STYLE_PLAIN, "%s, %s%s%s\n", size, chunk_state_name(chunks->state[chunk]), reach ? ", " : "", reach ? reach : "");
+	print_type(writer, snapshot, chunk);
 	print_place(writer, snapshot, chunk);
 	print_neighbour(writer, snapshot, "before", "before it", (size_t)chunk - 1);
 	print_neighbour(writer, snapshot, "after", "behind it", (size_t)chunk + 1);

@@ -104,7 +104,7 @@ static void chain_print(struct writer *writer, const struct snapshot *snapshot, 
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct chain_hop *hop = &chain->hops.v[i];
-		_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, hop->chunk)), *offset = NULL;
+		_cleanup_free_ char *size = chunk_text(writer, snapshot, hop->chunk), *offset = NULL;
 		char count[TEXT_NUMBER_MAX];
 
 		if (limit && n > limit + 1 && i == head) {

@@ -363,6 +363,13 @@ static uint64_t targets_find(struct layouts *layouts, type_id type, uint64_t off
 
 slot_id layout_slot(struct layouts *layouts, type_id type, uint64_t offset, bool is_array)
 {
+	uint64_t count;
+
+	// Of an array, that of its elements.
+	if (!element_of(layouts->table, &type, &count))
+		return SLOT_NONE;
+	is_array |= count != 1;
+
 	const struct type *whole = type_at(layouts->table, type);
 	struct type_layout *layout = (struct type_layout *)layout_of(layouts, type);
 	struct slot slot = { .kind = SLOT_MEMBER, .origin = type, .owner = TYPE_NONE, .holder = TYPE_NONE };

@@ -167,9 +167,9 @@ if command -v script >/dev/null; then
 	run env -u NO_COLOR TERM=xterm script -qec "'$HEAPSNAP' -p $target_pid" /dev/null
 	is "status on a terminal" "$status" 0
 	check "a terminal has colours" grep -q "$(printf '\033\\[')" "$out"
-	run env NO_COLOR=1 TERM=xterm script -qec "'$HEAPSNAP' -p $target_pid" /dev/null
+	run env NO_COLOR=1 TERM=xterm script -qec "'$HEAPSNAP' -q -p $target_pid" /dev/null
 	check_not "unless NO_COLOR is set" grep -q "$(printf '\033\\[')" "$out"
-	run env TERM=dumb script -qec "'$HEAPSNAP' -p $target_pid" /dev/null
+	run env TERM=dumb script -qec "'$HEAPSNAP' -q -p $target_pid" /dev/null
 	check_not "or the terminal is dumb" grep -q "$(printf '\033\\[')" "$out"
 else
 	skip "terminals" "script is not installed"
