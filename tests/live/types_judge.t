@@ -77,7 +77,7 @@ is "status" "$status" 0
 diag_file "$err"
 matches "six of seven are covered, three right, one wrong, two unknown, of the sure two in three" "$out" \
 	"^summary covered=8571 right=5000 wrong=1667 unknown=3333 sure=6666"
-matches "the wrong one is shown" "$out" " 1 chunks  *24 bytes  is first said struct other \*\[\] (flow 0.95), from make_first"
+matches "the wrong one is shown" "$out" " 1 chunks  *24 bytes  is first said struct other \*\[\] \\(flow 0.95\\), from make_first"
 matches "the one in no row is shown" "$out" " 1 chunks  *4008 bytes  main "
 sed -i 's/^make_both <.*/make_both: struct first/' table
 judge
