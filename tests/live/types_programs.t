@@ -99,7 +99,7 @@ figure() {
 }
 
 judge() {
-	: >"$tmp/input"
+	rm -f "$tmp/input" && : >"$tmp/input"
 	beside_pid=
 	if ! "start_$program" "$cache/$program/$program"; then
 		not_ok "$program: becomes ready"
