@@ -33,7 +33,7 @@ static unsigned form_of_size(uint64_t size, uint64_t asked)
 /* In which forms a site allocates a type. */
 static unsigned forms_of(const struct code_site *site, uint64_t size)
 {
-	if (!size)
+	if (!size || size > INT32_MAX)
 		return ALLOCATED_ALONE;
 	switch (site->form) {
 	case CODE_SIZE_CONSTANT:
@@ -44,7 +44,7 @@ static unsigned forms_of(const struct code_site *site, uint64_t size)
 		return ALLOCATED_LONGER | ALLOCATED_ALONE;
 	case CODE_SIZE_SCALED:
 		// A stride of another size is that of what a flexible end has.
-		if (site->k > 0 && (uint64_t)site->k % size == 0 && site->c == 0)
+		if (site->k > 0 && (uint64_t)site->k % size == 0 && site->c % (int64_t)size == 0)
 			return ALLOCATED_AS_ARRAY;
 		return ALLOCATED_LONGER | ALLOCATED_ALONE;
 	case CODE_SIZE_OPAQUE:
@@ -74,6 +74,25 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 				hash_map_set(&inference->site_sizes, hash_mix(hash_mix(9, type), usable_of((uint64_t)site->c)), (uint32_t)i);
 		}
 	}
+}
+
+/* The header that most of the program's allocators put in front. */
+static void header_find(struct inference *inference, const struct code_facts *facts)
+{
+	enum { HEADER_MAX = 64 };
+	size_t count[HEADER_MAX / 8 + 1] = { 0 }, best = 0;
+
+	for (size_t i = 0; i < facts->wrappers.n; i++) {
+		int64_t shift = facts->wrappers.v[i].shift;
+
+		if (shift > 0 && shift <= HEADER_MAX && shift % 8 == 0)
+			count[shift / 8]++;
+	}
+	for (size_t i = 1; i <= HEADER_MAX / 8; i++) {
+		if (count[i] > count[best])
+			best = i;
+	}
+	inference->header = (uint32_t)best * 8;
 }
 
 static int hint_compare(const void *a, const void *b)
@@ -132,5 +151,6 @@ void code_hints_find(struct inference *inference, struct modules *modules)
 	if (facts.sites.n)
 		sites_take(inference, &facts, types);
 	candidates_take(inference, &facts, types);
+	header_find(inference, &facts);
 	code_facts_deinit(&facts);
 }

@@ -9,6 +9,8 @@
 
 enum {
 	HEADER = 8,
+	/** In front of an array whose elements are counted. */
+	COUNTER = 8,
 	USABLE_MIN = 24,
 	UNSPLIT = 16,
 	PAGE = 4096,
@@ -55,10 +57,12 @@ static unsigned fit_of_size(const struct chunks *chunks, chunk_id chunk, uint64_
 
 static struct candidate fit_of_array(const struct inference *inference, type_id type, uint64_t size, chunk_id chunk)
 {
-	uint64_t usable = chunk_usable(inference->chunks, chunk), n = usable / size, rest = usable % size;
+	uint64_t usable = chunk_usable(inference->chunks, chunk), n = size ? usable / size : 0, rest = size ? usable % size : 0;
 	struct candidate ret = { .type = type, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
-	if (size < ARRAY_ELEMENT_MIN || n < 2)
+	bool is_known = inference->allocated && (inference->allocated[type] & ALLOCATED_AS_ARRAY);
+
+	if (n < 2 || (size < ARRAY_ELEMENT_MIN && !is_known))
 		return ret;
 	ret.fit = inference->chunks->kind[chunk] == CHUNK_MMAPPED ? (rest < PAGE || usable > 16 * PAGE ? FIT_ARRAY : 0) :
 		  rest < CHUNK_ALIGN				  ? FIT_ARRAY :
@@ -175,6 +179,42 @@ static void counted_add(struct inference *inference, type_id target, chunk_id ch
 	candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
 }
 
+/* One behind the header of the program's own allocator: itself, or what has it inside. */
+static void behind_add(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *candidates)
+{
+	const struct type_table *table = inference->table;
+	uint64_t header = inference->header;
+	const struct enclosing_type *rows;
+	size_t n;
+
+	if (!header || into < header)
+		return;
+	if (into == header && type_at(table, target)->size) {
+		uint64_t tail = layout_of(inference->layouts, target)->tail;
+		unsigned fit = fit_of_size(inference->chunks, chunk, type_at(table, target)->size + header);
+
+		if (!fit && tail != UINT64_MAX && usable_of(tail + header) <= chunk_usable(inference->chunks, chunk))
+			fit = FIT_FLEXIBLE;
+		uint64_t size = type_at(table, target)->size, room = chunk_usable(inference->chunks, chunk) - header;
+		unsigned forms = inference->allocated ? inference->allocated[target] : 0;
+
+		if (fit) {
+			candidate_add(candidates, (struct candidate){ target, FORM_BEHIND, EVIDENCE_POINTER, (uint8_t)fit });
+		} else if (header == COUNTER && (forms & ALLOCATED_AS_ARRAY) && room / size >= 2 && room % size < CHUNK_ALIGN) {
+			candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_ARRAY_SITE });
+		} else if ((forms & ALLOCATED_LONGER) && size <= room) {
+			candidate_add(candidates, (struct candidate){ target, FORM_BEHIND, EVIDENCE_POINTER, FIT_LONGER });
+		}
+	}
+	rows = enclosing_find(&inference->enclosing, target, into - header, &n);
+	for (size_t i = 0; i < n && i < ROWS_LOOKED_AT; i++) {
+		unsigned fit = fit_of_size(inference->chunks, chunk, (uint64_t)rows[i].size + header);
+
+		if (fit == FIT_ONE && !(into == header && rows[i].size == type_at(table, target)->size))
+			candidate_add(candidates, (struct candidate){ rows[i].outer, FORM_BEHIND, EVIDENCE_EMBEDDED, (uint8_t)fit });
+	}
+}
+
 /* Types around the target that no code allocates are left out, if there are others that some does. */
 static void unallocated_drop(const struct inference *inference, struct candidates *candidates)
 {
@@ -212,6 +252,9 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		if (own.fit)
 			candidate_add(ret, own);
 	} else if (type_is_aggregate(table, target)) {
+		behind_add(inference, target, chunk, into, ret);
+		if (ret->n)
+			return;
 		counted_add(inference, target, chunk, into, ret);
 	} else if (type_at(table, target)->kind == TYPE_POINTER && into % 8 == 0) {
 		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, 60 });
@@ -245,7 +288,8 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 			break;
 		}
 	}
-	if (into > 0 && into % type_at(table, target)->size == 0 && !ret->n) {
+	// Of what is only declared no size is known.
+	if (into > 0 && type_at(table, target)->size && into % type_at(table, target)->size == 0 && !ret->n) {
 		struct candidate array = fit_of_array(inference, target, type_at(table, target)->size, chunk);
 
 		if (array.fit > 10) {

@@ -34,7 +34,19 @@ enum {
 
 bool chunk_is_plain(const struct inference *inference, chunk_id chunk)
 {
-	return inference->edges->first[chunk] == inference->edges->first[chunk + 1];
+	enum { LOOKED_AT = 128, LENGTH_MIN = 8 };
+	size_t first = inference->edges->first[chunk], size, i = 0;
+	uint8_t bytes[LOOKED_AT];
+
+	if (first == inference->edges->first[chunk + 1])
+		return true;
+	// What was there before is still there behind the end of a text.
+	size = edge_offset(inference->edges, first) < LOOKED_AT ? edge_offset(inference->edges, first) : LOOKED_AT;
+	if (!size || !image_get(inference->window.image, inference->chunks->mem[chunk], bytes, size))
+		return false;
+	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
+		i++;
+	return i >= LENGTH_MIN && i < size && bytes[i] == 0;
 }
 
 uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
@@ -67,6 +79,11 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 		if (offset < COUNTER_SIZE)
 			return SLOT_NONE;
 		offset -= COUNTER_SIZE;
+	}
+	if (form_of(inference, source) == FORM_BEHIND) {
+		if (offset < inference->header)
+			return SLOT_NONE;
+		offset -= inference->header;
 	}
 	if (!description->size)
 		return SLOT_NONE;

@@ -203,6 +203,8 @@ struct inference {
 	ARRAY(struct slot_hint) hints;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
+	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */
+	uint32_t header;
 	/** Usable sizes that code asks for instead of sizeof, by type and size. */
 	struct hash_map site_sizes;
 	/** Struct types that some pointer is declared to point to, by size as malloc rounds it up. */

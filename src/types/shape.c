@@ -317,7 +317,7 @@ int shape_score(struct inference *inference, type_id id, enum type_form form, ch
 {
 	enum { LOOK_MAX = 4096 };
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = chunk_usable(inference->chunks, chunk), size = usable < LOOK_MAX ? usable : LOOK_MAX, start = form == FORM_COUNTED ? 8 : 0;
+	uint64_t usable = chunk_usable(inference->chunks, chunk), size = usable < LOOK_MAX ? usable : LOOK_MAX, start = form == FORM_COUNTED ? 8 : form == FORM_BEHIND ? inference->header : 0;
 	struct look look = { .inference = inference, .size = size, .self = chunk };
 	const struct type_layout *layout;
 	uint8_t buffer[256];
@@ -341,6 +341,9 @@ int shape_score(struct inference *inference, type_id id, enum type_form form, ch
 			score += length_score(&look, layout, type->size, usable);
 		return score;
 	}
+
+	if (form == FORM_BEHIND)
+		return struct_score(&look, layout, start, look.size);
 
 	uint64_t n = (look.size - start) / type->size;
 	int looked = 0;

@@ -60,6 +60,8 @@ enum type_form {
 	FORM_ARRAY,
 	/** The same behind a word that counts them (new[] of what has a destructor). */
 	FORM_COUNTED,
+	/** One behind a header that the program's own allocator puts in front of all. */
+	FORM_BEHIND,
 };
 
 /** What a chunk is called. */
