@@ -253,7 +253,7 @@ static char *typed_name(const struct types *types, type_id type, unsigned form)
 struct labeller {
 	struct types *types;
 	const struct inference *inference;
-	/** Labels by type and form, and by slot. */
+	/** Labels by type and form; and by slot, or by what the content is. */
 	struct hash_map typed, places;
 };
 
@@ -298,7 +298,8 @@ static label_id label_of_content(struct labeller *labeller, struct window *windo
 		return label_of_type(labeller, text, FORM_ARRAY);
 	}
 
-	uint64_t hash = hash_mix(3, content.kind);
+	// A slot has 32 bits: no place has this key.
+	uint64_t hash = hash_mix(2, UINT64_C(1) << 32 | content.kind);
 	label_id label = hash_map_get(&labeller->places, hash);
 
 	if (label == UINT32_MAX) {

@@ -92,4 +92,10 @@ run "$HEAPSNAP" -p "$target_pid" --sizes exact --format csv
 matches "--sizes: sizes" "$out" "^min_size,max_size"
 stop_target
 
+# What has neither a name nor a place has the name of its content, whatever slots there are.
+start_target "$fixtures/leaky_server" --seconds 60
+run "$HEAPSNAP" -p "$target_pid" --debuginfo-path ""
+matches "the report: buffers that nothing holds are told by their content" "$out" "^\\(HTTP\\) .* content "
+stop_target
+
 done_testing
