@@ -15,13 +15,17 @@ enum {
 	HINT_WEIGHT_MIN = 8,
 };
 
-/* The types of the facts; TYPE_NONE for those that the table has not. Owner: the caller. */
+/* The types of the facts; TYPE_NONE for those that the table has not, and for those that say nothing of what is there: code handles allocators and function objects of C++, which
+   have no members and a size of 1, through the same pointers as what it keeps. Owner: the caller. */
 static type_id *types_find(const struct inference *inference, const struct code_facts *facts)
 {
 	type_id *types = xmalloc((facts->types.n + 1) * sizeof(*types));
 
-	for (size_t i = 0; i < facts->types.n; i++)
+	for (size_t i = 0; i < facts->types.n; i++) {
 		types[i] = type_strip(inference->table, type_of_die(inference->table, facts->types.v[i].module, facts->types.v[i].die));
+		if (types[i] != TYPE_NONE && type_is_aggregate(inference->table, types[i]) && type_at(inference->table, types[i])->size == 1)
+			types[i] = TYPE_NONE;
+	}
 	return types;
 }
 
