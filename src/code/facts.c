@@ -496,7 +496,11 @@ void code_facts_read(struct modules *modules, struct code_facts *ret)
 	reader.canonical.facts = ret;
 	for (size_t i = 0; i < modules->v.n; i++) {
 		struct module *module = &modules->v.v[i];
-		struct dwarf_file *file = module->elf && !is_libc(module) ? module_dwarf(modules, module) : NULL;
+		struct dwarf_file *file = NULL;
+
+		reader.of[i].is_libc = module->elf && is_libc(module);
+		if (module->elf && !reader.of[i].is_libc)
+			file = module_dwarf(modules, module);
 
 		if (module->elf)
 			relocations_imports(module, &reader.of[i].imports);
@@ -515,10 +519,7 @@ void code_facts_read(struct modules *modules, struct code_facts *ret)
 			functions_list(&reader, (uint32_t)i);
 	}
 	// Those of libraries first, so that what they have of wrappers is known by name.
-	for (size_t i = 0; i < modules->v.n; i++) {
-		if (!reader.of[i].has_declarations && modules->v.v[i].elf && !is_libc(&modules->v.v[i]))
-			symbol_sites_read(&reader, (uint32_t)i);
-	}
+	symbol_sites_read(&reader);
 	for (size_t i = 0; i < modules->v.n; i++) {
 		if (reader.of[i].has_declarations)
 			flow_read_module(&reader, (uint32_t)i);

@@ -122,6 +122,8 @@ struct function_info {
 
 struct code_module {
 	bool has_declarations;
+	/** libc or the loader, whose code is not read. */
+	bool is_libc;
 	/** Some of its functions were read by their symbols. */
 	bool has_symbols;
 	struct declarations declarations;
@@ -170,8 +172,11 @@ void flow_read_module(struct code_reader *reader, uint32_t module);
 /** Reads some functions (by their code) of a module without DWARF. For flow.c. */
 void flow_read_functions(struct code_reader *reader, uint32_t module, const struct range *functions, size_t n);
 
-/** Reads the functions of a module without DWARF that call allocators. For symbol_sites.c. */
-void symbol_sites_read(struct code_reader *reader, uint32_t module);
+/** Reads the functions of the modules without DWARF that call allocators. For symbol_sites.c. */
+void symbol_sites_read(struct code_reader *reader);
+
+/** Marks the functions that the calls so far prove to be wrappers. For sites.c. */
+void wrappers_prove_all(struct code_reader *reader);
 
 /** Finds the wrappers, and lists the sites. For sites.c. */
 void sites_find(struct code_reader *reader);

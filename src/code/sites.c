@@ -85,7 +85,9 @@ static bool call_proves(const struct code_reader *reader, const struct call_reco
 	ret->extra += size->c;
 	ret->is_rounded |= !size->is_exact;
 	// What adds something of its own to make one certain type is no wrapper, but a site.
-	return (ret->extra == 0 && !ret->is_rounded) || !caller->result.is_pointer || caller->result.type < 0 || is_bytes(reader, caller->result.type);
+	if (!caller->result.is_pointer)
+		return ret->extra == 0 || ret->shift != 0;
+	return (ret->extra == 0 && !ret->is_rounded) || caller->result.type < 0 || is_bytes(reader, caller->result.type);
 }
 
 /* Marks functions that pass their argument on; true when there is a new one. */
@@ -111,6 +113,13 @@ static bool wrappers_prove(struct code_reader *reader)
 		changed = true;
 	}
 	return changed;
+}
+
+void wrappers_prove_all(struct code_reader *reader)
+{
+	known_mark(reader);
+	for (int round = 0; round < ROUNDS_MAX && wrappers_prove(reader); round++)
+		;
 }
 
 /* What speaks for a function. */

@@ -3,7 +3,7 @@
  * Sites of a module that has no DWARF: which function allocates how much, by symbols.
  *
  * Its code is not read as a whole: the bytes are searched for calls that lead to an allocator, directly, by a stub or by a slot, and only the functions (by their symbols) in which
- * there is one are taken apart. What looks like a call and is none costs a function's time, no more.
+ * there is one are taken apart. What looks like a call and is none costs a function's time, no more. A function that turns out to be a wrapper is searched for in the next round.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -22,25 +22,42 @@ enum {
 	OVERLAP = 16,
 	/** Functions of one module. */
 	FUNCTIONS_MAX = 1 << 15,
+	/** Wrappers of wrappers. */
+	ROUNDS_MAX = 4,
 };
 
 struct search {
 	struct code_reader *reader;
 	struct module *module;
 	uint32_t index;
-	/** Slots, stubs and functions that lead to an allocator, by address. */
+	/** Slots, stubs and functions that lead to an allocator of this round, by address. */
 	struct keys slots, targets;
-	/** Functions to be read. */
+	/** Functions to be read, and all that were found so far. */
 	range_array found;
+	struct keys known;
 };
 
-/* Takes note of the slots of allocators. */
+/* Takes note of the slots of allocators: libc's and C++'s. */
 static void slots_find(struct search *search)
 {
 	const import_slot_array *imports = &search->reader->of[search->index].imports;
 
 	for (size_t i = 0; i < imports->n; i++) {
 		if (reader_allocates(imports->v[i].name))
+			keys_intern(&search->slots, imports->v[i].slot, 0, 1);
+	}
+}
+
+/* Takes note of a wrapper that was found in the round before. */
+static void wrapper_add(struct search *search, int32_t function)
+{
+	const import_slot_array *imports = &search->reader->of[search->index].imports;
+	const struct code_function *one = &search->reader->facts->functions.v[function];
+
+	if (one->module == (int32_t)search->index)
+		keys_intern(&search->targets, one->entry, 0, 1);
+	for (size_t i = 0; one->name && i < imports->n; i++) {
+		if (strcmp(imports->v[i].name, one->name) == 0)
 			keys_intern(&search->slots, imports->v[i].slot, 0, 1);
 	}
 }
@@ -63,8 +80,8 @@ static void call_found(struct search *search, vaddr pc)
 	if (search->found.n && pc >= search->found.v[search->found.n - 1].start && pc < search->found.v[search->found.n - 1].end)
 		return;
 	if (search->found.n < FUNCTIONS_MAX && symbol_at(search->reader->modules, search->module, pc, &symbol) && symbol.type == STT_FUNC &&
-	    symbol.size && !reader_knows(symbol.name))
-		array_append(&search->found, (struct range){ .start = symbol.value, .end = symbol.value + symbol.size });
+	    symbol.size && !reader_knows(symbol.name) && keys_find(&search->known, symbol.value, 0) < 0)
+		array_append(&search->found, (struct range){ .start = symbol.value, .end = symbol.value + symbol.size, .tag = symbol.value });
 }
 
 /* Whether an address is an allocator, or a stub of one. */
@@ -121,7 +138,7 @@ static void arm64_search(struct search *search, const uint8_t *code, size_t size
 			// adrp x16, page
 			const struct import_slot *import = (word & 0x9f00001f) == 0x90000010 ? import_of_stub(search->module, imports, start + i) : NULL;
 
-			if (import && reader_allocates(import->name)) {
+			if (import && keys_find(&search->slots, import->slot, 0) >= 0) {
 				keys_intern(&search->targets, start + i, 0, 1);
 				keys_intern(&search->targets, start + i - 4, 0, 1);
 			}
@@ -162,19 +179,70 @@ static void search_run(struct search *search, bool for_stubs)
 	}
 }
 
-void symbol_sites_read(struct code_reader *reader, uint32_t module)
+/* Finds and reads the functions of one round. */
+static void round_run(struct search *search)
 {
-	struct search search = { .reader = reader, .module = &reader->modules->v.v[module], .index = module };
+	search->found.n = 0;
+	if (!search->slots.n && !search->targets.n)
+		return;
+	if (search->slots.n)
+		search_run(search, true);
+	search_run(search, false);
+	ranges_settle(&search->found);
+	for (size_t i = 0; i < search->found.n; i++)
+		keys_intern(&search->known, search->found.v[i].start, 0, 1);
+	flow_read_functions(search->reader, search->index, search->found.v, search->found.n);
+	keys_deinit(&search->slots);
+	keys_deinit(&search->targets);
+}
 
-	slots_find(&search);
-	symbols_exported(search.module, "", target_add, &search);
-	if (search.slots.n || search.targets.n) {
-		search_run(&search, true);
-		search_run(&search, false);
-		ranges_settle(&search.found);
-		flow_read_functions(reader, module, search.found.v, search.found.n);
+/* Hands the wrappers that are new to all searches; false when there is none. */
+static bool wrappers_hand(struct code_reader *reader, struct search *searches, size_t n, bool *handed, size_t n_handed)
+{
+	bool has_new = false;
+
+	wrappers_prove_all(reader);
+	for (size_t i = 0; i < reader->infos.n && i < n_handed; i++) {
+		if (!reader->infos.v[i].allocator || reader->infos.v[i].known || handed[i])
+			continue;
+		handed[i] = has_new = true;
+		for (size_t k = 0; k < n; k++)
+			wrapper_add(&searches[k], (int32_t)i);
 	}
-	keys_deinit(&search.slots);
-	keys_deinit(&search.targets);
-	array_deinit(&search.found);
+	return has_new;
+}
+
+void symbol_sites_read(struct code_reader *reader)
+{
+	struct search *searches = xcalloc(reader->modules->v.n + 1, sizeof(*searches));
+	bool *handed = NULL;
+	size_t n = 0, n_handed = 0;
+
+	for (size_t i = 0; i < reader->modules->v.n; i++) {
+		struct module *module = &reader->modules->v.v[i];
+
+		if (reader->of[i].has_declarations || reader->of[i].is_libc || !module->elf)
+			continue;
+		searches[n] = (struct search){ .reader = reader, .module = module, .index = (uint32_t)i };
+		slots_find(&searches[n]);
+		symbols_exported(module, "", target_add, &searches[n]);
+		n++;
+	}
+	for (int round = 0; round < ROUNDS_MAX && n; round++) {
+		for (size_t i = 0; i < n; i++)
+			round_run(&searches[i]);
+		handed = xreallocarray(handed, reader->infos.n + 1, sizeof(*handed));
+		memset(handed + n_handed, 0, reader->infos.n + 1 - n_handed);
+		n_handed = reader->infos.n + 1;
+		if (!wrappers_hand(reader, searches, n, handed, n_handed))
+			break;
+	}
+	for (size_t i = 0; i < n; i++) {
+		keys_deinit(&searches[i].slots);
+		keys_deinit(&searches[i].targets);
+		keys_deinit(&searches[i].known);
+		array_deinit(&searches[i].found);
+	}
+	free(searches);
+	free(handed);
 }
