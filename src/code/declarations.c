@@ -23,6 +23,8 @@ enum {
 	CHAIN_MAX = 64,
 	POINTERS_MAX = 8,
 	NESTING_MAX = 32,
+	/** Structs in a struct that are at one offset. */
+	EMBEDDED_MAX = 64,
 	/** Members of a union that are looked at. */
 	ALTERNATIVES_MAX = 64,
 	/** Structs without a name inside such. */
@@ -826,14 +828,43 @@ bool place_in_type(struct canonical_types *canonical, int32_t type_index, uint64
 bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner)
 {
 	const struct declarations *declarations = canonical->v.v[outer].declarations;
-	struct type_record *type = &declarations->types.v[canonical->v.v[outer].record];
-	uint64_t place;
+	struct {
+		const struct type_record *type;
+		uint64_t offset;
+	} queue[EMBEDDED_MAX];
+	size_t n = 1;
 
-	for (int i = 0; i < NESTING_MAX && tag_is_aggregate(type->tag); i++) {
-		if (!member_at(declarations, type, &offset, &type, &place))
-			return false;
-		if (offset == 0 && type->canonical == inner)
-			return true;
+	if (offset >= canonical->facts->types.v[outer].size || !tag_is_aggregate(declarations->types.v[canonical->v.v[outer].record].tag))
+		return false;
+	queue[0].type = &declarations->types.v[canonical->v.v[outer].record];
+	queue[0].offset = offset;
+	// Empty bases are where other members are, so all that cover the offset are looked at.
+	for (size_t at = 0; at < n; at++) {
+		const struct type_record *type = queue[at].type;
+
+		for (uint32_t i = 0; i < type->count; i++) {
+			const struct member_record *member = &declarations->members.v[type->first + i];
+			uint64_t rest = queue[at].offset - member->offset, size;
+			struct type_record *one;
+
+			if (member->offset > queue[at].offset)
+				continue;
+			one = type_record_peel(declarations, member->type);
+			for (int k = 0; k < CHAIN_MAX && one && one->tag == DW_TAG_array_type; k++)
+				one = type_record_peel(declarations, one->target);
+			if (!one || !tag_is_aggregate(one->tag))
+				continue;
+			size = type_record_size(declarations, member->type);
+			if ((size && rest >= size) || !one->size)
+				continue;
+			rest %= one->size;
+			if (rest == 0 && one->canonical == inner)
+				return true;
+			if (n < EMBEDDED_MAX) {
+				queue[n].type = one;
+				queue[n++].offset = rest;
+			}
+		}
 	}
 	return false;
 }

@@ -25,7 +25,7 @@ enum {
 	/** Integer arguments that are passed in registers. */
 	ARGUMENTS_MAX = 8,
 	/** Of one symbol. */
-	SYMBOL_TYPES_MAX = 6,
+	SYMBOL_TYPES_MAX = 8,
 	/** Nodes that the result of one call goes to. */
 	CALL_NODES_MAX = 4,
 };

@@ -6,10 +6,41 @@
 
 #include <string.h>
 
-/* Whether a type is what a node is declared to point to. */
+/* Whether a type is more than what a node is declared to point to. */
 static bool is_news(const struct flow *flow, int32_t node, const struct typing *typing)
 {
-	return typing->offset != 0 || flow->reader->facts->nodes.v[node].declared != typing->type;
+	int32_t declared = flow->reader->facts->nodes.v[node].declared;
+
+	if (typing->offset != 0 || declared < 0)
+		return true;
+	return declared != typing->type && !type_embeds(&flow->reader->canonical, declared, 0, typing->type);
+}
+
+/* Drops types that another one has inside at that place: the bases and first members of what the pointer points to. */
+static void types_reduce(struct flow *flow, struct symbol_state *symbol)
+{
+	unsigned n = 0;
+	struct typing kept[SYMBOL_TYPES_MAX];
+
+	if (symbol->n_types < 2)
+		return;
+	for (unsigned i = 0; i < symbol->n_types; i++) {
+		const struct typing *inner = &symbol->types[i];
+		bool is_part = false;
+
+		for (unsigned k = 0; k < symbol->n_types && !is_part; k++) {
+			const struct typing *outer = &symbol->types[k];
+
+			is_part = k != i && outer->offset >= inner->offset && outer->type != inner->type &&
+				  type_embeds(&flow->reader->canonical, outer->type, (uint64_t)(outer->offset - inner->offset), inner->type);
+		}
+		if (!is_part)
+			kept[n++] = *inner;
+	}
+	if (n == 0)
+		return;
+	memcpy(symbol->types, kept, n * sizeof(*kept));
+	symbol->n_types = (uint8_t)n;
 }
 
 /* Whether a node may learn from a typing of what it holds. */
@@ -111,6 +142,8 @@ void symbols_settle(struct flow *flow)
 	struct code_reader *reader = flow->reader;
 
 	joins_settle(flow);
+	for (size_t i = SYMBOLS_FIRST; i < flow->symbols.n; i++)
+		types_reduce(flow, &flow->symbols.v[i]);
 	for (size_t i = SYMBOLS_FIRST; i < flow->symbols.n; i++) {
 		const struct symbol_state *symbol = &flow->symbols.v[i];
 
