@@ -25,6 +25,8 @@ enum {
 	NESTING_MAX = 32,
 	/** Structs in a struct that are at one offset. */
 	EMBEDDED_MAX = 64,
+	/** Questions about that. */
+	EMBEDS_MAX = 1 << 20,
 	/** Members of a union that are looked at. */
 	ALTERNATIVES_MAX = 64,
 	/** Structs without a name inside such. */
@@ -137,7 +139,7 @@ static void member_read(struct declaration_reader *reader, const struct scope *a
 	const struct die_value *place = die_value_find(reader->values, reader->n, DW_AT_data_member_location);
 	struct member_record member = { .owner = around->type,
 					.type = value_reference(reader, DW_AT_type),
-					.is_base = reader->dies.die.tag == DW_TAG_inheritance };
+					.order = (uint32_t)declarations->members.n };
 
 	if (place && place->kind == DIE_BLOCK) {
 		// DWARF 2 has DW_OP_plus_uconst here; of a virtual base, it is computed.
@@ -347,7 +349,16 @@ static int global_compare(const void *a, const void *b)
 	return left->die < right->die ? -1 : left->die > right->die;
 }
 
-/* Sorts members by owner, in their order, and tells the owners. */
+static int member_compare(const void *a, const void *b)
+{
+	const struct member_record *left = a, *right = b;
+
+	if (left->offset != right->offset)
+		return left->offset < right->offset ? -1 : 1;
+	return left->order < right->order ? -1 : left->order > right->order;
+}
+
+/* Sorts members by owner, and those of one by offset, and tells the owners. */
 static void members_sort(struct declarations *declarations)
 {
 	size_t n = declarations->members.n;
@@ -373,6 +384,12 @@ static void members_sort(struct declarations *declarations)
 	free(declarations->members.v);
 	declarations->members.v = sorted;
 	declarations->members.capacity = n;
+	for (size_t i = 0; i < declarations->types.n; i++) {
+		const struct type_record *owner = &declarations->types.v[i];
+
+		if (owner->count > 1)
+			qsort(sorted + owner->first, owner->count, sizeof(*sorted), member_compare);
+	}
 }
 
 /* Gives types without a name those of their typedefs. */
@@ -703,17 +720,33 @@ struct pointee pointee_of(const struct declarations *declarations, struct canoni
 
 /* ---- places ---- */
 
+/* How many members of a type begin at or before an offset. */
+static uint32_t members_until(const struct declarations *declarations, const struct type_record *type, uint64_t offset)
+{
+	uint32_t low = 0, high = type->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (declarations->members.v[type->first + middle].offset <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* The member that holds an offset, which is then made one from the start of (one element of) its type; NULL when there is none. */
 static const struct member_record *member_at(const struct declarations *declarations, const struct type_record *type, uint64_t *offset,
 					     struct type_record **type_ret, uint64_t *place_ret)
 {
-	for (uint32_t i = type->count; i-- > 0;) {
+	uint32_t i = members_until(declarations, type, *offset);
+
+	for (int steps = 0; i-- > 0 && steps < ALTERNATIVES_MAX; steps++) {
 		const struct member_record *member = &declarations->members.v[type->first + i];
 		struct type_record *inner;
 		uint64_t size, at;
 
-		if (member->offset > *offset)
-			continue;
 		at = *offset - member->offset;
 		inner = type_record_peel(declarations, member->type);
 		if (!inner)
@@ -825,7 +858,8 @@ bool place_in_type(struct canonical_types *canonical, int32_t type_index, uint64
 	return false;
 }
 
-bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner)
+/* type_embeds(), found out. */
+static bool embeds_find(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner)
 {
 	const struct declarations *declarations = canonical->v.v[outer].declarations;
 	struct {
@@ -842,13 +876,13 @@ bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_
 	for (size_t at = 0; at < n; at++) {
 		const struct type_record *type = queue[at].type;
 
-		for (uint32_t i = 0; i < type->count; i++) {
+		uint32_t i = members_until(declarations, type, queue[at].offset);
+
+		for (int steps = 0; i-- > 0 && steps < ALTERNATIVES_MAX; steps++) {
 			const struct member_record *member = &declarations->members.v[type->first + i];
 			uint64_t rest = queue[at].offset - member->offset, size;
 			struct type_record *one;
 
-			if (member->offset > queue[at].offset)
-				continue;
 			one = type_record_peel(declarations, member->type);
 			for (int k = 0; k < CHAIN_MAX && one && one->tag == DW_TAG_array_type; k++)
 				one = type_record_peel(declarations, one->target);
@@ -867,4 +901,16 @@ bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_
 		}
 	}
 	return false;
+}
+
+bool type_embeds(struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner)
+{
+	uint64_t key = (uint64_t)(uint32_t)outer << 32 | (uint32_t)inner;
+	int32_t known = keys_find(&canonical->embeds, key, offset);
+
+	if (known >= 0)
+		return known;
+	if (canonical->embeds.n >= EMBEDS_MAX)
+		return false;
+	return keys_intern(&canonical->embeds, key, offset, embeds_find(canonical, outer, offset, inner));
 }

@@ -51,8 +51,8 @@ struct member_record {
 	uint64_t offset;
 	/** DIE of its type. */
 	uint64_t type;
-	/** A base class. */
-	bool is_base;
+	/** Its place in .debug_info among all members. */
+	uint32_t order;
 };
 
 /** Anything whose type another DIE may ask for by abstract_origin or specification. */
@@ -95,7 +95,7 @@ struct declarations {
 	struct dwarf_file *file;
 	/** By DIE. */
 	ARRAY(struct type_record) types;
-	/** By owner. */
+	/** By owner, then offset, then order. */
 	ARRAY(struct member_record) members;
 	/** By DIE. */
 	ARRAY(struct object_record) objects;
@@ -115,6 +115,8 @@ struct declarations {
 struct canonical_types {
 	struct code_facts *facts;
 	struct keys by_key;
+	/** Answers of type_embeds(): 0 or 1. */
+	struct keys embeds;
 	/** For each of facts->types: where its record is, and whether other structs have it inside. */
 	ARRAY(struct canonical_type {
 		const struct declarations *declarations;
@@ -181,7 +183,7 @@ struct place_in_type {
 bool place_in_type(struct canonical_types *canonical, int32_t type, uint64_t offset, struct place_in_type *ret);
 
 /** Whether an object of one canonical type has one of another at an offset, as a member (or base) of any depth. */
-bool type_embeds(const struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner);
+bool type_embeds(struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner);
 
 /** The variable that covers a file address, and its offset there; NULL when there is none. */
 const struct global_record *global_at(const struct declarations *declarations, vaddr address, uint64_t *offset_ret);

@@ -469,6 +469,7 @@ static void reader_deinit(struct code_reader *reader)
 	}
 	free(reader->of);
 	keys_deinit(&reader->canonical.by_key);
+	keys_deinit(&reader->canonical.embeds);
 	array_deinit(&reader->canonical.v);
 	keys_deinit(&reader->function_entries);
 	keys_deinit(&reader->function_names);

@@ -348,7 +348,7 @@ static const struct code_fact *facts_of(const struct code_facts *facts, int32_t 
 }
 
 /* Drops types that another one has inside, at that place. */
-static void embedded_drop(const struct code_reader *reader, struct site_types *types)
+static void embedded_drop(struct code_reader *reader, struct site_types *types)
 {
 	unsigned n = 0;
 	bool has_whole = false;
@@ -374,7 +374,7 @@ static void embedded_drop(const struct code_reader *reader, struct site_types *t
 }
 
 /* What the result of a call becomes. */
-static void types_of(const struct code_reader *reader, const struct call_record *call, const struct code_site *site, struct site_types *types)
+static void types_of(struct code_reader *reader, const struct call_record *call, const struct code_site *site, struct site_types *types)
 {
 	const int32_t declared = reader->infos.v[call->callee].result.type;
 	bool has_exact = false;
