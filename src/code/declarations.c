@@ -886,15 +886,14 @@ static bool embeds_find(const struct canonical_types *canonical, int32_t outer, 
 			one = type_record_peel(declarations, member->type);
 			for (int k = 0; k < CHAIN_MAX && one && one->tag == DW_TAG_array_type; k++)
 				one = type_record_peel(declarations, one->target);
-			if (!one || !tag_is_aggregate(one->tag))
-				continue;
 			size = type_record_size(declarations, member->type);
-			if ((size && rest >= size) || !one->size)
+			if (!one || (size && rest >= size))
 				continue;
-			rest %= one->size;
+			if (tag_is_aggregate(one->tag) && one->size)
+				rest %= one->size;
 			if (rest == 0 && one->canonical == inner)
 				return true;
-			if (n < EMBEDDED_MAX) {
+			if (n < EMBEDDED_MAX && tag_is_aggregate(one->tag) && one->size) {
 				queue[n].type = one;
 				queue[n++].offset = rest;
 			}
