@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What heapsnap costs: the pause against a bare copy of the same bytes in the same run, CPU and memory beyond that copy, and
-# whether it counted what is there. Medians of several runs, alternating, so that a change of the machine's load meets both.
+# whether it counted what is there, without types. Medians of several runs, alternating, so that a change of the machine's load meets both.
 #
 #	BENCH_COUNTS	numbers of chunks (1000000 5000000 10000000)
 #	BENCH_LINKS	where the pointers are in the struct (first last)
@@ -33,7 +33,7 @@ measure_one() {
 	read -r bare_bytes bare_ms bare_cpu <<-END
 		$(tail -n 1 "$tmp/bare")
 	END
-	"$programs/measure" -w $((bare_bytes + bare_bytes / 4)) "$tmp/cost" "$HEAPSNAP" report -v --format json -p "$target_pid" >"$tmp/json" 2>"$tmp/phases"
+	"$programs/measure" -w $((bare_bytes + bare_bytes / 4)) "$tmp/cost" "$HEAPSNAP" report --no-types -v --format json -p "$target_pid" >"$tmp/json" 2>"$tmp/phases"
 	case $? in
 	0 | 5) ;;
 	*)
@@ -84,7 +84,7 @@ for count in $BENCH_COUNTS; do
 				: >"$tmp/runs"
 				run=0
 				while [ "$run" -lt "$BENCH_RUNS" ]; do
-					"$programs/measure" "$tmp/cost" "$HEAPSNAP" report -v --format json --core "$core" >"$tmp/json" 2>"$tmp/phases" || true
+					"$programs/measure" "$tmp/cost" "$HEAPSNAP" report --no-types -v --format json --core "$core" >"$tmp/json" 2>"$tmp/phases" || true
 					read -r wall cpu peak <"$tmp/cost"
 					echo "$wall $cpu $(phase walk "$tmp/phases") $(phase account "$tmp/phases")" |
 					awk '{ print $1, $2, $3 + $4 }' >>"$tmp/runs"
