@@ -25,6 +25,8 @@ enum {
 	SIGNATURE_STEPS = 6,
 	POINTER_SIZE = 8,
 	NO_RAW = -1,
+	/** Names whose hash is remembered, a power of two: most of a unit's names are those of the unit before, and long. */
+	NAMES_BITS = 15,
 	/** In struct raw: done is a type_id; */
 	RAW_NEW = 0,
 	RAW_BUSY = 1,
@@ -82,6 +84,12 @@ struct signature {
 	uint64_t signature, die;
 };
 
+/** The hash of a name that was met. The linker keeps each text once, so it is known by where it is. */
+struct known_name {
+	const char *name;
+	uint64_t hash;
+};
+
 struct type_reader {
 	struct type_table *table;
 	const struct module *module;
@@ -104,10 +112,21 @@ struct type_reader {
 	/** Which bytes of the unit are where a raw type is; and how many before each 64 of them. */
 	ARRAY(uint64_t) bits;
 	ARRAY(uint32_t) ranks;
+	/** 1 << NAMES_BITS of them. */
+	struct known_name *names;
 	bool is_c, is_rust;
 };
 
 /* ---- DIEs to raw types ---- */
+
+static uint64_t name_hash(const struct type_reader *reader, const char *name)
+{
+	struct known_name *known = &reader->names[(uint64_t)(uintptr_t)name * UINT64_C(0x9e3779b97f4a7c15) >> (64 - NAMES_BITS)];
+
+	if (known->name != name)
+		*known = (struct known_name){ name, hash_bytes(name, strnlen(name, TYPE_NAME_MAX)) };
+	return known->hash;
+}
 
 static uint64_t scope_hash(const struct type_reader *reader, int32_t scope)
 {
@@ -118,7 +137,7 @@ static void scope_hash_set(struct type_reader *reader, int32_t index)
 {
 	struct scope *scope = &reader->scopes.v[index];
 
-	scope->hash = hash_mix(scope_hash(reader, scope->parent), hash_bytes(scope->name, strnlen(scope->name, TYPE_NAME_MAX)));
+	scope->hash = hash_mix(scope_hash(reader, scope->parent), name_hash(reader, scope->name));
 }
 
 /* Opens a scope within another. */
@@ -237,7 +256,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 			member.bit_offset = (uint8_t)(facts->bit_offset % 8);
 		}
 	}
-	if (facts->name && !strncmp(facts->name, "_vptr", 5))
+	if (facts->name && facts->name[0] == '_' && !strncmp(facts->name, "_vptr", 5))
 		reader->raws.v[owner].has_vptr = true;
 	member_add(reader, owner, member);
 }
@@ -447,8 +466,7 @@ static type_id outer_type(struct type_reader *reader, struct die_link link)
 static type_id derived_type(struct type_reader *reader, enum type_kind kind, type_id target, uint64_t count, uint64_t size, const char *name, uint64_t scope)
 {
 	struct hash_map *equal = &reader->table->index->equal;
-	size_t length = name ? strnlen(name, TYPE_NAME_MAX) : 0;
-	uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(hash_mix(UINT64_C(0xd1), kind), target), count), name ? hash_bytes(name, length) : 0), scope);
+	uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(hash_mix(UINT64_C(0xd1), kind), target), count), name ? name_hash(reader, name) : 0), scope);
 	type_id id = hash_map_get(equal, hash);
 
 	if (id != UINT32_MAX)
@@ -504,7 +522,7 @@ static uint64_t link_signature(const struct type_reader *reader, struct die_link
 		default:
 			hash = hash_mix(hash, raw->tag == DW_TAG_class_type ? DW_TAG_structure_type : raw->tag);
 			if (raw->name)
-				return hash_mix(hash, hash_bytes(raw->name, strnlen(raw->name, TYPE_NAME_MAX)));
+				return hash_mix(hash, name_hash(reader, raw->name));
 		}
 		link = raw->type;
 	}
@@ -519,7 +537,7 @@ static uint64_t members_hash(const struct type_reader *reader, const struct raw 
 		const struct raw_member *member = &reader->members.v[i];
 
 		hash = hash_mix(hash, member->offset ^ (uint64_t)member->kind << 60 ^ (uint64_t)member->bit_offset << 56);
-		hash = hash_mix(hash, member->name ? hash_bytes(member->name, strnlen(member->name, TYPE_NAME_MAX)) : 3);
+		hash = hash_mix(hash, member->name ? name_hash(reader, member->name) : 3);
 		if (member->kind != MEMBER_ENUMERATOR)
 			hash = hash_mix(hash, link_signature(reader, member->type));
 	}
@@ -576,7 +594,7 @@ static type_id plain_type(struct type_reader *reader, int32_t index)
 
 	uint64_t hash = hash_mix(UINT64_C(0xa0) + (is_class ? TYPE_STRUCT : kind), scope_hash(reader, reader->is_c ? -1 : raw->scope));
 
-	hash = hash_mix(hash, raw->name ? hash_bytes(raw->name, strnlen(raw->name, TYPE_NAME_MAX)) : 11);
+	hash = hash_mix(hash, raw->name ? name_hash(reader, raw->name) : 11);
 	hash = hash_mix(hash, raw->is_declaration ? 13 : raw->size);
 	if (!raw->is_declaration && raw->n)
 		hash = hash_mix(hash, members_hash(reader, raw));
@@ -895,7 +913,8 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 				      .module = module,
 				      .module_index = (uint32_t)index,
 				      .file = (uint32_t)table->n_dies,
-				      .shared_file = shared_file };
+				      .shared_file = shared_file,
+				      .names = xcalloc(1 << NAMES_BITS, sizeof(*reader.names)) };
 
 	table->dies = xreallocarray(table->dies, table->n_dies + 1, sizeof(*table->dies));
 	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections };
@@ -914,6 +933,7 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 		distant_keep(&reader, file);
 	table->bytes_read += sections->info.size;
 	die_reader_deinit(&reader.dies);
+	free(reader.names);
 	hash_map_deinit(&reader.signatures);
 	array_deinit(&reader.signature_dies);
 	array_deinit(&reader.raws);
