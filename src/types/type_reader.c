@@ -41,10 +41,16 @@ struct scope {
 	uint64_t hash;
 };
 
+/** A struct die_link in half the room: a signature has become what it stands for. */
+struct raw_link {
+	/** LINK_NONE, LINK_INFO or LINK_SHARED. */
+	uint64_t space : 2, to : 62;
+};
+
 struct raw_member {
 	const char *name;
 	uint64_t offset;
-	struct die_link type;
+	struct raw_link type;
 	/** The next of the same type; -1 at the end. */
 	int32_t next;
 	uint16_t bit_size;
@@ -54,7 +60,7 @@ struct raw_member {
 struct raw {
 	uint64_t offset, size, count;
 	const char *name;
-	struct die_link type, origin, signature;
+	struct raw_link type, origin, signature;
 	/** Around it, and the one that it is for others. */
 	int32_t scope, own_scope;
 	int32_t first, last;
@@ -68,7 +74,7 @@ struct raw {
 /** A variable, or a declaration of one that another DIE completes. */
 struct raw_variable {
 	uint64_t offset;
-	struct die_link type, origin;
+	struct raw_link type, origin;
 	vaddr start;
 	bool has_place, is_thread_local;
 };
@@ -185,6 +191,16 @@ static int32_t raw_at(const struct type_reader *reader, uint64_t offset)
 	return (int32_t)(reader->ranks.v[word] + (uint32_t)__builtin_popcountll(reader->bits.v[word] & ((UINT64_C(1) << bit % 64) - 1)));
 }
 
+static struct raw_link raw_link(const struct type_reader *reader, struct die_link link)
+{
+	uint32_t found;
+
+	if (link.space != LINK_SIGNATURE)
+		return (struct raw_link){ link.space, link.to };
+	found = hash_map_get(&reader->signatures, link.to);
+	return found == UINT32_MAX ? (struct raw_link){ LINK_NONE, 0 } : (struct raw_link){ LINK_INFO, reader->signature_dies.v[found] };
+}
+
 static int32_t raw_add(struct type_reader *reader, int32_t scope)
 {
 	const struct die *die = &reader->dies.die;
@@ -196,9 +212,9 @@ static int32_t raw_add(struct type_reader *reader, int32_t scope)
 		.size = facts->has_size ? facts->size : 0,
 		.has_size = facts->has_size,
 		.name = facts->name,
-		.type = facts->type,
-		.origin = facts->origin,
-		.signature = facts->signature,
+		.type = raw_link(reader, facts->type),
+		.origin = raw_link(reader, facts->origin),
+		.signature = raw_link(reader, facts->signature),
 		.scope = scope,
 		.own_scope = -1,
 		.first = -1,
@@ -238,7 +254,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 	bool is_base = reader->dies.die.tag == DW_TAG_inheritance;
 	struct raw_member member = {
 		.name = facts->name,
-		.type = facts->type,
+		.type = raw_link(reader, facts->type),
 		.offset = facts->has_place ? facts->place : 0,
 		.kind = is_base ? MEMBER_BASE : MEMBER_FIELD,
 	};
@@ -264,7 +280,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 static void variable_read(struct type_reader *reader)
 {
 	const struct die_facts *facts = &reader->dies.facts;
-	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = facts->type, .origin = facts->origin };
+	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = raw_link(reader, facts->type), .origin = raw_link(reader, facts->origin) };
 	uint64_t value;
 	bool is_thread_local;
 
@@ -354,7 +370,7 @@ static struct open_die die_take(struct type_reader *reader, const struct open_di
 		if (around->is_struct && around->raw >= 0)
 			member_add(reader, around->raw, (struct raw_member){
 				.name = facts->name,
-				.type = facts->type,
+				.type = raw_link(reader, facts->type),
 				.offset = facts->has_value ? facts->value : MEMBER_NO_OFFSET,
 				.kind = reader->dies.die.tag == DW_TAG_template_type_parameter ? MEMBER_TEMPLATE_TYPE : MEMBER_TEMPLATE_VALUE,
 			});
@@ -408,7 +424,7 @@ static void unit_scan(struct type_reader *reader)
 /* ---- raw types to types ---- */
 
 /* The raw type that a reference leads to within the unit; NO_RAW when it leads out of it. */
-static int32_t raw_of_link(const struct type_reader *reader, struct die_link link)
+static int32_t raw_of_link(const struct type_reader *reader, struct raw_link link)
 {
 	return link.space == LINK_INFO ? raw_at(reader, link.to) : NO_RAW;
 }
@@ -436,7 +452,7 @@ static type_id forward_to(struct type_reader *reader, uint32_t file, uint64_t di
 }
 
 /* The type that a reference out of the unit leads to. */
-static type_id outer_type(struct type_reader *reader, struct die_link link)
+static type_id outer_type(struct type_reader *reader, struct raw_link link)
 {
 	uint32_t file = reader->file;
 	uint64_t die = link.to;
@@ -447,12 +463,6 @@ static type_id outer_type(struct type_reader *reader, struct die_link link)
 		file = reader->shared_file;
 		if (file == UINT32_MAX)
 			return 0;
-	} else if (link.space == LINK_SIGNATURE) {
-		uint32_t found = hash_map_get(&reader->signatures, link.to);
-
-		if (found == UINT32_MAX)
-			return 0;
-		die = reader->signature_dies.v[found];
 	}
 
 	type_id id = type_dies_find(&reader->table->dies[file], die);
@@ -474,6 +484,22 @@ static type_id derived_type(struct type_reader *reader, enum type_kind kind, typ
 	id = type_add(reader, (struct type){ .name = "", .kind = (uint8_t)kind, .target = target, .count = count, .size = size });
 	hash_map_set(equal, hash, id);
 	return id;
+}
+
+/* The pointer (or reference) to a type. */
+static type_id pointer_type(struct type_reader *reader, enum type_kind kind, type_id target)
+{
+	struct type_index *index = reader->table->index;
+	type_id_array *known = kind == TYPE_POINTER ? &index->pointers : &index->references;
+
+	while (known->n <= target)
+		array_append(known, TYPE_NONE);
+	if (known->v[target] == TYPE_NONE) {
+		type_id id = type_add(reader, (struct type){ .name = "", .kind = (uint8_t)kind, .target = target, .size = POINTER_SIZE });
+
+		known->v[target] = id;
+	}
+	return known->v[target];
 }
 
 /* «ns::Class::name». */
@@ -501,7 +527,7 @@ static const char *qualified_name(struct type_reader *reader, const char *name, 
 }
 
 /* What tells the type of a member from others, without finding that type: the way to the next name. */
-static uint64_t link_signature(const struct type_reader *reader, struct die_link link)
+static uint64_t link_signature(const struct type_reader *reader, struct raw_link link)
 {
 	uint64_t hash = 1;
 
@@ -663,10 +689,10 @@ static type_id type_around(struct type_reader *reader, const struct raw *raw, ty
 {
 	switch (raw->tag) {
 	case DW_TAG_pointer_type:
-		return derived_type(reader, TYPE_POINTER, inner, 0, POINTER_SIZE, NULL, 0);
+		return pointer_type(reader, TYPE_POINTER, inner);
 	case DW_TAG_reference_type:
 	case DW_TAG_rvalue_reference_type:
-		return derived_type(reader, TYPE_REFERENCE, inner, 0, POINTER_SIZE, NULL, 0);
+		return pointer_type(reader, TYPE_REFERENCE, inner);
 	case DW_TAG_ptr_to_member_type:
 		return derived_type(reader, TYPE_MEMBER_POINTER, inner, 0, raw->has_size ? raw->size : POINTER_SIZE, NULL, 0);
 	case DW_TAG_array_type:
@@ -689,7 +715,7 @@ static type_id type_around(struct type_reader *reader, const struct raw *raw, ty
 }
 
 /* The type that a reference leads to. Follows it through pointers, arrays and typedefs to a struct or the like, then builds on the way back. */
-static type_id link_type(struct type_reader *reader, struct die_link link)
+static type_id link_type(struct type_reader *reader, struct raw_link link)
 {
 	int32_t way[REFERENCES_MAX];
 	size_t n = 0;
@@ -756,7 +782,7 @@ static void pending_resolve(struct type_reader *reader)
 			continue;
 		}
 		for (int32_t i = raw->first; i >= 0; i = reader->members.v[i].next) {
-			struct die_link link = reader->members.v[i].type;
+			struct raw_link link = reader->members.v[i].type;
 			type_id type = link_type(reader, link);
 
 			reader->table->members.v[at++].type = type;
@@ -795,7 +821,7 @@ static void names_complete(struct type_reader *reader)
 		if (raw->tag != DW_TAG_typedef || !raw->name)
 			continue;
 
-		struct die_link link = raw->type;
+		struct raw_link link = raw->type;
 
 		for (int step = 0; step < SIGNATURE_STEPS; step++) {
 			int32_t index = raw_of_link(reader, link);
@@ -839,12 +865,12 @@ static void variables_keep(struct type_reader *reader)
 {
 	for (size_t i = 0; i < reader->variables.n; i++) {
 		const struct raw_variable *variable = &reader->variables.v[i];
-		struct die_link link = variable->type;
+		struct raw_link link = variable->type;
 
 		if (!variable->has_place)
 			continue;
 		if (link.space == LINK_NONE && variable->origin.space == LINK_INFO) {
-			const struct raw_variable *origin = bsearch(&variable->origin.to, reader->variables.v, reader->variables.n,
+			const struct raw_variable *origin = bsearch(&(uint64_t){ variable->origin.to }, reader->variables.v, reader->variables.n,
 								    sizeof(*reader->variables.v), raw_variable_compare);
 
 			if (origin)
@@ -859,9 +885,11 @@ static void variables_keep(struct type_reader *reader)
 }
 
 /* Types of variables that are completed in another unit than they are declared in. */
-static void distant_keep(struct type_reader *reader, const struct dwarf_file *file)
+static void distant_keep(struct type_reader *reader, struct modules *modules)
 {
-	for (size_t i = 0; i < reader->distant.n; i++) {
+	const struct dwarf_file *file = reader->distant.n ? module_dwarf(modules, &modules->v.v[reader->module_index]) : NULL;
+
+	for (size_t i = 0; file && i < reader->distant.n; i++) {
 		Dwarf_Die die, type;
 		type_id id;
 
@@ -881,13 +909,13 @@ static void unit_keep(struct type_reader *reader)
 	ranks_count(reader);
 	names_complete(reader);
 	for (size_t i = 0; i < reader->raws.n; i++) {
-		link_type(reader, (struct die_link){ LINK_INFO, reader->raws.v[i].offset });
+		link_type(reader, (struct raw_link){ LINK_INFO, reader->raws.v[i].offset });
 		pending_resolve(reader);
 	}
 	for (size_t i = 0; i < reader->raws.n; i++) {
 		const struct raw *raw = &reader->raws.v[i];
 
-		array_append(&dies->v, (struct type_die){ raw->offset, raw->id == TYPE_NONE ? 0 : raw->id });
+		array_append(&dies->v, (struct type_die){ (uint32_t)raw->offset, raw->id == TYPE_NONE ? 0 : raw->id });
 	}
 	variables_keep(reader);
 }
@@ -906,11 +934,11 @@ static void signatures_collect(struct type_reader *reader)
 	}
 }
 
-static uint32_t file_read(struct type_table *table, const struct module *module, size_t index, const struct dwarf_file *file,
+static uint32_t file_read(struct type_table *table, struct modules *modules, size_t index, const struct dwarf_file *file,
 			  const struct dwarf_sections *sections, uint32_t shared_file)
 {
 	struct type_reader reader = { .table = table,
-				      .module = module,
+				      .module = &modules->v.v[index],
 				      .module_index = (uint32_t)index,
 				      .file = (uint32_t)table->n_dies,
 				      .shared_file = shared_file,
@@ -922,7 +950,7 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 	signatures_collect(&reader);
 	die_reader_deinit(&reader.dies);
 	die_reader_init(&reader.dies, sections);
-	die_reader_with_facts(&reader.dies, file->shared && sections == &file->sections ? &file->shared_sections : NULL);
+	die_reader_with_facts(&reader.dies, file->has_shared && sections == &file->sections ? &file->shared_sections : NULL);
 	for (uint64_t at = 0; die_reader_unit(&reader.dies, at) || reader.dies.unit.end; at = reader.dies.unit.end) {
 		unit_scan(&reader);
 		unit_keep(&reader);
@@ -930,7 +958,7 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 			break;
 	}
 	if (sections == &file->sections)
-		distant_keep(&reader, file);
+		distant_keep(&reader, modules);
 	table->bytes_read += sections->info.size;
 	die_reader_deinit(&reader.dies);
 	free(reader.names);
@@ -944,18 +972,19 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 	array_deinit(&reader.pending);
 	array_deinit(&reader.bits);
 	array_deinit(&reader.ranks);
+	array_trim(&table->dies[reader.file].v);
 	return reader.file;
 }
 
 bool type_table_read(struct type_table *table, struct modules *modules, size_t module)
 {
-	const struct dwarf_file *file = module_dwarf(modules, &modules->v.v[module]);
+	const struct dwarf_file *file = module_dwarf_sections(modules, &modules->v.v[module]);
 	uint32_t shared = UINT32_MAX;
 
 	if (!file || !file->sections.info.size)
 		return false;
-	if (file->shared && file->shared_sections.info.size)
-		shared = file_read(table, &modules->v.v[module], module, file, &file->shared_sections, UINT32_MAX);
-	file_read(table, &modules->v.v[module], module, file, &file->sections, shared);
+	if (file->has_shared && file->shared_sections.info.size)
+		shared = file_read(table, modules, module, file, &file->shared_sections, UINT32_MAX);
+	file_read(table, modules, module, file, &file->sections, shared);
 	return true;
 }
