@@ -458,7 +458,7 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 {
 	struct types_options types = { .without_dwarf = false };
 
-	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &types, &snapshot->types);
+	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
 	python_labels_set(snapshot);
 	if (!(needs_of(options) & NEEDS_EDGES)) {
 		edges_deinit(&snapshot->graph.edges);
