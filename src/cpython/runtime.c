@@ -150,6 +150,35 @@ void runtime_read_stacks(struct py_walk *walk)
 	}
 }
 
+/* ---- modules ---- */
+
+/* The chunk of an object; CHUNK_NONE of one that lies in none. */
+static chunk_id chunk_of(struct py_walk *walk, vaddr object)
+{
+	chunk_id chunk = chunks_find(&walk->heap->chunks, object);
+
+	return chunk != CHUNK_NONE && walk->python->role[chunk] == PY_OBJECT && object_at(walk, chunk) == object ? chunk : CHUNK_NONE;
+}
+
+static bool take_module(void *context, vaddr key, vaddr value)
+{
+	enum { NAME_MAX_CHARACTERS = 200, MODULES_MAX = 1 << 20, MODULE_DICT = 16 };
+	struct py_walk *walk = context;
+	uint32_t type = py_object_type(walk, value);
+	char *name = type != UINT32_MAX && walk->types.v[type].kind == KIND_MODULE ? str_text(walk, key, NAME_MAX_CHARACTERS) : NULL;
+
+	if (name)
+		array_append(&walk->python->modules,
+			     (struct py_module){ name, chunk_of(walk, value), chunk_of(walk, py_at(walk, value + MODULE_DICT)) });
+	return walk->python->modules.n < MODULES_MAX;
+}
+
+void runtime_read_modules(struct py_walk *walk)
+{
+	for (size_t i = 0; i < walk->interpreters.n; i++)
+		dict_walk(walk, py_at(walk, walk->interpreters.v[i] + walk->layout.interp_modules), take_module, walk);
+}
+
 /* ---- the collector ---- */
 
 /* How many objects a list of the collector has; UINT64_MAX when it is no list. */

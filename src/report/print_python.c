@@ -508,9 +508,8 @@ static void print_vias(struct writer *writer, const struct py_why *why, uint64_t
 	writer_table_end(writer);
 }
 
-void print_why_python(struct writer *writer, const struct snapshot *snapshot, uint64_t limit)
+void print_why_python(struct writer *writer, const struct py_why *why, uint64_t limit)
 {
-	const struct py_why *why = &snapshot->python.why;
 	_cleanup_free_ char *name = text_escape(why->name, strlen(why->name));
 	_cleanup_free_ char *objects = counted(why->totals.count, "object", "objects");
 	_cleanup_free_ char *bytes = writer_prose_bytes(writer, why->totals.bytes);
