@@ -427,6 +427,9 @@ static unsigned needs_of(const struct options *options)
 
 	if (options->output)
 		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
+	// Python says itself what its objects are, and who holds them.
+	else if (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]))
+		needs = NEEDS_GRAPH;
 	// A list of sizes has no use for types, nor for what they are found by.
 	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
 		needs = 0;

@@ -98,8 +98,8 @@ static const struct described described[] = {
 
 enum { DESCRIBED = sizeof(described) / sizeof(described[0]) };
 
-/* Units that have the structs. A compiler leaves out of each what it does not use. */
-static const char *const units[] = { "ceval.c", "dictobject.c", "frameobject.c", "genobject.c", "typeobject.c", "unicodeobject.c", "pylifecycle.c" };
+/* Units that have the structs: nearly all of them the first, those of dicts until 3.10 the other. */
+static const char *const units[] = { "ceval.c", "dictobject.c" };
 
 /* What is asked for of each struct. */
 struct question {
@@ -162,31 +162,47 @@ static bool ask(struct modules *modules, struct module *module, const char *unit
 	return true;
 }
 
+/* Sets what was answered; gives how many members it is, and whether all were that the layout has. */
+static size_t layout_set(struct question *question, struct py_layout *layout, bool *all_ret)
+{
+	bool has_answer[DESCRIBED] = { false };
+	size_t n = 0;
+
+	*all_ret = true;
+	for (size_t i = 0; i < DESCRIBED; i++) {
+		const struct described *from = &described[i];
+		uint32_t offset = answer(question, from->name, from->member), inner = from->inner ? answer(question, from->inner, from->inner_member) : 0;
+		uint32_t *to = (uint32_t *)(void *)((char *)layout + from->to);
+		// Names of one member stand behind one another.
+		bool is_same = i && described[i - 1].to == from->to, is_last = i + 1 == DESCRIBED || described[i + 1].to != from->to;
+
+		has_answer[i] = is_same && has_answer[i - 1];
+		if (*to == MEMBER_ABSENT)
+			continue;
+		if (!has_answer[i] && offset != MEMBER_ABSENT && inner != MEMBER_ABSENT) {
+			*to = offset + inner;
+			has_answer[i] = true;
+			n++;
+		}
+		*all_ret &= has_answer[i] || !is_last;
+	}
+	return n;
+}
+
 size_t py_layout_described(struct modules *modules, struct module *module, struct py_layout *layout)
 {
 	struct question question = { .n = 0 };
-	bool is_set[DESCRIBED] = { false };
+	bool all = false;
 	size_t n = 0;
 
 	for (size_t i = 0; i < DESCRIBED; i++) {
 		question_add(&question, described[i].name, described[i].member);
 		question_add(&question, described[i].inner, described[i].inner_member);
 	}
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		ask(modules, module, units[i], &question);
-	for (size_t i = 0; i < DESCRIBED; i++) {
-		const struct described *from = &described[i];
-		uint32_t offset = answer(&question, from->name, from->member), inner = from->inner ? answer(&question, from->inner, from->inner_member) : 0;
-		uint32_t *to = (uint32_t *)(void *)((char *)layout + from->to);
-		bool is_first = true;
-
-		for (size_t k = 0; k < i; k++)
-			is_first &= !(is_set[k] && described[k].to == from->to);
-		if (offset == MEMBER_ABSENT || inner == MEMBER_ABSENT || *to == MEMBER_ABSENT || !is_first)
-			continue;
-		*to = offset + inner;
-		is_set[i] = true;
-		n++;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && !all; i++) {
+		if (!ask(modules, module, units[i], &question))
+			break;
+		n = layout_set(&question, layout, &all);
 	}
 	return n;
 }
