@@ -183,9 +183,10 @@ static void local_find(struct scan *scan, struct module *module, const struct lo
 	uint64_t die, value;
 	vaddr address;
 	type_id type;
-	bool found = false, is_array;
+	bool found = false, is_array, is_shared;
 
-	if (!local_type(scan->modules, module, local, &die) || (type = type_of_die(inference->table, index, die)) == TYPE_NONE)
+	if (!local_type(scan->modules, module, local, &die, &is_shared) ||
+	    (type = (is_shared ? type_of_shared_die : type_of_die)(inference->table, index, die)) == TYPE_NONE)
 		return;
 	if (local_address(local, frame, &address)) {
 		found = memory_scan(scan, address, local->size, type, local->piece_offset, SURE_FRAME);

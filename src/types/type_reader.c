@@ -41,7 +41,7 @@ struct scope {
 	uint64_t hash;
 };
 
-/** A struct die_link in half the room: a signature has become what it stands for. */
+/** A struct die_link in half the room. */
 struct raw_link {
 	/** LINK_NONE, LINK_INFO or LINK_SHARED. */
 	uint64_t space : 2, to : 62;
@@ -85,11 +85,6 @@ struct open_die {
 	bool is_struct;
 };
 
-/** Where types of type units are. */
-struct signature {
-	uint64_t signature, die;
-};
-
 /** The hash of a name that was met. The linker keeps each text once, so it is known by where it is. */
 struct known_name {
 	const char *name;
@@ -103,9 +98,6 @@ struct type_reader {
 	/** Index in table.dies of this file, and of the shared one (UINT32_MAX: none). */
 	uint32_t file, shared_file;
 	struct die_reader dies;
-	/** Offsets of type units' types, by signature. */
-	struct hash_map signatures;
-	ARRAY(uint64_t) signature_dies;
 	/** Of the unit at hand. */
 	ARRAY(struct raw) raws;
 	ARRAY(struct raw_member) members;
@@ -191,14 +183,9 @@ static int32_t raw_at(const struct type_reader *reader, uint64_t offset)
 	return (int32_t)(reader->ranks.v[word] + (uint32_t)__builtin_popcountll(reader->bits.v[word] & ((UINT64_C(1) << bit % 64) - 1)));
 }
 
-static struct raw_link raw_link(const struct type_reader *reader, struct die_link link)
+static struct raw_link raw_link(struct die_link link)
 {
-	uint32_t found;
-
-	if (link.space != LINK_SIGNATURE)
-		return (struct raw_link){ link.space, link.to };
-	found = hash_map_get(&reader->signatures, link.to);
-	return found == UINT32_MAX ? (struct raw_link){ LINK_NONE, 0 } : (struct raw_link){ LINK_INFO, reader->signature_dies.v[found] };
+	return (struct raw_link){ link.space, link.to };
 }
 
 static int32_t raw_add(struct type_reader *reader, int32_t scope)
@@ -212,9 +199,9 @@ static int32_t raw_add(struct type_reader *reader, int32_t scope)
 		.size = facts->has_size ? facts->size : 0,
 		.has_size = facts->has_size,
 		.name = facts->name,
-		.type = raw_link(reader, facts->type),
-		.origin = raw_link(reader, facts->origin),
-		.signature = raw_link(reader, facts->signature),
+		.type = raw_link(facts->type),
+		.origin = raw_link(facts->origin),
+		.signature = raw_link(facts->signature),
 		.scope = scope,
 		.own_scope = -1,
 		.first = -1,
@@ -254,7 +241,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 	bool is_base = reader->dies.die.tag == DW_TAG_inheritance;
 	struct raw_member member = {
 		.name = facts->name,
-		.type = raw_link(reader, facts->type),
+		.type = raw_link(facts->type),
 		.offset = facts->has_place ? facts->place : 0,
 		.kind = is_base ? MEMBER_BASE : MEMBER_FIELD,
 	};
@@ -280,7 +267,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 static void variable_read(struct type_reader *reader)
 {
 	const struct die_facts *facts = &reader->dies.facts;
-	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = raw_link(reader, facts->type), .origin = raw_link(reader, facts->origin) };
+	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = raw_link(facts->type), .origin = raw_link(facts->origin) };
 	uint64_t value;
 	bool is_thread_local;
 
@@ -370,7 +357,7 @@ static struct open_die die_take(struct type_reader *reader, const struct open_di
 		if (around->is_struct && around->raw >= 0)
 			member_add(reader, around->raw, (struct raw_member){
 				.name = facts->name,
-				.type = raw_link(reader, facts->type),
+				.type = raw_link(facts->type),
 				.offset = facts->has_value ? facts->value : MEMBER_NO_OFFSET,
 				.kind = reader->dies.die.tag == DW_TAG_template_type_parameter ? MEMBER_TEMPLATE_TYPE : MEMBER_TEMPLATE_VALUE,
 			});
@@ -922,18 +909,6 @@ static void unit_keep(struct type_reader *reader)
 
 /* ---- files ---- */
 
-static void signatures_collect(struct type_reader *reader)
-{
-	struct die_reader *dies = &reader->dies;
-
-	for (uint64_t at = 0; die_reader_unit(dies, at) || dies->unit.end; at = dies->unit.end) {
-		if (dies->unit.type != DW_UT_type && dies->unit.type != DW_UT_split_type)
-			continue;
-		hash_map_set(&reader->signatures, dies->unit.signature, (uint32_t)reader->signature_dies.n);
-		array_append(&reader->signature_dies, dies->unit.offset + dies->unit.type_offset);
-	}
-}
-
 static uint32_t file_read(struct type_table *table, struct modules *modules, size_t index, const struct dwarf_file *file,
 			  const struct dwarf_sections *sections, uint32_t shared_file)
 {
@@ -947,9 +922,6 @@ static uint32_t file_read(struct type_table *table, struct modules *modules, siz
 	table->dies = xreallocarray(table->dies, table->n_dies + 1, sizeof(*table->dies));
 	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections };
 	die_reader_init(&reader.dies, sections);
-	signatures_collect(&reader);
-	die_reader_deinit(&reader.dies);
-	die_reader_init(&reader.dies, sections);
 	die_reader_with_facts(&reader.dies, file->has_shared && sections == &file->sections ? &file->shared_sections : NULL);
 	for (uint64_t at = 0; die_reader_unit(&reader.dies, at) || reader.dies.unit.end; at = reader.dies.unit.end) {
 		unit_scan(&reader);
@@ -962,8 +934,6 @@ static uint32_t file_read(struct type_table *table, struct modules *modules, siz
 	table->bytes_read += sections->info.size;
 	die_reader_deinit(&reader.dies);
 	free(reader.names);
-	hash_map_deinit(&reader.signatures);
-	array_deinit(&reader.signature_dies);
 	array_deinit(&reader.raws);
 	array_deinit(&reader.members);
 	array_deinit(&reader.variables);
