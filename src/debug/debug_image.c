@@ -307,9 +307,9 @@ static bool section_read(struct debug_image *image, struct debug_section *sectio
 	if (section->packing == PACKING_NONE) {
 		section->is_read = file_read(image->fd, section->from, to, section->size);
 	} else {
-		_cleanup_free_ uint8_t *buffer = pieces.buffer = xmalloc(PIECE);
-
+		pieces.buffer = xmalloc(PIECE);
 		section->is_read = section->packing == PACKING_ZLIB ? zlib_read(&pieces, to, section->size) : zstd_read(&pieces, to, section->size);
+		free(pieces.buffer);
 	}
 	return section->is_read;
 }

@@ -70,6 +70,8 @@ bool die_unit_read(const struct dwarf_sections *sections, uint64_t offset, struc
 		unit.signature = cursor_number(&at, 8);
 		unit.type_offset = cursor_number(&at, unit.offset_size);
 	}
+	if (sections->is_split)
+		unit.addr_base = sections->split_addr_base;
 	if (at.failed || unit.version < 2 || unit.version > 5 || (unit.address_size != 4 && unit.address_size != 8))
 		return false;
 	unit.first = (uint64_t)(at.at - bytes->bytes);

@@ -36,6 +36,9 @@ struct dwarf_sections {
 	uint64_t types_from;
 	/** NULL for none. Owned by the file. */
 	struct type_units *type_units;
+	/** They are those of a split unit, whose addresses begin there in addr, which is the module's. */
+	bool is_split;
+	uint64_t split_addr_base;
 };
 
 /** Tables of variables.c, functions.c, locals.c, scopes.c and definitions.c, private to them. */

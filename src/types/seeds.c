@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "debug/locals.h"
 #include "debug/modules.h"
+#include "debug/symbols.h"
 #include "debug/variables.h"
 #include "graph/root_areas.h"
 #include "types/inference.h"
@@ -112,11 +113,16 @@ static char *variable_name(struct modules *modules, const struct type_variable *
 {
 	struct module *module = &modules->v.v[variable->module];
 	struct variable found;
+	struct symbol symbol;
 	char *name;
 
 	if (!(variable->is_thread_local ? variable_thread_local(modules, module, variable->start, &found) :
-					  variable_at(modules, module, variable->start, &found)))
+					  variable_at(modules, module, variable->start, &found))) {
+		// One of a split unit.
+		if (!variable->is_thread_local && symbol_at(modules, module, variable->start, &symbol))
+			return xstrdup(symbol.name);
 		return xstrdup("?");
+	}
 	name = take_pointer(found.name);
 	variable_deinit(&found);
 	return name;

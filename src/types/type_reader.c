@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "debug/dies.h"
 #include "debug/dwarf.h"
+#include "debug/split.h"
 #include "debug/variables.h"
 #include "types/type_index.h"
 #include "types/type_table.h"
@@ -841,7 +842,7 @@ static void variable_keep(struct type_reader *reader, const struct raw_variable 
 		return;
 	array_append(&reader->table->variables, (struct type_variable){
 		.start = variable->start,
-		.die = variable->offset,
+		.die = reader->dies.sections->is_split ? 0 : variable->offset,
 		.type = type,
 		.module = reader->module_index,
 		.is_thread_local = variable->is_thread_local,
@@ -920,7 +921,7 @@ static uint32_t file_read(struct type_table *table, struct modules *modules, siz
 				      .names = xcalloc(1 << NAMES_BITS, sizeof(*reader.names)) };
 
 	table->dies = xreallocarray(table->dies, table->n_dies + 1, sizeof(*table->dies));
-	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections };
+	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections, .is_split = sections->is_split };
 	die_reader_init(&reader.dies, sections);
 	die_reader_with_facts(&reader.dies, file->has_shared && sections == &file->sections ? &file->shared_sections : NULL);
 	for (uint64_t at = 0; die_reader_unit(&reader.dies, at) || reader.dies.unit.end; at = reader.dies.unit.end) {
@@ -949,12 +950,19 @@ static uint32_t file_read(struct type_table *table, struct modules *modules, siz
 bool type_table_read(struct type_table *table, struct modules *modules, size_t module)
 {
 	const struct dwarf_file *file = module_dwarf_sections(modules, &modules->v.v[module]);
+	const struct dwarf_sections *split;
 	uint32_t shared = UINT32_MAX;
+	struct split_walk walk;
 
 	if (!file || !file->sections.info.size)
 		return false;
 	if (file->has_shared && file->shared_sections.info.size)
 		shared = file_read(table, modules, module, file, &file->shared_sections, UINT32_MAX);
 	file_read(table, modules, module, file, &file->sections, shared);
+	split_walk_begin(&walk, modules, &modules->v.v[module], file);
+	while (!table->truncated && (split = split_walk_next(&walk)) != NULL)
+		file_read(table, modules, module, file, split, UINT32_MAX);
+	table->has_split |= walk.met > 0;
+	split_walk_end(&walk);
 	return true;
 }

@@ -162,7 +162,7 @@ type_id type_dies_find(const struct type_dies *dies, uint64_t offset)
 static type_id type_of_file_die(const struct type_table *table, size_t module, bool is_shared, uint64_t die)
 {
 	for (size_t i = 0; i < table->n_dies; i++) {
-		if (table->dies[i].module == module && table->dies[i].is_shared == is_shared)
+		if (table->dies[i].module == module && table->dies[i].is_shared == is_shared && !table->dies[i].is_split)
 			return type_dies_find(&table->dies[i], die);
 	}
 	return TYPE_NONE;

@@ -144,6 +144,8 @@ struct type_table {
 	ARRAY(struct type_variable) variables;
 	/** Something was left out: a file says more than is believed. */
 	bool truncated;
+	/** Some of it stands in split files, by which no module is told. */
+	bool has_split;
 	/** Bytes of .debug_info that were read. */
 	uint64_t bytes_read;
 	/** Private. */
