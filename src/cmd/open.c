@@ -21,6 +21,7 @@
 #include "cmd/recognise.h"
 #include "cpython/cpython.h"
 #include "debug/allocator.h"
+#include "debug/cache.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
 #include "snapshot/file.h"
@@ -167,6 +168,8 @@ struct error *target_open(const struct options *options, const struct target_cho
 /* The modules of a target, and the mallocs among them: all that is known from files. */
 struct found {
 	struct modules modules;
+	/** Owned; NULL for no cache. */
+	char *cache_dir;
 	struct allocator allocator;
 	struct glibc *glibc;
 };
@@ -177,6 +180,7 @@ static void found_init(struct found *found, const struct target *target,
 	struct debug_options debug = { .debug_path = options->debug_path,
 				       .sysroot = options->sysroot };
 
+	debug.cache_dir = found->cache_dir = options->no_cache ? NULL : cache_directory();
 	modules_init(&found->modules, target, &debug);
 	allocator_recognise(&found->modules, &found->allocator);
 	found->glibc = glibc_find(&found->modules);
@@ -188,6 +192,7 @@ static void found_deinit(struct found *found)
 	glibc_destroy(found->glibc);
 	free(found->allocator.evidence);
 	modules_deinit(&found->modules);
+	free(found->cache_dir);
 }
 
 /* Which files are mapped where, as a number: the same before and after the stop, or modules came or went meanwhile. */
@@ -420,6 +425,8 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 
 	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
 	python_labels_set(snapshot);
+	if (modules->cache_trouble && options->verbose && !options->quiet)
+		fprintf(stderr, "heapsnap: nothing was kept of the debug information: %s\n", modules->cache_trouble);
 	if (!(needs_of(options) & NEEDS_EDGES)) {
 		edges_deinit(&snapshot->graph.edges);
 		snapshot->graph.options.with_edges = false;

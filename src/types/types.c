@@ -369,6 +369,19 @@ void types_allocate(struct types *types, size_t n)
 	types->form = xcalloc(n + 1, 1);
 }
 
+/* Reads the types of all modules. */
+static void types_read(struct types *types, struct modules *modules)
+{
+	_cleanup_free_ bool *described = type_table_read_all(types->table, modules);
+
+	for (size_t i = 0; i < modules->v.n; i++) {
+		if (described[i])
+			types->has_debug = true;
+		else if (modules->v.v[i].fd >= 0)
+			array_append(&types->undescribed, xstrdup(module_name(&modules->v.v[i])));
+	}
+}
+
 void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
 		 const struct types_options *options, struct types *ret)
 {
@@ -383,13 +396,10 @@ void types_build(const struct target *target, struct modules *modules, const str
 	types->table = xcalloc(1, sizeof(*types->table));
 	types->layouts = xcalloc(1, sizeof(*types->layouts));
 	type_table_init(types->table);
-	for (size_t i = 0; i < modules->v.n && !options->without_dwarf; i++) {
-		if (type_table_read(types->table, modules, i))
-			types->has_debug = true;
-		else if (modules->v.v[i].fd >= 0)
-			array_append(&types->undescribed, xstrdup(module_name(&modules->v.v[i])));
-	}
-	type_table_seal(types->table);
+	if (options->without_dwarf)
+		type_table_seal(types->table);
+	else
+		types_read(types, modules);
 	containers_apply(types->table);
 	vtables_build(modules, &target->image, &vtables);
 	classes = classes_find(types->table, &vtables);
