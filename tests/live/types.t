@@ -43,7 +43,7 @@ judge() {
 		}' truth "$out"
 }
 
-for source in types_plain types_intrusive types_generic; do
+for source in types_plain types_intrusive types_generic types_pools; do
 	for compile in "gcc -O0" "gcc -O2" "clang -O0" "clang -O2"; do
 		if ! command -v "${compile%% *}" >cc.err; then
 			skip "$source, $compile" "${compile%% *} is not there"
