@@ -277,7 +277,7 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 	// Forms that fit many sizes must look like it, too.
 	if ((type_is_aggregate(inference->table, candidate->type) && (!is_exact || candidate->evidence == EVIDENCE_EMBEDDED)) ||
 	    (type_at(inference->table, candidate->type)->kind == TYPE_POINTER && passage->into >= 8)) {
-		int look = shape_score(inference, candidate->type, candidate->form, passage->target);
+		int look = shape_score(inference, candidate->type, candidate->form, passage->target, 0);
 
 		// What leads into the middle says nothing of how many there are in front.
 		if (look < (candidate->form != FORM_ARRAY ? LOOK_MIN : passage->into < 8 ? LOOK_ARRAY_MIN : LOOK_ARRAY_AROUND_MIN))

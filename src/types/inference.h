@@ -133,6 +133,8 @@ struct feature {
 	/** Units: bytes; of FEATURE_CONTEXT how far up. */
 	uint8_t size;
 	int32_t offset;
+	/** The enumeration that the number is of; TYPE_NONE for none. */
+	type_id enumeration;
 };
 
 /** What is decided together: the chunks behind a slot, or all that pointers to a base type lead to, whatever slot they lie in. */
@@ -266,8 +268,8 @@ struct candidate fit_of_start(const struct inference *inference, type_id target,
 
 /* ---- shape.c ---- */
 
-/** How well the bytes of a chunk look like a type: hundredths of a point; more is better, below 0 speaks against it. */
-int shape_score(struct inference *inference, type_id type, enum type_form form, chunk_id chunk);
+/** How well the bytes of a chunk look like a type: hundredths of a point; more is better, below 0 speaks against it. With depth 1 what its pointers lead to is looked at, too. */
+int shape_score(struct inference *inference, type_id type, enum type_form form, chunk_id chunk, unsigned depth);
 
 /** The same of a struct that lies inside of a chunk. */
 int shape_score_inside(struct inference *inference, type_id type, chunk_id chunk, uint64_t into);

@@ -8,6 +8,7 @@
  *
  * One chunk at a time the same evidence is wrong more often than not: what 30 chunks look like, one does by chance.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ enum {
 	LOOK_MISFIT = -400,
 	LOOK_LEAST = -300,
 	LOOK_NUMBERS = -50,
-	LOOK_MOST = 400,
+	LOOK_MOST = 1000,
 	WITNESS_FOR = 300,
 	WITNESS_AGAINST = -300,
 	BONUS_EXACT = 60,
@@ -41,6 +42,7 @@ enum {
 	BONUS_DECLARED = 90,
 	BONUS_DECLARED_TEXT = 60,
 	BONUS_HINT = 150,
+	BONUS_NAMED = 80,
 	TEXT_GOOD = 140,
 	TEXT_FITS = 190,
 	TEXT_SHORT = 40,
@@ -115,6 +117,8 @@ struct group {
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
+	/** The option that its value is named for; CANDIDATES_MAX for none. */
+	size_t named;
 };
 
 struct verdict {
@@ -529,7 +533,7 @@ static int look_of(struct decision *decision, const struct option *option, const
 	// A struct begins at a multiple of eight.
 	if (entry->passage.into % 8)
 		return LOOK_LEAST;
-	look = shape_score(inference, fit.type, (enum type_form)fit.form, target) + fit_points[fit.fit / 10];
+	look = shape_score(inference, fit.type, (enum type_form)fit.form, target, 1) + fit_points[fit.fit / 10];
 	return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;
 }
 
@@ -568,6 +572,52 @@ static size_t group_find(const struct group *groups, size_t n, uint64_t value)
 	return j;
 }
 
+/* Letters and digits of a name, in small letters. */
+static size_t name_plain(const char *name, char *plain, size_t size)
+{
+	size_t n = 0;
+
+	for (; *name && n + 1 < size; name++) {
+		if (isalnum((unsigned char)*name))
+			plain[n++] = (char)tolower((unsigned char)*name);
+	}
+	plain[n] = 0;
+	return n;
+}
+
+/* Programs name the values of a tag for what they tell: cm_while is the tag of the union's member While, and cm_arith_for that of ArithFor, not of For. */
+static size_t named_option(const struct decision *decision, const struct feature *feature, uint64_t value)
+{
+	enum { NAME_MAX_SIZE = 64, NAME_MIN = 2 };
+	const struct type_table *table = decision->inference->table;
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+	char enumerator[NAME_MAX_SIZE], name[NAME_MAX_SIZE];
+	size_t length = 0, best = CANDIDATES_MAX, best_length = 0;
+
+	if (feature->enumeration == TYPE_NONE || slot->owner == TYPE_NONE || type_at(table, slot->owner)->kind != TYPE_UNION)
+		return CANDIDATES_MAX;
+
+	const struct type *of_enum = type_at(table, feature->enumeration), *of_union = type_at(table, slot->owner);
+
+	for (uint32_t i = 0; i < of_enum->n && !length; i++) {
+		if (table->members.v[of_enum->first + i].offset == value)
+			length = name_plain(table->members.v[of_enum->first + i].name, enumerator, sizeof(enumerator));
+	}
+	for (uint32_t i = 0; i < of_union->n && length; i++) {
+		const struct type_member *member = &table->members.v[of_union->first + i];
+		type_id pointer = type_strip(table, member->type), target = pointer == TYPE_NONE ? TYPE_NONE : type_pointee(table, pointer);
+		size_t n = name_plain(member->name, name, sizeof(name)), j = 0;
+
+		while (j < decision->n_options && decision->options[j].type != target)
+			j++;
+		if (j == decision->n_options || n < NAME_MIN || n <= best_length || n > length || memcmp(enumerator + length - n, name, n) != 0)
+			continue;
+		best = j;
+		best_length = n;
+	}
+	return best;
+}
+
 /* Splits the chunks by a feature, and looks at some of each group: how many groups, 0 when they are too many or it cannot be told. */
 static size_t groups_make(struct decision *decision, const struct feature *feature, struct group *groups)
 {
@@ -588,8 +638,10 @@ static size_t groups_make(struct decision *decision, const struct feature *featu
 		}
 		groups[j].n++;
 	}
-	for (size_t j = 0; j < n; j++)
+	for (size_t j = 0; j < n; j++) {
+		groups[j].named = named_option(decision, feature, groups[j].value);
 		groups[j].step = groups[j].n / (n == 1 ? SAMPLE_MAX : GROUP_SAMPLE_MAX) + 1;
+	}
 	for (size_t i = 0; i < decision->n; i += decision->stride) {
 		const struct looks *looks;
 		struct group *group;
@@ -618,7 +670,7 @@ static int option_score(const struct decision *decision, const struct group *gro
 
 	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
-	return score;
+	return j == group->named ? score + BONUS_NAMED : score;
 }
 
 static struct verdict verdict_of(const struct decision *decision, const struct group *group)
@@ -662,10 +714,10 @@ static int split_gain(const struct decision *decision, const struct group *group
 	return (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT;
 }
 
-static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset)
+static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset, type_id enumeration)
 {
 	if (*n < FEATURES_MAX)
-		features[(*n)++] = (struct feature){ .kind = (uint8_t)kind, .size = (uint8_t)size, .offset = (int32_t)offset };
+		features[(*n)++] = (struct feature){ .kind = (uint8_t)kind, .size = (uint8_t)size, .offset = (int32_t)offset, .enumeration = enumeration };
 }
 
 static bool field_may_be_tag(const struct layout_field *field)
@@ -703,9 +755,9 @@ static void tags_add(struct inference *inference, type_id type, uint64_t around,
 			// Of bit-fields the byte that they are in.
 			if (field->is_bit_field && pass == 0 && distance >= -BESIDE_MAX && distance <= BESIDE_MAX &&
 			    !(*n && features[*n - 1].kind == kind && features[*n - 1].size == 1 && features[*n - 1].offset == distance))
-				feature_add(features, n, kind, 1, distance);
+				feature_add(features, n, kind, 1, distance, TYPE_NONE);
 			if (!field->is_bit_field && field_may_be_tag(field) && (field->kind == LAYOUT_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
-				feature_add(features, n, kind, field->size, distance);
+				feature_add(features, n, kind, field->size, distance, field->kind == LAYOUT_ENUM ? field->type : TYPE_NONE);
 		}
 	}
 }
@@ -718,25 +770,25 @@ static size_t features_find(struct decision *decision, struct feature *features)
 	bool is_slot = !(decision->key >> 62 & 1);
 	size_t n = 0;
 
-	feature_add(features, &n, FEATURE_NONE, 0, 0);
-	feature_add(features, &n, FEATURE_SIZE, 0, 0);
+	feature_add(features, &n, FEATURE_NONE, 0, 0, TYPE_NONE);
+	feature_add(features, &n, FEATURE_SIZE, 0, 0, TYPE_NONE);
 	if (is_slot) {
 		if (slot.holder != TYPE_NONE)
 			tags_add(inference, slot.holder, slot.holder_offset, FEATURE_BESIDE, features, &n);
-		feature_add(features, &n, FEATURE_SLOT, 0, 0);
-		feature_add(features, &n, FEATURE_CONTEXT, 0, 0);
-		feature_add(features, &n, FEATURE_CONTEXT, 0, 1);
-		feature_add(features, &n, FEATURE_INTO, 0, 0);
+		feature_add(features, &n, FEATURE_INTO, 0, 0, TYPE_NONE);
 	}
+	feature_add(features, &n, FEATURE_SLOT, 0, 0, TYPE_NONE);
+	feature_add(features, &n, FEATURE_CONTEXT, 0, 0, TYPE_NONE);
+	feature_add(features, &n, FEATURE_CONTEXT, 0, 1, TYPE_NONE);
 	for (size_t i = 0; i < slot.n_targets; i++) {
 		if (type_is_aggregate(inference->table, slot.targets[i] == TYPE_NONE ? 0 : slot.targets[i]))
 			tags_add(inference, slot.targets[i], 0, FEATURE_TARGET, features, &n);
 	}
 	if (slot.targets[0] == 0) {
-		feature_add(features, &n, FEATURE_TARGET, 4, 0);
-		feature_add(features, &n, FEATURE_TARGET, 1, 0);
-		feature_add(features, &n, FEATURE_TARGET, 4, 8);
-		feature_add(features, &n, FEATURE_TARGET, 8, 0);
+		feature_add(features, &n, FEATURE_TARGET, 4, 0, TYPE_NONE);
+		feature_add(features, &n, FEATURE_TARGET, 1, 0, TYPE_NONE);
+		feature_add(features, &n, FEATURE_TARGET, 4, 8, TYPE_NONE);
+		feature_add(features, &n, FEATURE_TARGET, 8, 0, TYPE_NONE);
 	}
 	return n;
 }

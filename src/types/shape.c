@@ -40,6 +40,12 @@ enum {
 	LENGTH_FITS = 100,
 	LENGTH_MISFIT = -70,
 	TAIL_MOST = 300,
+	/** Of what the target of a pointer looks like. */
+	FURTHER_PART = 2,
+	FURTHER_MOST = 40,
+	FURTHER_LEAST = -120,
+	/** A fit that is as good as none. Units: percent. */
+	FIT_HALF = 50,
 };
 
 /* What n times the same counts for: its sum by the root of n. */
@@ -57,6 +63,8 @@ struct look {
 	uint64_t from;
 	const uint8_t *bytes;
 	uint64_t size;
+	/** How many pointers further it is looked. */
+	unsigned depth;
 };
 
 static uint64_t number_at(const struct look *look, uint64_t offset, size_t size)
@@ -66,6 +74,8 @@ static uint64_t number_at(const struct look *look, uint64_t offset, size_t size)
 	memcpy(&value, look->bytes + offset, size);
 	return value;
 }
+
+static int look_at_target(const struct look *look, const struct candidate *candidate, chunk_id chunk);
 
 static int pointer_score(const struct look *look, const struct layout_field *field, uint64_t word)
 {
@@ -103,6 +113,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	uint64_t into = word - inference->chunks->mem[chunk];
 	type_id settled = inference->type[chunk];
 	struct candidates candidates;
+	int fit = 0, further = 0;
 
 	if (settled == field->target && into % 8 == 0)
 		return POINTER_START + POINTER_FITS + POINTER_SETTLED;
@@ -113,10 +124,16 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	}
 	if (!candidates.n)
 		return class == WORD_CHUNK ? POINTER_MISFIT : 0;
+	for (size_t i = 0; i < candidates.n; i++) {
+		if (candidates.v[i].fit > fit)
+			fit = candidates.v[i].fit;
+	}
+	if (look->depth && candidates.n == 1 && settled == TYPE_NONE)
+		further = look_at_target(look, &candidates.v[0], chunk);
 	// What is settled as something else is not what this one points to.
 	if (settled != TYPE_NONE && inference->confidence[chunk] >= 90 && !(inference->form[chunk] & FORM_BY_RULE))
 		return POINTER_MISFIT;
-	return POINTER_START + POINTER_FITS;
+	return POINTER_START + (fit > FIT_HALF ? POINTER_FITS * (fit - FIT_HALF) / (100 - FIT_HALF) : 0) + further;
 }
 
 static int enum_score(const struct look *look, const struct layout_field *field, uint64_t value)
@@ -333,6 +350,19 @@ static bool look_begin(struct look *look, chunk_id chunk, uint8_t *buffer, size_
 	return image_get(inference->window.image, inference->chunks->mem[chunk] + look->from, buffer, look->size);
 }
 
+/* What a target that is nothing yet adds: little if it looks like what it should be, more against it if it does not. */
+static int look_at_target(const struct look *look, const struct candidate *candidate, chunk_id chunk)
+{
+	struct look target = { .inference = look->inference, .from = candidate->form == FORM_BEHIND ? look->inference->header : 0 };
+	uint8_t buffer[256];
+	int score;
+
+	if (!type_is_aggregate(look->inference->table, candidate->type) || !look_begin(&target, chunk, buffer, sizeof(buffer)))
+		return 0;
+	score = struct_score(&target, layout_of(look->inference->layouts, candidate->type), 0, target.size) / FURTHER_PART;
+	return score > FURTHER_MOST ? FURTHER_MOST : score < FURTHER_LEAST ? FURTHER_LEAST : score;
+}
+
 int shape_score_inside(struct inference *inference, type_id id, chunk_id chunk, uint64_t into)
 {
 	struct look look = { .inference = inference, .from = into };
@@ -341,11 +371,11 @@ int shape_score_inside(struct inference *inference, type_id id, chunk_id chunk, 
 	return look_begin(&look, chunk, buffer, sizeof(buffer)) ? struct_score(&look, layout_of(inference->layouts, id), 0, look.size) : 0;
 }
 
-int shape_score(struct inference *inference, type_id id, enum type_form form, chunk_id chunk)
+int shape_score(struct inference *inference, type_id id, enum type_form form, chunk_id chunk, unsigned depth)
 {
 	const struct type *type = type_at(inference->table, id);
 	uint64_t usable = chunk_usable(inference->chunks, chunk);
-	struct look look = { .inference = inference, .from = form == FORM_COUNTED ? 8 : form == FORM_BEHIND ? inference->header : 0 };
+	struct look look = { .inference = inference, .from = form == FORM_COUNTED ? 8 : form == FORM_BEHIND ? inference->header : 0, .depth = depth };
 	const struct type_layout *layout;
 	uint8_t buffer[256];
 	int score = 0;
