@@ -127,6 +127,8 @@ static void inference_deinit(struct inference *inference)
 	free(inference->confidence);
 	free(inference->evidence);
 	free(inference->best);
+	array_deinit(&inference->parts);
+	hash_map_deinit(&inference->parts_by_place);
 	array_deinit(&inference->splits);
 	array_deinit(&inference->rules);
 	hash_map_deinit(&inference->splits_by_key);
@@ -296,7 +298,7 @@ static label_id label_of_content(struct labeller *labeller, struct window *windo
 	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
 		return 0;
 	*confidence_ret = (uint8_t)content.confidence;
-	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && chunk_is_plain(labeller->inference, chunk)) {
+	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && bytes_are_plain(labeller->inference, chunk, 0)) {
 		if (*confidence_ret > SURE_CONTENT)
 			*confidence_ret = SURE_CONTENT;
 		return label_of_type(labeller, text, FORM_ARRAY);
