@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "debug/definitions.h"
 #include "debug/functions.h"
 #include "debug/locals.h"
 #include "debug/scopes.h"
@@ -129,6 +130,7 @@ void dwarf_file_close(struct dwarf_file *file)
 	function_table_destroy(file->functions);
 	local_table_destroy(file->locals);
 	scope_table_destroy(file->scopes);
+	definition_table_destroy(file->definitions);
 	if (file->dwarf)
 		dwarf_end(file->dwarf);
 	if (file->shared)
@@ -249,7 +251,7 @@ bool die_type(Dwarf_Die *die, Dwarf_Die *ret)
 
 /* ---- types ---- */
 
-bool type_peel(Dwarf_Die *type)
+bool type_peel(struct dwarf_file *file, Dwarf_Die *type)
 {
 	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
 		switch (dwarf_tag(type)) {
@@ -268,7 +270,7 @@ bool type_peel(Dwarf_Die *type)
 			// The definition may be in a type unit (-fdebug-types-section).
 			if (die_reference(type, DW_AT_signature, type))
 				break;
-			return !dwarf_hasattr(type, DW_AT_declaration);
+			return !dwarf_hasattr(type, DW_AT_declaration) || definition_find(file, type);
 		default:
 			return true;
 		}
@@ -312,13 +314,13 @@ static uint64_t array_count(Dwarf_Die *array)
 	return n ? count : 0;
 }
 
-bool type_size(const Dwarf_Die *type_in, uint64_t *size_ret, uint64_t *count_ret)
+bool type_size(struct dwarf_file *file, const Dwarf_Die *type_in, uint64_t *size_ret, uint64_t *count_ret)
 {
 	Dwarf_Die type = *type_in;
 	uint64_t count = 1, size;
 
 	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
-		if (!type_peel(&type))
+		if (!type_peel(file, &type))
 			return false;
 		if (die_number(&type, DW_AT_byte_size, &size)) {
 			if (__builtin_mul_overflow(size, count, &size))

@@ -38,11 +38,12 @@ struct dwarf_sections {
 	struct dwarf_bytes info, abbrev, addr, line, str, line_str, str_offsets, loc, loclists;
 };
 
-/** Tables of variables.c, functions.c, locals.c and scopes.c, private to them. */
+/** Tables of variables.c, functions.c, locals.c, scopes.c and definitions.c, private to them. */
 struct variable_table;
 struct function_table;
 struct local_table;
 struct scope_table;
+struct definition_table;
 
 struct dwarf_file {
 	Dwarf *dwarf;
@@ -57,6 +58,7 @@ struct dwarf_file {
 	struct function_table *functions;
 	struct local_table *locals;
 	struct scope_table *scopes;
+	struct definition_table *definitions;
 };
 
 /** Opens the DWARF of a module. False (and nothing to be closed) when there is none, or when the file is missing that dwz moved some of the types
@@ -99,14 +101,15 @@ bool die_origin(Dwarf_Die *die);
 /** The type of a DIE, or of the declaration it completes. */
 bool die_type(Dwarf_Die *die, Dwarf_Die *ret);
 
-/** Takes typedefs and qualifiers off a type. False at the end of a chain that leads nowhere, or to a mere declaration whose definition is in no type unit. */
-bool type_peel(Dwarf_Die *type);
+/** Takes typedefs and qualifiers off a type, and goes from a declaration to its definition. False at the end of a chain that leads nowhere, or to what the file does
+    not define. */
+bool type_peel(struct dwarf_file *file, Dwarf_Die *type);
 
 /** Elements of an array type in each dimension, 0 for one without a bound; returns how many dimensions, 0 when there are more than ARRAY_DIMENSIONS_MAX. */
 size_t array_dimensions(Dwarf_Die *array, uint64_t counts[ARRAY_DIMENSIONS_MAX]);
 
 /** sizeof a type, and its elements, of all dimensions together, when it is an array (else 1). Units: bytes. */
-bool type_size(const Dwarf_Die *type, uint64_t *size_ret, uint64_t *count_ret);
+bool type_size(struct dwarf_file *file, const Dwarf_Die *type, uint64_t *size_ret, uint64_t *count_ret);
 
 /** Where a member lies in its struct; false when that is computed at run time (a virtual base). Units: bytes. */
 bool member_offset(Dwarf_Die *member, uint64_t *ret);
