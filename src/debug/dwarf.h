@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "debug/debug_image.h"
 #include "debug/modules.h"
 
 enum {
@@ -25,12 +26,6 @@ enum {
 	TYPE_CHAIN_MAX = 64,
 	/** Dimensions of an array. */
 	ARRAY_DIMENSIONS_MAX = 16,
-};
-
-/** Bytes of a section, inflated; NULL, 0 when the file has none. Borrowed from the ELF file. */
-struct dwarf_bytes {
-	const uint8_t *bytes;
-	uint64_t size;
 };
 
 /** What of an ELF file is read without libdw. */
@@ -46,13 +41,19 @@ struct scope_table;
 struct definition_table;
 
 struct dwarf_file {
+	/** NULL until libdw is wanted (module_dwarf()). */
 	Dwarf *dwarf;
+	struct debug_image image;
+	/** info to str_offsets; the rest once libdw is wanted. */
 	struct dwarf_sections sections;
-	/** What dwz moved to a file that several share; NULL when it did not. */
+	/** What dwz moved to a file that several share; NULL when it did not, or libdw was not wanted yet. */
 	Dwarf *shared;
+	struct debug_image shared_image;
 	struct dwarf_sections shared_sections;
 	Elf *shared_elf;
 	int shared_fd;
+	/** There is such a file, and it was found. */
+	bool has_shared, libdw_was_asked;
 	/** Made when first asked for. Owned. */
 	struct variable_table *variables;
 	struct function_table *functions;
@@ -69,7 +70,11 @@ bool dwarf_file_open(struct dwarf_file *ret, struct modules *modules, struct mod
 /** Closes it. */
 void dwarf_file_close(struct dwarf_file *file);
 
-/** The DWARF of a module, opened when first asked for; NULL when there is none. Owner: the module. */
+/** The sections of a module that describe types (info, abbrev, addr, str, line_str, str_offsets), read when first asked for; NULL when it has no DWARF. Owner: the module. Cost: that of
+    reading and inflating these; libdw is not asked. */
+struct dwarf_file *module_dwarf_sections(struct modules *modules, struct module *module);
+
+/** The DWARF of a module with all its sections, opened when first asked for; NULL when there is none, or none that libdw will have. Owner: the module. */
 struct dwarf_file *module_dwarf(struct modules *modules, struct module *module);
 
 /** Closes what module_dwarf() opened, of all modules; it may be asked for anew. */
