@@ -180,11 +180,24 @@ static const struct type_variable *variable_at(const struct type_table *table, u
 	return found->module == module && !found->is_thread_local && found->start == start ? found : NULL;
 }
 
+/* What follows «core::ptr::drop_in_place<», as both schemes have it; NULL for another function. */
+static const char *rust_dropped(const char *name)
+{
+	static const char *const drops[] = {"core::ptr::drop_in_place<", "core::ptr::drop_in_place::<"};
+
+	for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++) {
+		size_t length = strlen(drops[i]);
+
+		if (strncmp(name, drops[i], length) == 0 && name[strlen(name) - 1] == '>')
+			return name + length;
+	}
+	return NULL;
+}
+
 static type_id rust_vtable_type(struct erasures *erasures, struct module *module, vaddr address, struct window *window)
 {
 	const struct type_variable *variable =
 		variable_at(erasures->table, (uint32_t)(module - erasures->modules->v.v), address - module->bias);
-	static const char drop[] = "core::ptr::drop_in_place<";
 	uint64_t words[3];
 
 	if (variable) {
@@ -198,9 +211,10 @@ static type_id rust_vtable_type(struct erasures *erasures, struct module *module
 		return TYPE_NONE;
 	struct module *code = modules_find(erasures->modules, words[0]);
 	_cleanup_free_ char *name = code ? symbol_name(erasures, code, words[0]) : NULL;
-	if (!name || strncmp(name, drop, strlen(drop)) != 0 || name[strlen(name) - 1] != '>')
+	const char *dropped = name ? rust_dropped(name) : NULL;
+	if (!dropped)
 		return TYPE_NONE;
-	_cleanup_free_ char *argument = argument_of(name + strlen(drop), name + strlen(name) - 1, false);
+	_cleanup_free_ char *argument = argument_of(dropped, name + strlen(name) - 1, false);
 	type_id type = type_by_name(erasures, argument);
 	return type != TYPE_NONE && type_at(erasures->table, type)->size == words[1] ? type : TYPE_NONE;
 }
