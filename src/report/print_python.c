@@ -123,19 +123,22 @@ static char *counted(uint64_t n, const char *one, const char *many)
 	return xasprintf("%s %s", text_count(number, n), n == 1 ? one : many);
 }
 
-/* Of what nothing reaches the class that the collector would find most of, or of what is lost the one with most: «, most of __main__.Cycle». */
+/* Of what nothing reaches the class that the collector would find most of, or of what is lost the one with most: «, most of __main__.Cycle». A builtin that
+   belongs to others says less than a class with a module. */
 static char *most_of(const struct python *python, bool lost)
 {
 	const struct py_class *most = NULL;
 	uint64_t best = 0;
+	bool has_module = false;
 
 	for (size_t i = 0; i < python->classes.n; i++) {
 		const struct py_class *class = &python->classes.v[i];
 		uint64_t bytes = lost ? class->lost.bytes : class->tracked ? class->unreachable.bytes : 0;
 
-		if (bytes > best) {
+		if (bytes && (strchr(class->name, '.') ? !has_module || bytes > best : !has_module && bytes > best)) {
 			best = bytes;
 			most = class;
+			has_module = strchr(class->name, '.');
 		}
 	}
 	if (!most)
