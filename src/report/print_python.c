@@ -503,7 +503,7 @@ static void print_paths(struct writer *writer, const struct py_why *why, uint64_
 		const struct py_path *path = &why->paths.v[i];
 
 		writer_row(writer, (struct value[]){
-					   value_share(path->totals.count, why->totals.count),
+					   value_share(path->totals.bytes, why->totals.bytes),
 					   value_count(path->totals.count),
 					   value_bytes(path->totals.bytes),
 					   value_flag(path->is_named),
@@ -518,7 +518,7 @@ static void print_paths(struct writer *writer, const struct py_why *why, uint64_
 		_cleanup_free_ char *label = counted(why->paths.n - n, "more way", "more ways");
 
 		writer_row(writer, (struct value[]){
-					   value_share(rest.count, why->totals.count),
+					   value_share(rest.bytes, why->totals.bytes),
 					   value_count(rest.count),
 					   value_bytes(rest.bytes),
 					   value_none(),
