@@ -116,35 +116,12 @@ struct error *target_choose_with(const struct options *options, size_t n_operand
 	return NULL;
 }
 
-/* A word as a shell takes it; owned by the caller. */
-static char *shell_word(const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
-
-	if (*word && strspn(word, plain) == strlen(word))
-		return xstrdup(word);
-
-	char *quoted = xmalloc(strlen(word) * 4 + 3), *out = quoted;
-
-	*out++ = '\'';
-	for (; *word; word++) {
-		if (*word == '\'')
-			out = stpcpy(out, "'\\''");
-		else
-			*out++ = *word;
-	}
-	*out++ = '\'';
-	*out = '\0';
-	return quoted;
-}
-
 static char *append_option(char *line, const char *option, const char *value)
 {
 	if (!value)
 		return line;
 
-	_cleanup_free_ char *word = shell_word(value);
+	_cleanup_free_ char *word = text_shell_word(value);
 	char *longer = xasprintf("%s %s %s", line, option, word);
 
 	free(line);
@@ -156,11 +133,11 @@ char *target_retype(const struct options *options, const struct target_choice *c
 	char *line;
 
 	if (choice->file)
-		return shell_word(choice->file);
+		return text_shell_word(choice->file);
 	if (choice->pid) {
 		line = xasprintf("-p %d", (int)choice->pid);
 	} else {
-		_cleanup_free_ char *word = shell_word(choice->core);
+		_cleanup_free_ char *word = text_shell_word(choice->core);
 
 		line = xasprintf("--core %s", word);
 	}
@@ -446,9 +423,9 @@ static unsigned needs_of(const struct options *options)
 /* What each chunk is. */
 static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options)
 {
-	struct types_options types = { .without_dwarf = false };
+	struct types_options types = { .reach = &snapshot->graph.reach };
 
-	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &types, &snapshot->types);
+	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
 	python_labels_set(snapshot);
 	if (!(needs_of(options) & NEEDS_EDGES)) {
 		edges_deinit(&snapshot->graph.edges);

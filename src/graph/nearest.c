@@ -78,14 +78,14 @@ static int compare(const void *left, const void *right)
 	return a->root < b->root ? -1 : a->root > b->root;
 }
 
-size_t nearest_count(const struct chunks *chunks, const struct dominators *dominators, const struct roots *roots, const uint32_t *nearest, vertex_id above,
-		     uint64_t usable, struct nearest_share *ret, size_t wanted)
+size_t nearest_count(const struct kinds *kinds, const struct dominators *dominators, const struct roots *roots, const uint32_t *nearest, vertex_id above,
+		     uint64_t key, struct nearest_share *ret, size_t wanted)
 {
 	_cleanup_free_ struct nearest_share *shares = xcalloc(roots->v.n + 1, sizeof(*shares));
 	size_t n = 0;
 
-	for (chunk_id chunk = 0; chunk < chunks->n; chunk++)
-		if (dominators->idom[chunk] == above && nearest[chunk] != NEAREST_NONE && chunk_usable(chunks, chunk) == usable)
+	for (chunk_id chunk = 0; chunk < kinds->chunks->n; chunk++)
+		if (dominators->idom[chunk] == above && nearest[chunk] != NEAREST_NONE && kind_key(kinds, chunk) == key)
 			shares[nearest[chunk]].count++;
 	for (uint32_t root = 0; root < roots->v.n; root++)
 		if (shares[root].count)

@@ -14,6 +14,7 @@
 
 #include "graph/dominators.h"
 #include "graph/edges.h"
+#include "graph/kinds.h"
 #include "graph/roots.h"
 #include "heap/heap.h"
 
@@ -36,9 +37,9 @@ struct nearest_share {
 	uint64_t count;
 };
 
-/** Which kinds of roots are nearest to the chunks of one usable size right below a vertex: the first up to `wanted` into ret, most chunks first. Gives how many there are. Cost: linear in
+/** Which kinds of roots are nearest to the chunks of one key (kinds.h) right below a vertex: the first up to `wanted` into ret, most chunks first. Gives how many there are. Cost: linear in
     chunks. */
-size_t nearest_count(const struct chunks *chunks, const struct dominators *dominators, const struct roots *roots, const uint32_t *nearest, vertex_id above,
-		     uint64_t usable, struct nearest_share *ret, size_t wanted);
+size_t nearest_count(const struct kinds *kinds, const struct dominators *dominators, const struct roots *roots, const uint32_t *nearest, vertex_id above,
+		     uint64_t key, struct nearest_share *ret, size_t wanted);
 
 #endif

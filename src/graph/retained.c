@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goes through the tree in depth, up again by the immediate dominators, so it needs no stack; and counts how many of each group are above.
+ * Goes through the dominator tree in depth, up again by the immediate dominators, so it needs no stack; what counts of a group is met when none of its chunks is above.
  */
 #include "graph/retained.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/column.h"
 
-/* Of each vertex the first child and the next sibling, one more than the vertex: together, since both are asked for. */
-struct kin {
-	vertex_id first, next;
-};
+#define GROUP_NONE UINT32_MAX
 
-void retained_by_group(const struct dominators *dominators, retained_group *group, const void *context, size_t n_groups, uint64_t *ret)
+static uint32_t group_at(const struct dominators *dominators, const uint32_t *group, vertex_id vertex)
 {
-	size_t n = vertex_count(dominators);
-	struct kin *kin = column_grow(NULL, 0, n * sizeof(*kin));
-	_cleanup_free_ uint32_t *above = xcalloc(n_groups + 1, sizeof(*above));
-	vertex_id top = vertex_top(dominators), at = top;
-	uint32_t of;
+	return vertex < dominators->n_chunks ? group[vertex] : GROUP_NONE;
+}
 
+void retained_by_group(const struct dominators *dominators, const uint32_t *group, size_t n, uint64_t *ret)
+{
+	size_t vertices = vertex_count(dominators);
+	// Of each vertex the first child and the next sibling, one more than the vertex: together, since both are asked for.
+	struct kin {
+		vertex_id first, next;
+	} *kin = column_grow(NULL, 0, vertices * sizeof(*kin));
+	// For each group how many of its chunks are above the one that is being looked at.
+	_cleanup_free_ uint32_t *above = xcalloc(n + 1, sizeof(*above));
+	vertex_id top = vertex_top(dominators), at = top;
+
+	memset(ret, 0, n * sizeof(*ret));
 	for (vertex_id vertex = 0; vertex < top; vertex++) {
 		vertex_id parent = dominators->idom[vertex];
 
@@ -31,6 +38,8 @@ void retained_by_group(const struct dominators *dominators, retained_group *grou
 		kin[parent].first = vertex + 1;
 	}
 	while (kin[top].first || at != top) {
+		uint32_t own;
+
 		if (kin[at].first) {
 			// Down; the child is taken off its parent's list.
 			vertex_id child = kin[at].first - 1;
@@ -40,15 +49,15 @@ void retained_by_group(const struct dominators *dominators, retained_group *grou
 			if (kin[at].first)
 				__builtin_prefetch(&kin[kin[at].first - 1]);
 			at = child;
-			of = at < dominators->n_chunks ? group(context, at) : GROUP_NONE;
-			if (of != GROUP_NONE && !above[of]++)
-				ret[of] += dominators->retained[at];
+			own = group_at(dominators, group, at);
+			if (own != GROUP_NONE && !above[own]++)
+				ret[own] += dominators->retained[at];
 			continue;
 		}
-		of = at < dominators->n_chunks ? group(context, at) : GROUP_NONE;
-		if (of != GROUP_NONE)
-			above[of]--;
+		own = group_at(dominators, group, at);
+		if (own != GROUP_NONE)
+			above[own]--;
 		at = dominators->idom[at];
 	}
-	column_free(kin, n * sizeof(*kin));
+	column_free(kin, vertices * sizeof(*kin));
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What groups of chunks retain: of a chunk below another one of its group in the tree of dominators, that one has it already.
+ * What groups of chunks retain: all those of a size, of a type.
+ *
+ * Of two chunks of a group one of which dominates the other, the upper one has already what the lower one retains: a list of a thousand nodes retains its length once, and not half a
+ * million nodes.
  */
 #ifndef HEAPSNAP_GRAPH_RETAINED_H
 #define HEAPSNAP_GRAPH_RETAINED_H
@@ -10,12 +13,7 @@
 
 #include "graph/dominators.h"
 
-#define GROUP_NONE UINT32_MAX
-
-/** The group of a chunk, below n_groups, or GROUP_NONE. */
-typedef uint32_t retained_group(const void *context, chunk_id chunk);
-
-/** Adds to ret, which has an element for each of n_groups, what each of them retains. Memory: 8 bytes per vertex while it works. Cost: linear. */
-void retained_by_group(const struct dominators *dominators, retained_group *group, const void *context, size_t n_groups, uint64_t *ret);
+/** Adds up for each of n groups what its chunks retain, into ret. `group` says for each chunk which one it is in, UINT32_MAX for none. Memory: 8 bytes per vertex while it works. Cost: linear. */
+void retained_by_group(const struct dominators *dominators, const uint32_t *group, size_t n, uint64_t *ret);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/column.h"
 #include "graph/retained.h"
 
 /* Rows of each table in text. */
@@ -150,11 +151,17 @@ static void modules_print(struct writer *writer, const struct snapshot *snapshot
 
 /* ---- types ---- */
 
-static uint32_t class_of(const void *context, chunk_id chunk)
+/* What objects of each class retain, those below others of their class not counted again. */
+static void classes_retained(const struct snapshot *snapshot, uint64_t *ret)
 {
-	const struct python *python = context;
+	const struct python *python = &snapshot->python;
+	size_t n = snapshot->graph.dominators.n_chunks;
+	uint32_t *class = column_grow(NULL, 0, n * sizeof(*class));
 
-	return python->role[chunk] == PY_OBJECT && python->type[chunk] < python->classes.n ? python->type[chunk] : GROUP_NONE;
+	for (size_t i = 0; i < n; i++)
+		class[i] = python->role[i] == PY_OBJECT && python->type[i] < python->classes.n ? python->type[i] : UINT32_MAX;
+	retained_by_group(&snapshot->graph.dominators, class, python->classes.n, ret);
+	column_free(class, n * sizeof(*class));
 }
 
 static void types_print(struct writer *writer, const struct snapshot *snapshot)
@@ -171,7 +178,7 @@ static void types_print(struct writer *writer, const struct snapshot *snapshot)
 	_cleanup_free_ uint64_t *retained = xcalloc(python->classes.n + 1, sizeof(*retained));
 	row_array rows = { 0 };
 
-	retained_by_group(&snapshot->graph.dominators, class_of, python, python->classes.n, retained);
+	classes_retained(snapshot, retained);
 	for (uint32_t i = 0; i < python->classes.n; i++)
 		if (python->classes.v[i].objects.count)
 			array_append(&rows, (struct row){ .name = python->classes.v[i].name,

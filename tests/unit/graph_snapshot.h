@@ -140,7 +140,7 @@ static inline void print_everything(struct writer *writer, const struct snapshot
 						   .address = chunks->mem[i],
 						   .target = "X" });
 		print_why_chunk(writer, snapshot, (chunk_id)i, &why);
-		print_why_size(writer, snapshot, chunk_usable(chunks, (chunk_id)i), &why);
+		print_why_chunks(writer, snapshot, &(struct chunk_choice){ .usable = chunk_usable(chunks, (chunk_id)i) }, &why);
 	}
 }
 

@@ -201,7 +201,7 @@ static void why_leaked(struct writer *writer, const struct snapshot *snapshot)
 
 static void why_size(struct writer *writer, const struct snapshot *snapshot)
 {
-	print_why_size(writer, snapshot, 88, &(struct why_options){ .depth = 5, .min_share = 0.01, .lines = 10, .target = "-p 4711" });
+	print_why_chunks(writer, snapshot, &(struct chunk_choice){ .usable = 88 }, &(struct why_options){ .chains = 1, .hops = 24, .depth = 5, .min_share = 0.01, .lines = 10, .target = "-p 4711" });
 }
 
 static void show(struct writer *writer, const struct snapshot *snapshot)
