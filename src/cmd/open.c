@@ -396,6 +396,13 @@ static struct error *suppressions_read(const char *path, struct suppressions **r
 	return suppressions_parse(text, size, name, ret);
 }
 
+/* Whether a command is about Python alone. */
+static bool asks_python(const struct options *options)
+{
+	return options->command == &command_python ||
+	       (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]));
+}
+
 /* What a command needs of the graph, as enum snapshot_part; what is kept has all of it. */
 static unsigned needs_of(const struct options *options)
 {
@@ -410,7 +417,7 @@ static unsigned needs_of(const struct options *options)
 	if (options->output)
 		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
 	// Python says itself what its objects are, and who holds them.
-	else if (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]))
+	else if (options->command == &command_why && asks_python(options))
 		needs = NEEDS_GRAPH;
 	// A list of sizes has no use for types, nor for what they are found by.
 	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
@@ -448,6 +455,8 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		.with_owners = needs & NEEDS_OWNERS,
 		// Types are found along edges.
 		.with_edges = needs & (NEEDS_EDGES | NEEDS_TYPES),
+		// What a Python's objects hold they say themselves.
+		.marks_alone = needs == NEEDS_GRAPH && python_is_known(&snapshot->python) && !*suppressions && asks_python(options),
 		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
 	chunk_id named = CHUNK_NONE;

@@ -34,7 +34,7 @@ enum {
 	FIT_PART = 60,
 	LOOK_PART_MIN = 0,
 	LOOK_START_MIN = 0,
-	PARTS_MAX = 1 << 22,
+	INSIDE_MAX = 1 << 22,
 	/** Less behind a struct is not worth a look. Units: bytes. */
 	REST_MIN = 16,
 	/** Types that embed another one: above, it is a link, and says little. */
@@ -219,7 +219,7 @@ static void part_take(struct inference *inference, type_id type, const struct pa
 	uint64_t place = hash_mix(hash_mix(11, passage->target), passage->into);
 	struct part part = { passage->target, type, passage->into, (uint8_t)least(confidence, SURE_PART) };
 
-	if (!part_may_be(inference, type, passage) || inference->parts.n >= PARTS_MAX || hash_map_get(&inference->parts_by_place, place) != UINT32_MAX)
+	if (!part_may_be(inference, type, passage) || inference->parts.n >= INSIDE_MAX || hash_map_get(&inference->parts_by_place, place) != UINT32_MAX)
 		return;
 	// It must look like one.
 	if (shape_score_inside(inference, type, passage->target, passage->into) < LOOK_PART_MIN)
