@@ -36,7 +36,7 @@ struct graph_options {
 	/** Keep the edges, with their places. */
 	bool with_edges;
 	bool without_dwarf;
-	/** Takes; NULL for none. */
+	/** Takes; NULL for none. Those that go by type are the caller's to apply. */
 	struct suppressions *suppressions;
 };
 
