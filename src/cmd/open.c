@@ -450,7 +450,7 @@ static unsigned needs_of(const struct options *options)
 	if (options->output)
 		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
 	// A list of sizes has no use for types, nor for what they are found by.
-	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
+	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON && !options->type)
 		needs = 0;
 	return options->no_types ? needs & ~(unsigned)NEEDS_TYPES : needs;
 }

@@ -42,6 +42,7 @@ enum option_id {
 	OPTION_UNALIGNED,
 	OPTION_NO_TYPES,
 	OPTION_TYPE,
+	OPTION_RETAINED,
 	OPTION_OUTPUT,
 	OPTION_FAIL_IF,
 	OPTION_INTERVAL,
@@ -143,7 +144,7 @@ struct options {
 
 	/** -k and --depth; only with their bits in given. */
 	uint64_t chains, depth;
-	bool contents, tagged_top_byte, unaligned, no_types;
+	bool contents, tagged_top_byte, unaligned, no_types, retained;
 	/** Path. Borrowed; NULL when not given. */
 	const char *suppress;
 
