@@ -63,6 +63,9 @@ struct histogram_options {
 	size_t limit;
 	/** Chunks of fewer usable bytes are left out. */
 	uint64_t min_size;
+	/** Only chunks that have this number among those by chunk; NULL for all. Borrowed. */
+	const uint32_t *groups;
+	uint32_t group;
 };
 
 /** Counts the chunks in use. Owner: the caller, histogram_deinit(). Cost: linear in chunks, with a small constant. */
