@@ -113,6 +113,15 @@ start_bash() {
 	stacked "$1" "$types/load/bash.bash"
 }
 
+start_zsh() {
+	rm "$tmp/input" && mkfifo "$tmp/input"
+	sleep 600 >"$tmp/input" &
+	beside_pid=$!
+	_tap_targets="$_tap_targets $beside_pid"
+	ready='grep -q ready "$target_out"'
+	stacked "$1" -f "$types/load/zsh.zsh"
+}
+
 start_gawk() {
 	rm "$tmp/input" && mkfifo "$tmp/input"
 	sleep 600 >"$tmp/input" &
@@ -171,7 +180,7 @@ judge() {
 	rm -f "$tmp"/stacks.*
 }
 
-for program in ${HEAPSNAP_JUDGE:-lua redis sqlite3 nginx tmux ninja mosquitto bash gawk cppcheck}; do
+for program in ${HEAPSNAP_JUDGE:-lua redis sqlite3 nginx tmux ninja mosquitto bash gawk zsh cppcheck}; do
 	if "$types/build" "$program" 2>"$tmp/build.err"; then
 		judge
 	elif [ -n "${HEAPSNAP_NEED_PROGRAMS-}" ]; then
