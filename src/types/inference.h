@@ -43,7 +43,7 @@ enum {
 	/** There is more in the chunk, of which the type says nothing. */
 	FORM_HAS_REST = 0x40,
 	/** Of a candidate: it is not the chunk that is of the type, but an object inside of it. */
-	FORM_PART = 0x20,
+	FORM_TENANT = 0x20,
 };
 
 /** The form of a settled chunk. */
@@ -85,7 +85,7 @@ struct seed_root {
 };
 
 /** An object that lies inside of a chunk, where a typed pointer leads: a pool has many of them. What it points to counts, whatever the chunk is. */
-struct part {
+struct tenant {
 	chunk_id chunk;
 	type_id type;
 	/** Where it begins in the chunk. Units: bytes. */
@@ -184,6 +184,15 @@ struct slot_hint {
 
 #define HINT_OF_ROOT (UINT64_C(1) << 32)
 
+/** A place in the code that allocates a type. */
+struct found_site {
+	type_id type;
+	/** Bits of enum allocated_as. */
+	unsigned forms;
+	/** Its label is not set yet. */
+	struct type_site site;
+};
+
 struct inference {
 	const struct target *target;
 	const struct heap *heap;
@@ -213,16 +222,18 @@ struct inference {
 	/** Queues by confidence, of claims. */
 	ARRAY(struct claim) levels[CONFIDENCE_MAX + 1];
 	/** Objects inside of chunks, in the order in which they were found, one for each place; and where they are by that. */
-	ARRAY(struct part) parts;
-	struct hash_map parts_by_place;
-	/** Queues of them by confidence: indices in parts. */
-	ARRAY(uint32_t) part_levels[CONFIDENCE_MAX + 1];
+	ARRAY(struct tenant) tenants;
+	struct hash_map tenants_by_place;
+	/** Queues of them by confidence: indices in tenants. */
+	ARRAY(uint32_t) tenant_levels[CONFIDENCE_MAX + 1];
 	/** What was decided, and where it is by its key (and value). */
 	ARRAY(struct split) splits;
 	ARRAY(struct rule) rules;
 	struct hash_map splits_by_key, rules_by_key;
 	/** Sorted by owner, offset. */
 	ARRAY(struct slot_hint) hints;
+	/** Where code allocates which types, for reports. */
+	ARRAY(struct found_site) sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */
@@ -284,6 +295,18 @@ void seeds_find(struct inference *inference, struct modules *modules);
 /** Reads the code of the modules, once the seeds are known. */
 void code_hints_find(struct inference *inference, struct modules *modules);
 
+/* ---- orphans.c ---- */
+
+struct reach;
+
+/** Claims for leaked chunks what the flood has left without a type, by where code allocates their size; true when there is any: then the flood must go again. */
+bool orphans_claim(struct inference *inference, const struct reach *reach);
+
+/* ---- type_sites.c ---- */
+
+/** Gives the sites that were found to the labels of their types. */
+void type_sites_build(struct inference *inference, struct types *types);
+
 /* ---- infer.c ---- */
 
 /** Goes through all chunks once, by seeds and rules. */
@@ -309,10 +332,10 @@ struct passage {
 typedef void passage_taker(struct inference *inference, const struct passage *passage, unsigned confidence, void *data);
 
 /** Calls back with the pointers of an object inside of a chunk: they have no source, as those of a variable. */
-void part_passages(struct inference *inference, const struct part *part, passage_taker *take, void *data);
+void tenant_passages(struct inference *inference, const struct tenant *tenant, passage_taker *take, void *data);
 
 /** Whether the type of its chunk says the same, or better. */
-bool part_is_covered(const struct inference *inference, const struct part *part);
+bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant);
 
 /** The key that a slot is decided under. */
 group_key slot_key(const struct inference *inference, slot_id id);
