@@ -87,12 +87,12 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 			const struct code_site_type *one = &facts->site_types.v[site->first_type + j];
 			type_id type = one->type >= 0 ? types[one->type] : TYPE_NONE;
 			uint64_t size;
-			unsigned forms;
 
 			if (type == TYPE_NONE || type == 0 || one->weight * 100 < SITE_WEIGHT_MIN || one->offset != 0)
 				continue;
 			size = type_at(inference->table, type)->size;
-			forms = forms_of(site, size, site->callee >= 0 && is_pool[site->callee]);
+			unsigned forms = forms_of(site, size, site->callee >= 0 && is_pool[site->callee]);
+
 			inference->allocated[type] |= (uint8_t)forms;
 			if (site->function >= 0 && site->callee >= 0)
 				site_keep(inference, facts, site, one, type, forms);

@@ -30,11 +30,11 @@ enum {
 	LOOK_ARRAY_AROUND_MIN = 10,
 	COUNTER_SIZE = 8,
 	/** What is said by an object inside of a chunk. Units: percent; and how it must look at least. */
-	SURE_PART = 85,
-	FIT_PART = 60,
-	LOOK_PART_MIN = 0,
+	SURE_TENANT = 85,
+	FIT_TENANT = 60,
+	LOOK_TENANT_MIN = 0,
 	LOOK_START_MIN = 0,
-	INSIDE_MAX = 1 << 22,
+	TENANTS_MAX = 1 << 22,
 	/** Less behind a struct is not worth a look. Units: bytes. */
 	REST_MIN = 16,
 	/** Types that embed another one: above, it is a link, and says little. */
@@ -206,7 +206,7 @@ static unsigned least(unsigned a, unsigned b)
 }
 
 /* Whether such an object may lie inside of a chunk, where a pointer leads. */
-static bool part_may_be(const struct inference *inference, type_id type, const struct passage *passage)
+static bool tenant_may_be(const struct inference *inference, type_id type, const struct passage *passage)
 {
 	uint64_t size = type_at(inference->table, type)->size;
 
@@ -214,19 +214,19 @@ static bool part_may_be(const struct inference *inference, type_id type, const s
 	       passage->into + size <= chunk_usable(inference->chunks, passage->target) && !type_is_link(inference, type);
 }
 
-static void part_take(struct inference *inference, type_id type, const struct passage *passage, unsigned confidence)
+static void tenant_take(struct inference *inference, type_id type, const struct passage *passage, unsigned confidence)
 {
 	uint64_t place = hash_mix(hash_mix(11, passage->target), passage->into);
-	struct part part = { passage->target, type, passage->into, (uint8_t)least(confidence, SURE_PART) };
+	struct tenant tenant = { passage->target, type, passage->into, (uint8_t)least(confidence, SURE_TENANT) };
 
-	if (!part_may_be(inference, type, passage) || inference->parts.n >= INSIDE_MAX || hash_map_get(&inference->parts_by_place, place) != UINT32_MAX)
+	if (!tenant_may_be(inference, type, passage) || inference->tenants.n >= TENANTS_MAX || hash_map_get(&inference->tenants_by_place, place) != UINT32_MAX)
 		return;
 	// It must look like one.
-	if (shape_score_inside(inference, type, passage->target, passage->into) < LOOK_PART_MIN)
+	if (shape_score_inside(inference, type, passage->target, passage->into) < LOOK_TENANT_MIN)
 		return;
-	hash_map_set(&inference->parts_by_place, place, (uint32_t)inference->parts.n);
-	array_append(&inference->part_levels[part.confidence], (uint32_t)inference->parts.n);
-	array_append(&inference->parts, part);
+	hash_map_set(&inference->tenants_by_place, place, (uint32_t)inference->tenants.n);
+	array_append(&inference->tenant_levels[tenant.confidence], (uint32_t)inference->tenants.n);
+	array_append(&inference->tenants, tenant);
 }
 
 struct candidate candidate_of(struct inference *inference, type_id type, enum type_evidence evidence, const struct passage *passage)
@@ -241,8 +241,8 @@ struct candidate candidate_of(struct inference *inference, type_id type, enum ty
 		if (candidates.n == 1)
 			fit = candidates.v[0];
 	}
-	if (!fit.fit && part_may_be(inference, type, passage))
-		return (struct candidate){ type, FORM_PART, evidence, FIT_PART };
+	if (!fit.fit && tenant_may_be(inference, type, passage))
+		return (struct candidate){ type, FORM_TENANT, evidence, FIT_TENANT };
 	return fit.fit || evidence != EVIDENCE_POINTER ? fit : fit_of_start(inference, type, passage->target, passage->into < 8 ? 0 : passage->into);
 }
 
@@ -252,8 +252,8 @@ static bool claim_by_rule(struct inference *inference, const struct rule *rule, 
 	struct candidate candidate = candidate_of(inference, rule->type, rule->evidence, passage);
 	if (!candidate.fit)
 		return false;
-	if (candidate.form == FORM_PART) {
-		part_take(inference, rule->type, passage, least(confidence, rule->confidence));
+	if (candidate.form == FORM_TENANT) {
+		tenant_take(inference, rule->type, passage, least(confidence, rule->confidence));
 		return true;
 	}
 	candidate.evidence = rule->evidence;
@@ -302,7 +302,7 @@ static void claim_loosely(struct inference *inference, type_id target, const str
 	struct candidate candidate;
 
 	if (into && into != inference->header) {
-		part_take(inference, target, passage, confidence);
+		tenant_take(inference, target, passage, confidence);
 		return;
 	}
 	candidate = fit_of_start(inference, target, passage->target, into);
@@ -402,7 +402,7 @@ static void rest_take(struct inference *inference, const struct passage *passage
 
 	if ((inference->form[passage->target] & FORM_HAS_REST) && passage->into >= covered_end(inference, passage->target) && slot->n_targets == 1 && !slot->in_union &&
 	    slot->targets[0] != TYPE_NONE)
-		part_take(inference, slot->targets[0], passage, confidence);
+		tenant_take(inference, slot->targets[0], passage, confidence);
 }
 
 /* What is declared to be text, and may be text: only what is none needs a verdict. */
@@ -491,30 +491,30 @@ static void emit(struct inference *inference, chunk_id source)
 	}
 }
 
-void part_passages(struct inference *inference, const struct part *part, passage_taker *take, void *data)
+void tenant_passages(struct inference *inference, const struct tenant *tenant, passage_taker *take, void *data)
 {
 	const struct edges *edges = inference->edges;
-	uint64_t end = part->into + type_at(inference->table, part->type)->size;
-	size_t edge = edge_at(edges, part->chunk, part->into), last = edges->first[part->chunk + 1];
+	uint64_t end = tenant->into + type_at(inference->table, tenant->type)->size;
+	size_t edge = edge_at(edges, tenant->chunk, tenant->into), last = edges->first[tenant->chunk + 1];
 
 	for (; edge < last && edge_offset(edges, edge) < end; edge++) {
-		struct passage passage = { .source = CHUNK_NONE, .target = edge_to(edges, edge), .address = inference->chunks->mem[part->chunk] + edge_offset(edges, edge) };
+		struct passage passage = { .source = CHUNK_NONE, .target = edge_to(edges, edge), .address = inference->chunks->mem[tenant->chunk] + edge_offset(edges, edge) };
 
-		passage.slot = layout_slot(inference->layouts, part->type, edge_offset(edges, edge) - part->into, false);
+		passage.slot = layout_slot(inference->layouts, tenant->type, edge_offset(edges, edge) - tenant->into, false);
 		if (passage.slot == SLOT_NONE)
 			continue;
-		passage.into = pointer_into(inference, part->chunk, edge);
+		passage.into = pointer_into(inference, tenant->chunk, edge);
 		if (passage.into != UINT64_MAX)
-			take(inference, &passage, part->confidence, data);
+			take(inference, &passage, tenant->confidence, data);
 	}
 }
 
-bool part_is_covered(const struct inference *inference, const struct part *part)
+bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant)
 {
-	return inference->type[part->chunk] != TYPE_NONE && part->into < covered_end(inference, part->chunk);
+	return inference->type[tenant->chunk] != TYPE_NONE && tenant->into < covered_end(inference, tenant->chunk);
 }
 
-static void part_passage_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)
+static void tenant_passage_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)
 {
 	(void)data;
 	passage_take(inference, passage, confidence);
@@ -523,7 +523,7 @@ static void part_passage_take(struct inference *inference, const struct passage 
 /* Settles what is claimed with such a confidence; what comes of that is not surer. */
 static void level_settle(struct inference *inference, size_t level)
 {
-	size_t next = 0, next_part = 0;
+	size_t next = 0, next_tenant = 0;
 
 	// Both grow while they are gone through.
 	for (;;) {
@@ -534,17 +534,17 @@ static void level_settle(struct inference *inference, size_t level)
 				continue;
 			settle(inference, &claim);
 			emit(inference, claim.chunk);
-		} else if (next_part < inference->part_levels[level].n) {
-			struct part part = inference->parts.v[inference->part_levels[level].v[next_part++]];
+		} else if (next_tenant < inference->tenant_levels[level].n) {
+			struct tenant tenant = inference->tenants.v[inference->tenant_levels[level].v[next_tenant++]];
 
-			if (!part_is_covered(inference, &part))
-				part_passages(inference, &part, part_passage_take, NULL);
+			if (!tenant_is_covered(inference, &tenant))
+				tenant_passages(inference, &tenant, tenant_passage_take, NULL);
 		} else {
 			break;
 		}
 	}
 	array_deinit(&inference->levels[level]);
-	array_deinit(&inference->part_levels[level]);
+	array_deinit(&inference->tenant_levels[level]);
 }
 
 void flood(struct inference *inference)
@@ -559,8 +559,8 @@ void flood(struct inference *inference)
 	memset(inference->confidence, 0, n);
 	memset(inference->evidence, 0, n);
 	memset(inference->form, 0, n);
-	array_deinit(&inference->parts);
-	hash_map_deinit(&inference->parts_by_place);
+	array_deinit(&inference->tenants);
+	hash_map_deinit(&inference->tenants_by_place);
 	for (size_t i = 0; i < inference->given.n; i++) {
 		const struct claim *claim = &inference->given.v[i];
 

@@ -43,7 +43,7 @@ enum {
 	/** There is more in the chunk, of which the type says nothing. */
 	FORM_HAS_REST = 0x40,
 	/** Of a candidate: it is not the chunk that is of the type, but an object inside of it. */
-	FORM_PART = 0x20,
+	FORM_TENANT = 0x20,
 };
 
 /** The form of a settled chunk. */
@@ -85,7 +85,7 @@ struct seed_root {
 };
 
 /** An object that lies inside of a chunk, where a typed pointer leads: a pool has many of them. What it points to counts, whatever the chunk is. */
-struct part {
+struct tenant {
 	chunk_id chunk;
 	type_id type;
 	/** Where it begins in the chunk. Units: bytes. */
@@ -222,10 +222,10 @@ struct inference {
 	/** Queues by confidence, of claims. */
 	ARRAY(struct claim) levels[CONFIDENCE_MAX + 1];
 	/** Objects inside of chunks, in the order in which they were found, one for each place; and where they are by that. */
-	ARRAY(struct part) parts;
-	struct hash_map parts_by_place;
-	/** Queues of them by confidence: indices in parts. */
-	ARRAY(uint32_t) part_levels[CONFIDENCE_MAX + 1];
+	ARRAY(struct tenant) tenants;
+	struct hash_map tenants_by_place;
+	/** Queues of them by confidence: indices in tenants. */
+	ARRAY(uint32_t) tenant_levels[CONFIDENCE_MAX + 1];
 	/** What was decided, and where it is by its key (and value). */
 	ARRAY(struct split) splits;
 	ARRAY(struct rule) rules;
@@ -332,10 +332,10 @@ struct passage {
 typedef void passage_taker(struct inference *inference, const struct passage *passage, unsigned confidence, void *data);
 
 /** Calls back with the pointers of an object inside of a chunk: they have no source, as those of a variable. */
-void part_passages(struct inference *inference, const struct part *part, passage_taker *take, void *data);
+void tenant_passages(struct inference *inference, const struct tenant *tenant, passage_taker *take, void *data);
 
 /** Whether the type of its chunk says the same, or better. */
-bool part_is_covered(const struct inference *inference, const struct part *part);
+bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant);
 
 /** The key that a slot is decided under. */
 group_key slot_key(const struct inference *inference, slot_id id);

@@ -186,7 +186,7 @@ static void entry_take(struct inference *inference, const struct passage *passag
 		array_append(entries, entry);
 }
 
-static void part_entry_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)
+static void tenant_entry_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)
 {
 	(void)confidence;
 	entry_take(inference, passage, data);
@@ -217,9 +217,9 @@ static void entries_collect(struct inference *inference, entry_array *entries)
 				entry_take(inference, &passage, entries);
 		}
 	}
-	for (size_t i = 0; i < inference->parts.n; i++) {
-		if (!part_is_covered(inference, &inference->parts.v[i]))
-			part_passages(inference, &inference->parts.v[i], part_entry_take, entries);
+	for (size_t i = 0; i < inference->tenants.n; i++) {
+		if (!tenant_is_covered(inference, &inference->tenants.v[i]))
+			tenant_passages(inference, &inference->tenants.v[i], tenant_entry_take, entries);
 	}
 }
 
@@ -524,7 +524,7 @@ static int look_of(struct decision *decision, const struct option *option, const
 		return LOOK_MISFIT;
 	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
 		return text_look(inference, target, entry->passage.into);
-	if (fit.form == FORM_PART) {
+	if (fit.form == FORM_TENANT) {
 		look = shape_score_inside(inference, fit.type, target, entry->passage.into) + fit_points[fit.fit / 10];
 		return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;
 	}

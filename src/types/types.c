@@ -132,8 +132,8 @@ static void inference_deinit(struct inference *inference)
 	free(inference->confidence);
 	free(inference->evidence);
 	free(inference->best);
-	array_deinit(&inference->parts);
-	hash_map_deinit(&inference->parts_by_place);
+	array_deinit(&inference->tenants);
+	hash_map_deinit(&inference->tenants_by_place);
 	array_deinit(&inference->splits);
 	array_deinit(&inference->rules);
 	hash_map_deinit(&inference->splits_by_key);
