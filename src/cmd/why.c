@@ -31,6 +31,24 @@ static bool is_address(const char *operand)
 	return !strncmp(operand, "0x", 2) || !strncmp(operand, "0X", 2);
 }
 
+/* Why the objects of a Python type are there. */
+static struct error *print_type(struct writer *writer, const struct snapshot *snapshot, const char *name, uint64_t limit)
+{
+	struct py_why why;
+
+	if (!python_is_known(&snapshot->python))
+		return error_create(ERROR_UNSUPPORTED, "there is no Python here whose objects can be read");
+	if (!python_why(&snapshot->python, name, &why))
+		return error_create(ERROR_USAGE, "no Python object has a type called \"%s\"", name);
+	if (!why.paths.n) {
+		py_why_deinit(&why);
+		return error_create(ERROR_UNSUPPORTED, "this snapshot is of an older heapsnap and has no ways to Python objects");
+	}
+	print_why_python(writer, &why, limit);
+	py_why_deinit(&why);
+	return NULL;
+}
+
 static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
 			   const char *target, char *const *operands, enum status *status)
 {
@@ -52,11 +70,11 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 
 	(void)status;
 	if (operand_python_type(operands[0])) {
-		if (!snapshot->python.why.name)
-			return error_create(ERROR_UNSUPPORTED, "a snapshot has no references with names: ask the process or its core for %s", operands[0]);
-		print_why_python(writer, snapshot, options_has(options, OPTION_CHAINS) ? options->chains : text ? PATHS_DEFAULT : 0);
-		print_trouble(writer, snapshot, why.lines);
-		return NULL;
+		error = print_type(writer, snapshot, operand_python_type(operands[0]),
+				   options_has(options, OPTION_CHAINS) ? options->chains : text ? PATHS_DEFAULT : 0);
+		if (!error)
+			print_trouble(writer, snapshot, why.lines);
+		return error;
 	}
 	if (is_address(operands[0])) {
 		error = operand_chunk(snapshot, operands[0], &address, &chunk);

@@ -202,8 +202,8 @@ uint64_t pointers_scan_range(struct pointers *pointers, vaddr start, vaddr end, 
 		until = segment ? segment->end : next_segment(image, at);
 		if (until > end)
 			until = end;
-		if (!segment || segment->fd >= 0) {
-			// What only a file has was never written: it can hold no pointer to a chunk, but is no memory of a chunk either.
+		// What only a file has was never written to: it holds no pointer to a chunk. (Tables of constants, where the program has one place only.)
+		if (!segment) {
 			unread += until - at;
 		} else if (segment->bytes && !segment->untouched) {
 			if (until - at > SCAN_PIECE)

@@ -78,7 +78,7 @@ void pointers_scan(struct pointers *pointers, const uint8_t *bytes, size_t size,
 
 /** Looks at [start, end) of the image, as far as captured bytes are there; start is a multiple of eight. `from` is that of start and counts as for
     pointers_scan(), but no piece begins with more than from + limit. Gives how many bytes are not in the image (pages that were never touched are: as
-    zeroes). */
+    zeroes, or as their file has them). */
 uint64_t pointers_scan_range(struct pointers *pointers, vaddr start, vaddr end, uint64_t from, uint64_t limit);
 
 /** Hands over what is still held back. */

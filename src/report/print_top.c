@@ -18,6 +18,7 @@
 #include "report/graph_text.h"
 #include "report/hints.h"
 #include "report/place_label.h"
+#include "report/print_top_python.h"
 #include "report/summary.h"
 #include "report/type_rows.h"
 #include "types/labels.h"
@@ -672,6 +673,8 @@ void print_top(struct writer *writer, const struct snapshot *snapshot, const str
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_unread(writer, snapshot);
 	print_suspects(writer, snapshot);
+	// What has a name in the program's own language comes first.
+	print_top_python(writer, snapshot);
 	tree_make(&tree);
 	tree_print(writer, &tree);
 	if (snapshot->types.is_built)

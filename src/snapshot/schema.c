@@ -281,6 +281,35 @@ static const struct field role_fields[] = {
 	{ "unreachable_bytes", FIELD_U64, PS(unreachable.bytes), NULL },
 };
 
+#define PP(member) offsetof(struct py_path, member)
+static const struct field path_fields[] = {
+	{ "type", FIELD_U32, PP(class), NULL },
+	{ "path", FIELD_STRING, PP(text), NULL },
+	{ "count", FIELD_U64, PP(totals.count), NULL },
+	{ "bytes", FIELD_U64, PP(totals.bytes), NULL },
+	{ "is_named", FIELD_FLAG, PP(is_named), NULL },
+};
+
+#define PV(member) offsetof(struct py_via, member)
+static const struct field via_fields[] = {
+	{ "type", FIELD_U32, PV(class), NULL },
+	{ "via", FIELD_STRING, PV(text), NULL },
+	{ "count", FIELD_U64, PV(references), NULL },
+};
+
+#define PN(member) offsetof(struct py_named, member)
+static const struct field named_fields[] = {
+	{ "chunk", FIELD_U32, PN(chunk), NULL },
+	{ "path", FIELD_STRING, PN(text), NULL },
+};
+
+#define PM(member) offsetof(struct py_module, member)
+static const struct field python_module_fields[] = {
+	{ "name", FIELD_STRING, PM(name), NULL },
+	{ "chunk", FIELD_INDEX, PM(object), NULL },
+	{ "dict", FIELD_INDEX, PM(dict), NULL },
+};
+
 #define L(member) offsetof(struct chunk_label, member)
 static const struct field label_fields[] = {
 	{ "name", FIELD_STRING, L(name), NULL },
@@ -324,6 +353,10 @@ _Static_assert(sizeof(struct heap_check) == 32, "struct heap_check has changed")
 _Static_assert(sizeof(struct heap_finding) == 32, "struct heap_finding has changed");
 _Static_assert(sizeof(struct py_class) == 112, "struct py_class has changed");
 _Static_assert(sizeof(struct py_role_sums) == 56, "struct py_role_sums has changed");
+_Static_assert(sizeof(struct py_path) == 32, "struct py_path has changed");
+_Static_assert(sizeof(struct py_via) == 24, "struct py_via has changed");
+_Static_assert(sizeof(struct py_named) == 16, "struct py_named has changed");
+_Static_assert(sizeof(struct py_module) == 16, "struct py_module has changed");
 _Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed");
 _Static_assert(sizeof(struct root) == 32, "struct root has changed");
 _Static_assert(sizeof(struct owner) == 16, "struct owner has changed");
@@ -358,6 +391,10 @@ const struct record schema_records[] = {
 	RECORD("python_runtimes", runtime_fields, struct py_runtime, 1 << 10, python.runtimes, 0),
 	RECORD("python_types", class_fields, struct py_class, 1 << 22, python.classes, 0),
 	RECORD("python_roles", role_fields, struct py_role_sums, PY_ROLES, python.roles, 0),
+	RECORD("python_paths", path_fields, struct py_path, 1 << 22, python.paths, 0),
+	RECORD("python_vias", via_fields, struct py_via, 1 << 22, python.vias, 0),
+	RECORD("python_named", named_fields, struct py_named, 1 << 16, python.named, 0),
+	RECORD("python_modules", python_module_fields, struct py_module, 1 << 20, python.modules, 0),
 	RECORD("labels", label_fields, struct chunk_label, 1 << 26, types.labels, SNAPSHOT_TYPES),
 	RECORD("type_members", part_fields, struct type_part, PARTS_MAX, types.parts, SNAPSHOT_TYPES),
 	RECORD("type_constants", constant_fields, struct type_constant, PART_CONSTANTS_MAX, types.constants, SNAPSHOT_TYPES),

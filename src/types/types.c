@@ -12,6 +12,7 @@
 #include "types/containers.h"
 #include "types/content.h"
 #include "types/inference.h"
+#include "types/places.h"
 #include "types/vtables.h"
 
 enum {
@@ -368,8 +369,8 @@ void types_allocate(struct types *types, size_t n)
 	types->form = xcalloc(n + 1, 1);
 }
 
-void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct types_options *options,
-		 struct types *ret)
+void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
+		 const struct types_options *options, struct types *ret)
 {
 	struct inference inference;
 	struct types *types = ret;
@@ -404,6 +405,7 @@ void types_build(const struct target *target, struct modules *modules, const str
 	if (orphans_claim(&inference, options->reach))
 		flood(&inference);
 	chunks_label(types, &inference);
+	places_find(&heap->chunks, &target->image, edges, roots, types);
 	types->has_forms = true;
 	types->header = inference.header;
 	parts_build(types);

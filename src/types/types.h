@@ -27,6 +27,7 @@ struct target;
 struct modules;
 struct heap;
 struct edges;
+struct roots;
 struct reach;
 
 enum type_evidence {
@@ -123,8 +124,8 @@ struct types_options {
 
 /** Finds the types of all chunks. Edges must have their places. Opens DWARF (the caller releases it). Owner: the caller, types_deinit(). Cost: reading .debug_info; then linear in chunks
     and edges. */
-void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct types_options *options,
-		 struct types *ret);
+void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
+		 const struct types_options *options, struct types *ret);
 
 /** Makes room for the columns of so many chunks, and one more; without a name all of them. */
 void types_allocate(struct types *types, size_t n);

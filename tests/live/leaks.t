@@ -96,4 +96,30 @@ if command -v valgrind >/dev/null; then
 else
 	skip "memcheck finds the same kinds" "valgrind is not installed"
 fi
+
+# Constants in pages that nobody writes to, as a program with one place only has them, are no gap.
+cat >"$tmp/constants.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+extern void *const table[2048];
+void *const table[2048] __attribute__((section(".data.rel.ro"))) = { (void *)table };
+int main(void)
+{
+	void *volatile kept = malloc(100);
+	puts("ready");
+	fflush(stdout);
+	pause();
+	return kept == table[0];
+}
+END
+if ${CC:-gcc} -no-pie -Wl,-z,relro -o "$tmp/constants" "$tmp/constants.c" 2>"$tmp/cc.err"; then
+	start_target "$tmp/constants" || done_testing
+	run "$HEAPSNAP" leaks -q -p "$target_pid"
+	is "constants: status" "$status" 0
+	check_not "constants are no gap" grep "not in the image" "$out"
+	stop_target
+else
+	skip "constants are no gap" "${CC:-gcc} cannot link without -pie"
+fi
 done_testing

@@ -85,6 +85,20 @@ matches "a row that is broken: it says wrong" "$out" "^summary covered=8571 righ
 sed -i '/^make_both:/d' table
 judge
 matches "a row that is gone: it says not covered" "$out" "^summary covered=7142 right=4000 wrong=2000"
+# What the source line says makes the name, of a typedef too; a size tells sites apart.
+cat >table <<'END'
+wrap wrapper
+alias ONE first third OTHER
+make_both #8: ONE
+make_first @/sizeof\(struct (\w+)\)/: \1
+make_both #40: OTHER
+END
+judge
+matches "by source line, size and alias" "$out" \
+	"^summary covered=8571 right=5000 wrong=1667 unknown=3333 sure=6666"
+cp "$out" judged
+run "$top_srcdir/tests/truth/types_judge" --together judged
+matches "several are shown together" "$out" "^program .* 7 .* 85.7 .* 50.0 .* 16.7 .* 33.3 "
 echo 'nonsense' >>table
 judge
 is "a row that is none: no verdict" "$status" 2

@@ -222,6 +222,8 @@ START_TEST(holes_are_counted_and_untouched_pages_are_zero)
 	image_add_bytes(&memory.image, mem, 64, words);
 	image_add_untouched(&memory.image, mem + 64, 436, NULL);
 	image_add_bytes(&memory.image, mem + 1000, 64, words);
+	// Nobody wrote there.
+	image_add_file(&memory.image, mem + 2000, 500, 0, 0);
 	image_seal(&memory.image);
 	edges_build(&memory.chunks, &memory.image, &(struct edge_options){0}, &edges);
 	ck_assert_uint_eq(edges.n, 4);
@@ -229,7 +231,7 @@ START_TEST(holes_are_counted_and_untouched_pages_are_zero)
 	ck_assert_uint_eq(edge_offset(&edges, 1), 56);
 	ck_assert_uint_eq(edge_offset(&edges, 2), 1000);
 	ck_assert_uint_eq(edge_offset(&edges, 3), 1056);
-	ck_assert_uint_eq(edges.unread, 4000 - 64 - 436 - 64);
+	ck_assert_uint_eq(edges.unread, 4000 - 64 - 436 - 64 - 500);
 	edges_deinit(&edges);
 	memory_deinit(&memory);
 }
