@@ -37,6 +37,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 			.order = by[options->order],
 			.limit = options_has(options, OPTION_LIMIT) ? options->limit : text ? ROWS_DEFAULT : 0,
 			.min_size = options->min_size,
+			.with_retained = options->retained || options->order == ORDER_RETAINED,
 		},
 		.lines = options->verbose ? LINES_VERBOSE : SUMMARY_LINES_MAX,
 		.target = target,
