@@ -261,10 +261,10 @@ static bool claim_erased(struct inference *inference, const struct slot *slot, c
 	type_id type;
 
 	for (size_t i = 0; i < slot->n_targets; i++)
-		is_open |= slot->targets[i] == 0 || type_at(inference->table, slot->targets[i])->size == 0;
+		is_open |= erasures_may_tell(&inference->erasures, slot->targets[i]);
 	if (!is_open || passage->address == VADDR_NONE || passage->into != 0)
 		return false;
-	type = erasures_target(&inference->erasures, &inference->window, passage->address);
+	type = erasures_target(&inference->erasures, &inference->window, passage->address, slot->n_targets == 1 ? slot->targets[0] : 0);
 	if (type == TYPE_NONE)
 		return false;
 	candidate = fit_of(inference, type, passage->target);
