@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "types/inference.h"
+#include "types/variants.h"
 
 enum {
 	/** What is declared, but may be something else. Units: percent. */
@@ -66,6 +67,7 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 {
 	type_id type = inference->type[source];
 	uint64_t offset = edge_offset(inference->edges, edge);
+	vaddr start = inference->chunks->mem[source];
 	const struct type *description = type_at(inference->table, type);
 
 	if (description->kind == TYPE_POINTER || description->kind == TYPE_REFERENCE) {
@@ -79,15 +81,17 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 		if (offset < COUNTER_SIZE)
 			return SLOT_NONE;
 		offset -= COUNTER_SIZE;
+		start += COUNTER_SIZE;
 	}
 	if (form_of(inference, source) == FORM_BEHIND) {
 		if (offset < inference->header)
 			return SLOT_NONE;
 		offset -= inference->header;
+		start += inference->header;
 	}
 	if (!description->size)
 		return SLOT_NONE;
-	return layout_slot(inference->layouts, type, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
+	return variant_slot(inference->layouts, &inference->window, type, start, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
 }
 
 group_key slot_key(const struct inference *inference, slot_id id)
