@@ -36,6 +36,9 @@ static const struct {
 	{"std::__1::__any_imp::_LargeHandler<", ">::__handle(", false, -8, 0},
 };
 
+/* How Rust writes a type that is behind a trait. */
+#define DYN "dyn "
+
 /* A pointer to a vtable of Rust follows the pointer. */
 enum { RUST_BESIDE = 8 };
 
@@ -246,7 +249,31 @@ static type_id word_type(struct erasures *erasures, struct window *window, uint6
 	return type;
 }
 
-type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address)
+/* «alloc::sync::ArcInner<dyn Shape>» with the type in place of what is erased; TYPE_NONE when there is none. */
+static type_id type_around(struct erasures *erasures, type_id declared, type_id erased)
+{
+	const char *name = type_at(erasures->table, declared)->name, *dyn = strstr(name, "<" DYN) + 1;
+	_cleanup_free_ char *full =
+		xasprintf("%.*s%s>", (int)(dyn - name), name, type_at(erasures->table, erased)->name);
+
+	return type_by_name(erasures, full);
+}
+
+/* Whether a type has an erased one inside, as what Rc<dyn Shape> points to does. */
+static bool has_erased(const struct erasures *erasures, type_id declared)
+{
+	const char *name = declared == TYPE_NONE ? "" : type_at(erasures->table, declared)->name;
+	size_t length = strlen(name);
+
+	return strstr(name, "<" DYN) && name[length - 1] == '>' && !strchr(strstr(name, DYN), ',');
+}
+
+bool erasures_may_tell(const struct erasures *erasures, type_id declared)
+{
+	return declared == 0 || (declared != TYPE_NONE && type_at(erasures->table, declared)->size == 0) || has_erased(erasures, declared);
+}
+
+type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address, type_id declared)
 {
 	uint64_t word;
 
@@ -255,7 +282,7 @@ type_id erasures_target(struct erasures *erasures, struct window *window, vaddr 
 			continue;
 		type_id type = word_type(erasures, window, word, places[i]);
 		if (type != TYPE_NONE)
-			return type;
+			return has_erased(erasures, declared) ? type_around(erasures, declared, type) : type;
 	}
 	return TYPE_NONE;
 }
