@@ -49,6 +49,16 @@
 		*array_push(array) = e_;                      \
 	} while (0)
 
+/** Gives back what is reserved beyond the elements. */
+#define array_trim(array)                                                                    \
+	do {                                                                                 \
+		__typeof__(array) t_ = (array);                                              \
+		if (t_->n && t_->n < t_->capacity) {                                         \
+			t_->v = xreallocarray(t_->v, t_->n, sizeof(*t_->v));                 \
+			t_->capacity = t_->n;                                                \
+		}                                                                            \
+	} while (0)
+
 /** Frees the elements' memory and leaves an empty array. What the elements own is the caller's. */
 #define array_deinit(array)       \
 	do {                      \

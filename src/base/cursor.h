@@ -57,7 +57,24 @@ static inline uint64_t cursor_number(struct cursor *cursor, size_t size)
 		cursor_fail(cursor);
 		return 0;
 	}
-	memcpy(&value, cursor->at, size);
+	// Constant sizes are loads, not calls.
+	switch (size) {
+	case 1:
+		memcpy(&value, cursor->at, 1);
+		break;
+	case 2:
+		memcpy(&value, cursor->at, 2);
+		break;
+	case 4:
+		memcpy(&value, cursor->at, 4);
+		break;
+	case 8:
+		memcpy(&value, cursor->at, 8);
+		break;
+	default:
+		memcpy(&value, cursor->at, size);
+		break;
+	}
 	cursor->at += size;
 	return value;
 }

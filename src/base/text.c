@@ -171,3 +171,25 @@ bool text_parse_bytes(const char *string, uint64_t *ret)
 	*ret = (uint64_t)value;
 	return true;
 }
+
+char *text_shell_word(const char *word)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+
+	if (*word && strspn(word, plain) == strlen(word))
+		return xstrdup(word);
+
+	char *quoted = xmalloc(strlen(word) * 4 + 3), *out = quoted;
+
+	*out++ = '\'';
+	for (; *word; word++) {
+		if (*word == '\'')
+			out = stpcpy(out, "'\\''");
+		else
+			*out++ = *word;
+	}
+	*out++ = '\'';
+	*out = '\0';
+	return quoted;
+}

@@ -25,6 +25,9 @@ const char *text_count(char buffer[TEXT_NUMBER_MAX], uint64_t count);
     Owner: the caller. */
 char *text_escape(const char *string, size_t length);
 
+/** A word as a shell takes it: itself, or between quotes where it has blanks or the like. Owner: the caller. */
+char *text_shell_word(const char *word);
+
 /** Parses «4096», «0x1000», «64k», «1.5M», «2GiB» to bytes (binary units); false if it is none of these. */
 bool text_parse_bytes(const char *string, uint64_t *ret);
 

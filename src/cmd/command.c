@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/text.h"
 #include "cmd/message.h"
 #include "cmd/open.h"
 #include "cmd/phase.h"
 #include "cmd/progress.h"
 #include "snapshot/file.h"
+#include "types/labels.h"
 
 const struct command *const commands[] = {
 	&command_report, &command_leaks,  &command_top,	   &command_why,   &command_show,
@@ -103,6 +105,55 @@ struct error *operand_chunk(const struct snapshot *snapshot, const char *operand
 	*address_ret = address;
 	*ret = chunk;
 	return NULL;
+}
+
+/* «struct conn, struct conn[] and 3 more»: labels whose names have that in them; NULL for none. Owner: the caller. */
+static char *labels_like(const struct types *types, const char *word)
+{
+	enum { NAMED = 4 };
+	char *list = NULL;
+	size_t n = 0;
+
+	for (size_t i = 1; i < types->labels.n; i++) {
+		const char *name = types->labels.v[i].name;
+
+		if (!types->labels.v[i].is_type || !*word || !strcasestr(name, word) || n++ >= NAMED)
+			continue;
+
+		_cleanup_free_ char *escaped = text_escape(name, strlen(name)), *before = list;
+
+		list = xasprintf("%s%s\"%s\"", before ? before : "", before ? ", " : "", escaped);
+	}
+	if (n > NAMED) {
+		_cleanup_free_ char *before = list;
+
+		list = xasprintf("%s and %zu more", before, n - NAMED);
+	}
+	return list;
+}
+
+struct error *operand_label(const struct snapshot *snapshot, const char *operand, label_id *ret)
+{
+	const struct types *types = &snapshot->types;
+	label_id found[2];
+	size_t n;
+
+	if (!types->is_built)
+		return error_create(ERROR_USAGE, "\"%s\" asks for types, which this %s", operand,
+				    snapshot->heap.chunks.n ? "has none of: --no-types leaves them out, and an old snapshot may be without" : "target has none of");
+	n = labels_find(types, operand, found, 2);
+	if (n == 1) {
+		*ret = found[0];
+		return NULL;
+	}
+
+	_cleanup_free_ char *like = labels_like(types, label_without_word(operand));
+
+	if (n)
+		return error_create(ERROR_USAGE, "\"%s\" may be one of several types: %s", operand, like);
+	if (like)
+		return error_create(ERROR_USAGE, "no chunk is called \"%s\"; there are %s", operand, like);
+	return error_create(ERROR_USAGE, "no chunk is called \"%s\"; heapsnap report lists what there is", operand);
 }
 
 const char *operand_python_type(const char *operand)

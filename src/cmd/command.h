@@ -67,6 +67,9 @@ enum status command_print(const struct options *options, size_t n_operands, comm
 struct error *operand_chunk(const struct snapshot *snapshot, const char *operand,
 			    vaddr *address_ret, chunk_id *ret) _must_check_;
 
+/** The label that a type stands for which was given as an operand or option («struct conn», «conn»). Errors: ERROR_USAGE when there is none, or several. */
+struct error *operand_label(const struct snapshot *snapshot, const char *operand, label_id *ret) _must_check_;
+
 /** The type in an operand «py:mypkg.Conn»; NULL when it is none. Borrowed from the operand. */
 const char *operand_python_type(const char *operand);
 

@@ -103,9 +103,9 @@ static enum status judge(struct writer *writer, const struct diff *diff,
 		enum threshold_result result = threshold_judge(threshold, diff, &change);
 
 		if (threshold_is_about_nobody(threshold, diff))
-			message("\"%s\" is about an owner that none of the snapshots has; --format json "
+			message("\"%s\" is about %s that none of the snapshots has; --format json "
 				"tells them all",
-				threshold->text);
+				threshold->text, threshold->owner ? "an owner" : "a type");
 		failed |= result == THRESHOLD_FAILED;
 		unknown |= result == THRESHOLD_UNKNOWN;
 		writer_row(writer,
@@ -141,6 +141,7 @@ static struct error *print(const struct options *options, const struct diff *dif
 			.min_size = options->min_size,
 			.only_changed = text,
 		},
+		.wants_sizes = options_has(options, OPTION_SIZES) || options->min_size || options_has(options, OPTION_SORT),
 	};
 	struct writer_options writer_settings = options_writer(options);
 	_cleanup_writer_ struct writer *writer = writer_create(&writer_settings);
@@ -176,20 +177,21 @@ static enum status run(const struct options *options)
 const struct command command_diff = {
 	.name = "diff",
 	.usage = "OLD NEW [MORE...] [OPTION...]",
-	.summary = "What grew from one snapshot to the next, by size",
+	.summary = "What grew from one snapshot to the next, by type and owner",
 	.description =
 		"Any snapshots, cores and process ids, in the order of time; the first is "
 		"compared with the last, and those between show how it went. Of one run of "
 		"a program, chunks are known by their addresses: which are new, which were "
-		"freed. Other runs are compared by size alone. --fail-if takes a condition "
+		"freed. Other runs are compared by type and size alone. --sizes, -s and --min-size show "
+		"the sizes that changed, too. --fail-if takes a condition "
 		"on the change, such as 'bytes>10M', 'count>=1000', 'resident>5%' or "
-		"'size:1032 count>50', and may be given several times; if one holds the exit "
+		"'type:struct conn count>50', and may be given several times; if one holds the exit "
 		"status is 1.",
 	.options = ((OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH) &
 		    ~(OPTION_BIT(OPTION_PID) | OPTION_BIT(OPTION_CORE))) |
 		   OPTION_BIT(OPTION_SIZES) | OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_LIMIT) |
-		   OPTION_BIT(OPTION_MIN_SIZE) | OPTION_BIT(OPTION_FAIL_IF),
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_OWNERS,
+		   OPTION_BIT(OPTION_MIN_SIZE) | OPTION_BIT(OPTION_FAIL_IF) | OPTION_BIT(OPTION_NO_TYPES),
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_OWNERS | NEEDS_TYPES,
 	.orders = orders,
 	.run = run,
 };

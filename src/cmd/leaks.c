@@ -45,13 +45,13 @@ const struct command command_leaks = {
 	.description = "Chunks that no chain of pointers from variables, thread-local variables, stacks, "
 		       "registers and other memory leads to. A direct leak is held by nothing, an indirect "
 		       "one by leaked chunks only; a cycle counts as one direct leak. Possible ones are held "
-		       "by pointers into their middle only, and do not count as leaked. Leaks of one size "
-		       "that hold others at the same places are one row, and what they hold stands below. "
+		       "by pointers into their middle only, and do not count as leaked. Leaks of one type (of one size, where they have "
+		       "none) that hold others at the same places are one row, and what they hold stands below. "
 		       "--min-size leaves out rows that have less with everything below, --suppress leaks that "
 		       "are known (see the manual for its rules). The exit status is "
 		       "1 when there is a direct leak. CSV has the table of leaks.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
-		   OPTION_BIT(OPTION_DEPTH) | OPTION_BIT(OPTION_CONTENTS) | OPTION_BIT(OPTION_SUPPRESS),
-	.needs = NEEDS_GRAPH | NEEDS_EDGES,
+		   OPTION_BIT(OPTION_DEPTH) | OPTION_BIT(OPTION_CONTENTS) | OPTION_BIT(OPTION_SUPPRESS) | OPTION_BIT(OPTION_NO_TYPES),
+	.needs = NEEDS_GRAPH | NEEDS_EDGES | NEEDS_TYPES,
 	.run = run,
 };

@@ -31,22 +31,6 @@ static struct error *choose_arenas(const struct heap *heap, const char *name,
 	return NULL;
 }
 
-/* The label that --type names. */
-static struct error *choose_label(const struct snapshot *snapshot, const char *name, label_id *ret)
-{
-	const struct types *types = &snapshot->types;
-
-	if (!types->is_built)
-		return error_create(ERROR_USAGE, "--type needs types, which --no-types leaves out");
-	for (size_t i = 0; i < types->labels.n; i++) {
-		if (strcmp(types->labels.v[i].name, name))
-			continue;
-		*ret = (label_id)i;
-		return NULL;
-	}
-	return error_create(ERROR_USAGE, "no chunk is called \"%s\"; heapsnap report lists what there is", name);
-}
-
 /* What a list cannot say in its rows goes to stderr, where it does not disturb them. */
 static void tell(const struct snapshot *snapshot, const struct options *options)
 {
@@ -97,7 +81,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 	(void)operands, (void)status;
 	(void)target;
 	if (options->type) {
-		struct error *error = choose_label(snapshot, options->type, &list.label);
+		struct error *error = operand_label(snapshot, options->type, &list.label);
 
 		if (error)
 			return error;

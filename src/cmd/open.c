@@ -17,6 +17,7 @@
 #include "cmd/phase.h"
 #include "cmd/progress.h"
 #include "cmd/python_labels.h"
+#include "cmd/python_ways.h"
 #include "cmd/recognise.h"
 #include "cpython/cpython.h"
 #include "debug/allocator.h"
@@ -115,35 +116,12 @@ struct error *target_choose_with(const struct options *options, size_t n_operand
 	return NULL;
 }
 
-/* A word as a shell takes it; owned by the caller. */
-static char *shell_word(const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
-
-	if (*word && strspn(word, plain) == strlen(word))
-		return xstrdup(word);
-
-	char *quoted = xmalloc(strlen(word) * 4 + 3), *out = quoted;
-
-	*out++ = '\'';
-	for (; *word; word++) {
-		if (*word == '\'')
-			out = stpcpy(out, "'\\''");
-		else
-			*out++ = *word;
-	}
-	*out++ = '\'';
-	*out = '\0';
-	return quoted;
-}
-
 static char *append_option(char *line, const char *option, const char *value)
 {
 	if (!value)
 		return line;
 
-	_cleanup_free_ char *word = shell_word(value);
+	_cleanup_free_ char *word = text_shell_word(value);
 	char *longer = xasprintf("%s %s %s", line, option, word);
 
 	free(line);
@@ -155,11 +133,11 @@ char *target_retype(const struct options *options, const struct target_choice *c
 	char *line;
 
 	if (choice->file)
-		return shell_word(choice->file);
+		return text_shell_word(choice->file);
 	if (choice->pid) {
 		line = xasprintf("-p %d", (int)choice->pid);
 	} else {
-		_cleanup_free_ char *word = shell_word(choice->core);
+		_cleanup_free_ char *word = text_shell_word(choice->core);
 
 		line = xasprintf("--core %s", word);
 	}
@@ -394,27 +372,6 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 		content_add(snapshot, target, snapshot->graph.reach.leaks.v[i].chunk, LEAK_MAX);
 }
 
-/* What of Python's nothing reaches, and why the objects of a type are there that was asked for. */
-static struct error *fill_python(struct snapshot *snapshot, struct cpython *cpython, const struct target_choice *choice)
-{
-	const char *type = choice->n_operands ? operand_python_type(choice->operands[0]) : NULL;
-	size_t n = snapshot->heap.chunks.n;
-
-	if (type && !python_is_known(&snapshot->python))
-		return error_create(ERROR_UNSUPPORTED, "there is no Python here whose objects can be read");
-	if (!python_is_known(&snapshot->python))
-		return NULL;
-
-	_cleanup_free_ uint8_t *leaked = xcalloc(n + 1, sizeof(*leaked));
-
-	for (chunk_id i = 0; i < n; i++)
-		leaked[i] = reach_is_leaked(&snapshot->graph.reach, i);
-	cpython_unreachable(cpython, leaked);
-	if (type && !cpython_why(cpython, type, leaked))
-		return error_create(ERROR_USAGE, "no Python object has a type called \"%s\"", type);
-	return NULL;
-}
-
 /* The rules in a file. */
 static struct error *suppressions_read(const char *path, struct suppressions **ret)
 {
@@ -447,6 +404,9 @@ static unsigned needs_of(const struct options *options)
 
 	if (options->output)
 		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
+	// Python says itself what its objects are, and who holds them.
+	else if (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]))
+		needs = NEEDS_GRAPH;
 	// A list of sizes has no use for types, nor for what they are found by.
 	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
 		needs = 0;
@@ -456,9 +416,9 @@ static unsigned needs_of(const struct options *options)
 /* What each chunk is. */
 static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options)
 {
-	struct types_options types = { .without_dwarf = false };
+	struct types_options types = { .reach = &snapshot->graph.reach };
 
-	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &types, &snapshot->types);
+	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
 	python_labels_set(snapshot);
 	if (!(needs_of(options) & NEEDS_EDGES)) {
 		edges_deinit(&snapshot->graph.edges);
@@ -499,7 +459,9 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
 		fill_contents(snapshot, target, named, options->command == &command_save);
-	return fill_python(snapshot, cpython, choice);
+	// What is kept may be asked for any type.
+	python_ways_find(snapshot, cpython, options->output ? "" : choice->n_operands ? operand_python_type(choice->operands[0]) : NULL);
+	return NULL;
 }
 
 /* A snapshot that was kept. Its target's memory is not in it, so rules that go by names are for nothing. */

@@ -37,10 +37,11 @@ const struct command command_top = {
 	.summary = "Who keeps how much: retained sizes",
 	.description = "What a variable, a frame or a chunk retains is what would be freed with it: all chunks that "
 		       "every chain of pointers reaches through it. First the suspects, where much memory hangs "
-		       "on one place; then the tree of who keeps what, -n rows below each row; then the sizes. "
+		       "on one place; then the tree of who keeps what, -n rows below each row; then what all chunks of each type "
+		       "retain, or of each size with --no-types. "
 		       "CSV has the tree.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
-		   OPTION_BIT(OPTION_DEPTH),
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS,
+		   OPTION_BIT(OPTION_DEPTH) | OPTION_BIT(OPTION_NO_TYPES),
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_DOMINATORS | NEEDS_TYPES,
 	.run = run,
 };

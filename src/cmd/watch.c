@@ -349,19 +349,19 @@ const struct command command_watch = {
 	.usage = "PID [OPTION...]",
 	.summary = "A snapshot every so often, and what grows from one to the next",
 	.description =
-		"After each snapshot the sizes that grew are shown; at the end how each one "
-		"grew (steadily, at times, once, or up and down), who keeps it, and what that "
+		"After each snapshot the types that grew are shown (with --no-types, which takes "
+		"less time for each, the sizes); at the end how each one grew (steadily, at times, once, or up and down), who keeps it, and what that "
 		"is: leaking, or held and growing. It ends after --count "
 		"snapshots or --for a time, else when the process does or with Ctrl-C; the "
 		"end is told in any case. With -o DIR the snapshots are kept there, with "
 		"--keep N the last N of them. --max-pause leaves out a snapshot for which "
 		"the process would have to stand still for longer.",
-	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_OWNERS,
+	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_OWNERS | NEEDS_TYPES,
 	.options = ((OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH) &
 		    ~(OPTION_BIT(OPTION_CORE) | OPTION_BIT(OPTION_EXE))) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_MIN_SIZE) |
 		   OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_INTERVAL) |
 		   OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_KEEP) |
-		   OPTION_BIT(OPTION_MAX_PAUSE),
+		   OPTION_BIT(OPTION_MAX_PAUSE) | OPTION_BIT(OPTION_NO_TYPES),
 	.run = run,
 };

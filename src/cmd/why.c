@@ -9,6 +9,10 @@
 
 enum {
 	CHAINS_DEFAULT = 1,
+	/** Of chunks of a type or size, as examples. */
+	EXAMPLES_DEFAULT = 2,
+	/** Members that hold these. */
+	MEMBERS_DEFAULT = 12,
 	/** Hops of a chain that text shows. */
 	HOPS_SHOWN = 24,
 	DEPTH_DEFAULT = 5,
@@ -21,10 +25,28 @@ enum {
 /* Rows with less are left out of the text. */
 static const double SHARE_SHOWN = 0.01;
 
-/* An address has 0x in front; anything else is a size. */
+/* An address has 0x in front; a size is a number. */
 static bool is_address(const char *operand)
 {
 	return !strncmp(operand, "0x", 2) || !strncmp(operand, "0X", 2);
+}
+
+/* Why the objects of a Python type are there. */
+static struct error *print_type(struct writer *writer, const struct snapshot *snapshot, const char *name, uint64_t limit)
+{
+	struct py_why why;
+
+	if (!python_is_known(&snapshot->python))
+		return error_create(ERROR_UNSUPPORTED, "there is no Python here whose objects can be read");
+	if (!python_why(&snapshot->python, name, &why))
+		return error_create(ERROR_USAGE, "no Python object has a type called \"%s\"", name);
+	if (!why.paths.n) {
+		py_why_deinit(&why);
+		return error_create(ERROR_UNSUPPORTED, "this snapshot is of an older heapsnap and has no ways to Python objects");
+	}
+	print_why_python(writer, &why, limit);
+	py_why_deinit(&why);
+	return NULL;
 }
 
 static struct error *print(struct writer *writer, const struct snapshot *snapshot, const struct options *options,
@@ -36,22 +58,23 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		.hops = options->verbose ? 0 : HOPS_SHOWN,
 		.depth = options_has(options, OPTION_DEPTH) ? (size_t)options->depth : text ? DEPTH_DEFAULT : DEPTH_ALL,
 		.min_share = options->verbose ? 0 : SHARE_SHOWN,
+		.members = options->verbose ? 0 : MEMBERS_DEFAULT,
 		.lines = options->verbose ? LINES_VERBOSE : SUMMARY_LINES_MAX,
 		.target = target,
 		.quiet = options->quiet,
 	};
+	struct chunk_choice choice = { 0 };
 	struct error *error;
 	vaddr address;
 	chunk_id chunk;
-	uint64_t size;
 
 	(void)status;
 	if (operand_python_type(operands[0])) {
-		if (!snapshot->python.why.name)
-			return error_create(ERROR_UNSUPPORTED, "a snapshot has no references with names: ask the process or its core for %s", operands[0]);
-		print_why_python(writer, snapshot, options_has(options, OPTION_CHAINS) ? options->chains : text ? PATHS_DEFAULT : 0);
-		print_trouble(writer, snapshot, why.lines);
-		return NULL;
+		error = print_type(writer, snapshot, operand_python_type(operands[0]),
+				   options_has(options, OPTION_CHAINS) ? options->chains : text ? PATHS_DEFAULT : 0);
+		if (!error)
+			print_trouble(writer, snapshot, why.lines);
+		return error;
 	}
 	if (is_address(operands[0])) {
 		error = operand_chunk(snapshot, operands[0], &address, &chunk);
@@ -60,10 +83,15 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 		print_why_chunk(writer, snapshot, chunk, &why);
 		return NULL;
 	}
-	if (!text_parse_bytes(operands[0], &size))
-		return error_create(ERROR_USAGE, "\"%s\" is neither an address (0x…) nor a size nor a Python type (py:…)", operands[0]);
-	if (!print_why_size(writer, snapshot, size, &why))
-		return error_create(ERROR_USAGE, "no chunk in use has %" PRIu64 " usable bytes", size);
+	if (!options_has(options, OPTION_CHAINS))
+		why.chains = EXAMPLES_DEFAULT;
+	if (!text_parse_bytes(operands[0], &choice.usable)) {
+		error = operand_label(snapshot, operands[0], &choice.label);
+		if (error)
+			return error;
+	}
+	if (!print_why_chunks(writer, snapshot, &choice, &why))
+		return error_create(ERROR_USAGE, "no chunk in use has %" PRIu64 " usable bytes", choice.usable);
 	return NULL;
 }
 
@@ -74,11 +102,12 @@ static enum status run(const struct options *options)
 
 const struct command command_why = {
 	.name = "why",
-	.usage = "TARGET ADDRESS|SIZE|py:TYPE [OPTION...]",
-	.summary = "What keeps a chunk alive, or all chunks of a size or a Python type",
+	.usage = "TARGET ADDRESS|TYPE|SIZE|py:TYPE [OPTION...]",
+	.summary = "What keeps a chunk alive, or all chunks of a type",
 	.description = "With an address (0x…) of or within a chunk: the shortest chain of pointers from a root to it, "
-		       "or with -k several that begin in different places. With a size: who holds all chunks "
-		       "of that usable size, as a tree, each counted once along its shortest way to a root. "
+		       "or with -k several that begin in different places. With a type ('struct conn', or just conn) or a usable "
+		       "size: by which members and variables its chunks are held; then a tree up to the roots, each chunk counted once "
+		       "along its shortest way; then -k such ways as examples. "
 		       "With py: and the name of a Python type: the shortest ways to its objects from modules and running "
 		       "functions, as a program would write them, and through what they are referred to. "
 		       "CSV has the chains, the tree, or the ways.",

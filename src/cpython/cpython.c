@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 #include "cpython/lost.h"
-#include "cpython/paths.h"
 #include "cpython/walk.h"
+#include "cpython/why.h"
 #include "debug/symbols.h"
 
 enum { RUNTIMES_MAX = 8 };
@@ -95,6 +95,14 @@ static bool read_blocks(struct py_walk *walk)
 	return true;
 }
 
+/* What needs the roles of all chunks. */
+static void finish(struct py_walk *walk)
+{
+	objects_measure(walk);
+	runtime_read_modules(walk);
+	freelists_find(walk);
+}
+
 struct cpython *cpython_walk(struct modules *modules, const struct target *target, struct heap *heap, struct python *ret)
 {
 	struct cpython *cpython = xcalloc(1, sizeof(*cpython));
@@ -121,7 +129,7 @@ struct cpython *cpython_walk(struct modules *modules, const struct target *targe
 		python_count(ret, heap);
 	for (size_t i = 0; i < cpython->n; i++)
 		if (cpython->known[i])
-			objects_measure(&cpython->walks[i]);
+			finish(&cpython->walks[i]);
 	return cpython;
 }
 
@@ -134,12 +142,11 @@ void cpython_destroy(struct cpython *cpython)
 	free(cpython);
 }
 
-bool cpython_why(struct cpython *cpython, const char *name, const uint8_t *is_leaked)
+void cpython_why(struct cpython *cpython, const struct cpython_question *question)
 {
 	for (size_t i = 0; i < cpython->n; i++)
-		if (cpython->known[i] && paths_find(&cpython->walks[i], name, is_leaked))
-			return true;
-	return false;
+		if (cpython->known[i])
+			why_find(&cpython->walks[i], question);
 }
 
 void cpython_unreachable(struct cpython *cpython, const uint8_t *is_leaked)

@@ -7,7 +7,8 @@
  *
  * It finds every CPython in the process by the one name that all of them export. The chapters: layouts (what is read, by name), runtime (interpreters,
  * threads, the collector), obmalloc (arenas, pools, blocks), types, objects, sizes, claims (what objects own), referents
- * (references with names), paths.
+ * (references with
+ * names), labels, paths, patterns, why, freelists.
  */
 #ifndef HEAPSNAP_CPYTHON_CPYTHON_H
 #define HEAPSNAP_CPYTHON_CPYTHON_H
@@ -34,8 +35,17 @@ void cpython_destroy(struct cpython *cpython);
     nothing reaches it. Cost: linear. */
 void cpython_unreachable(struct cpython *cpython, const uint8_t *is_leaked);
 
-/** Fills python.why for the types of a name: the whole name, or what stands behind a dot in it. `is_leaked` says of each chunk that nothing reaches it; NULL when
-    that is not known. False when there is no such type with objects. Memory: 24 bytes per chunk while it works. Cost: linear in references. */
-bool cpython_why(struct cpython *cpython, const char *name, const uint8_t *is_leaked);
+struct cpython_question {
+	/** Types whose ways and referrers are asked for: python_choose(). Empty for all of them; NULL for none. Borrowed. */
+	const char *type;
+	/** Objects whose ways are asked for, ascending. Borrowed. */
+	const chunk_id *objects;
+	size_t n_objects;
+	/** Of each chunk: nothing reaches it; NULL when that is not known. Borrowed. */
+	const uint8_t *is_leaked;
+};
+
+/** Fills python.paths, vias and named. Memory: 24 bytes per chunk while it works. Cost: linear in references. */
+void cpython_why(struct cpython *cpython, const struct cpython_question *question);
 
 #endif

@@ -41,6 +41,7 @@ static const struct py_layout base = {
 	.keys_n_entries = 32,
 	.arena_shift = 18,
 	.pool_shift = 12,
+	.has_free_arrays = true,
 };
 
 /* Frame objects of their own, from 3.8 to 3.10. */
@@ -263,6 +264,7 @@ bool py_layout_builtin(unsigned minor, struct py_layout *ret)
 			layout.frame_top = 64;
 			layout.gc_collecting = 192;
 			layout.gc_garbage = 200;
+			layout.has_free_arrays = false;
 		}
 		break;
 	default:

@@ -133,6 +133,8 @@ struct py_layout {
 	bool counts_all;
 	/** The allocator's state is one struct. */
 	bool state_is_struct;
+	/** Dead lists and dicts are kept in arrays. */
+	bool has_free_arrays;
 	/** The counts of references of immortal objects are marked. */
 	bool has_immortals;
 };

@@ -39,7 +39,7 @@ void lost_find(struct py_walk *walk, const uint8_t *is_leaked)
 	struct python *python = walk->python;
 	size_t size = (chunks->n + 1) * sizeof(uint32_t);
 	struct lost lost = { walk, column_grow(NULL, 0, size) };
-	struct py_visit visit = { walk, take, &lost, false };
+	struct py_visit visit = { walk, take, &lost, VISIT_ALL };
 
 	for (chunk_id i = 0; i < chunks->n; i++) {
 		const struct py_type *type = is_leaked[i] && python->role[i] == PY_OBJECT ? py_types_of_class(walk, python->type[i]) : NULL;

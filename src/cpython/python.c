@@ -28,7 +28,18 @@ void python_deinit(struct python *python)
 		free(python->classes.v[i].name);
 	array_deinit(&python->classes);
 	array_deinit(&python->roles);
-	py_why_deinit(&python->why);
+	for (size_t i = 0; i < python->modules.n; i++)
+		free(python->modules.v[i].name);
+	array_deinit(&python->modules);
+	for (size_t i = 0; i < python->paths.n; i++)
+		free(python->paths.v[i].text);
+	array_deinit(&python->paths);
+	for (size_t i = 0; i < python->vias.n; i++)
+		free(python->vias.v[i].text);
+	array_deinit(&python->vias);
+	for (size_t i = 0; i < python->named.n; i++)
+		free(python->named.v[i].text);
+	array_deinit(&python->named);
 	column_free(python->role, n * sizeof(*python->role));
 	column_free(python->type, n * sizeof(*python->type));
 	*python = (struct python){ 0 };
@@ -55,16 +66,19 @@ uint64_t python_lost(const struct python *python)
 	return lost;
 }
 
-void py_why_deinit(struct py_why *why)
+const char *python_named(const struct python *python, chunk_id chunk)
 {
-	free(why->name);
-	for (size_t i = 0; i < why->paths.n; i++)
-		free(why->paths.v[i].text);
-	array_deinit(&why->paths);
-	for (size_t i = 0; i < why->vias.n; i++)
-		free(why->vias.v[i].text);
-	array_deinit(&why->vias);
-	*why = (struct py_why){ 0 };
+	size_t low = 0, high = python->named.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (python->named.v[middle].chunk < chunk)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < python->named.n && python->named.v[low].chunk == chunk ? python->named.v[low].text : NULL;
 }
 
 const char *py_role_name(enum py_role role)

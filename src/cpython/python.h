@@ -119,26 +119,46 @@ struct py_runtime {
 struct py_path {
 	/** «__main__.leak['cache'][i].conn». Owned, unescaped. */
 	char *text;
-	/** Objects that are reached so, by their shortest way; bytes with their tables and native memory. */
+	/** Objects that are reached so, by their shortest way; bytes of these alone. */
 	struct py_totals totals;
+	/** Index in classes. */
+	uint32_t class;
 	/** It begins at a module or a variable of a running function; else this says who holds it, as far as that is known. */
 	bool is_named;
 };
 
 /** Through what objects of one type are referred to. */
 struct py_via {
-	/** «list[i]», «dict of mypkg.Pool['conn']». Owned, unescaped. */
+	/** «list[i]», «mypkg.Pool.conn». Owned, unescaped. */
 	char *text;
 	uint64_t references;
+	/** Index in classes. */
+	uint32_t class;
+};
+
+/** The shortest way to one object. */
+struct py_named {
+	/** Owned, unescaped. */
+	char *text;
+	chunk_id chunk;
+};
+
+/** A module that was imported. */
+struct py_module {
+	/** «app.models». Owned, unescaped. */
+	char *name;
+	/** The object, and its dict; CHUNK_NONE of one that lies in no chunk. */
+	chunk_id object, dict;
 };
 
 /** The answer to why objects of a type are there. */
 struct py_why {
-	/** Of the type, or types. Owned, unescaped. NULL when there is none. */
+	/** Of the type, or of one of the types. Owned, unescaped. */
 	char *name;
 	struct py_totals totals;
-	/** Most objects first. */
+	/** Most objects first; no two alike. */
 	ARRAY(struct py_path) paths;
+	/** Most references first; no two alike. */
 	ARRAY(struct py_via) vias;
 	uint64_t references;
 };
@@ -155,8 +175,13 @@ struct python {
 	ARRAY(struct py_role_sums) roles;
 	/** What is unreachable is known: the graph was there. */
 	bool has_unreachable;
-	/** Empty unless it was asked for. */
-	struct py_why why;
+	/** Imported modules, in their order. */
+	ARRAY(struct py_module) modules;
+	/** Of the types that were asked for, which may be all: in no order, and some may read alike. */
+	ARRAY(struct py_path) paths;
+	ARRAY(struct py_via) vias;
+	/** Of the objects that were asked for, ascending. */
+	ARRAY(struct py_named) named;
 };
 
 /** Starts with nothing. */
@@ -182,6 +207,17 @@ const char *py_role_name(enum py_role role);
 
 /** What a chunk is to Python, for people: «dict», «table of dict», «cached tuple», «interpreter's own»; NULL for what is not Python's. Owner: the caller. */
 char *python_label(const struct python *python, chunk_id chunk);
+
+/** Marks the classes that have objects and a name, or when there is none the ones whose name ends in it behind a dot; with an empty name all that have objects. False when
+    there is none. `ret` has an element for each class. */
+bool python_choose(const struct python *python, const char *name, bool *ret);
+
+/** Makes the answer for the types of a name (python_choose()) out of `paths` and `vias`; false when there are no such objects. Owner of ret: the caller,
+    py_why_deinit(). */
+bool python_why(const struct python *python, const char *name, struct py_why *ret);
+
+/** The shortest way to an object, if it was asked for; NULL. Borrowed: as long as the tables. */
+const char *python_named(const struct python *python, chunk_id chunk);
 
 /** Frees an answer; an initialiser of zeroes is accepted. */
 void py_why_deinit(struct py_why *why);

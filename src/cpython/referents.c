@@ -342,6 +342,10 @@ void frame_visit(const struct py_visit *visit, vaddr frame)
 	// A shim that stands between C and Python has no code of its own.
 	if (code_type == UINT32_MAX || walk->types.v[code_type].kind != KIND_CODE)
 		return;
+	if (visit->part != VISIT_WITHOUT_GLOBALS)
+		give_dict(visit, frame, layout->frame_globals);
+	if (visit->part == VISIT_GLOBALS)
+		return;
 	if (layout->code_localsplusnames != MEMBER_ABSENT) {
 		n = bounded(py_at(walk, py_at(walk, code + layout->code_localsplusnames) + OBJECT_SIZE));
 	} else {
@@ -358,8 +362,6 @@ void frame_visit(const struct py_visit *visit, vaddr frame)
 		give(visit, LABEL_LOCAL, slot_name(walk, code, i), word & ~(uint64_t)REFERENCE_TAGS);
 	}
 	give(visit, LABEL_NAME, (uint64_t)(uintptr_t)"f_code", code);
-	if (!visit->without_globals)
-		give_dict(visit, frame, layout->frame_globals);
 }
 
 static void visit_frame_object(const struct py_visit *visit, vaddr object)

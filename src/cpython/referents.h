@@ -54,12 +54,18 @@ struct py_label {
 /** Takes one reference. */
 typedef void py_take(void *context, struct py_label label, vaddr target);
 
+/** What of a frame is given: its globals, every function of a module has. */
+enum py_visit_part {
+	VISIT_ALL,
+	VISIT_WITHOUT_GLOBALS,
+	VISIT_GLOBALS,
+};
+
 struct py_visit {
 	struct py_walk *walk;
 	py_take *take;
 	void *context;
-	/** Leave out what every frame of a module has: its globals. */
-	bool without_globals;
+	enum py_visit_part part;
 };
 
 /** Gives what an object refers to. What a target address leads to is not checked: py_object_type() says whether it is an object. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cpython/described.h"
 #include "cpython/walk.h"
 #include "debug/symbols.h"
 
@@ -85,6 +86,17 @@ static bool read_interpreters(struct py_walk *walk)
 	return walk->interpreters.n;
 }
 
+/* Takes the layout that the debug information describes, if interpreters are found by it. */
+static bool read_described(struct py_walk *walk)
+{
+	struct py_layout table = walk->layout;
+
+	if (py_layout_described(walk->modules, walk->module, &walk->layout) && read_interpreters(walk))
+		return true;
+	walk->layout = table;
+	return false;
+}
+
 static void count_threads(struct py_walk *walk)
 {
 	for (size_t i = 0; i < walk->interpreters.n; i++) {
@@ -116,14 +128,17 @@ bool runtime_find(struct py_walk *walk)
 					walk->runtime->version));
 		return false;
 	}
-	has_debug_offsets = py_layout_debug_offsets(debug_offsets, &walk->layout);
-	walk->runtime->offsets = xasprintf("the table of 3.%u%s, confirmed by structure", minor, has_debug_offsets ? " and its debug offsets" : "");
 	if (!symbol_exported(walk->module, "PyType_Type", &symbol)) {
 		why_not(walk, xstrdup("its type objects are not exported"));
 		return false;
 	}
 	walk->type_type = symbol.value + walk->module->bias;
-	if (!read_interpreters(walk)) {
+	has_debug_offsets = py_layout_debug_offsets(debug_offsets, &walk->layout);
+	if (read_described(walk))
+		walk->runtime->offsets = xstrdup("DWARF, confirmed by structure");
+	else
+		walk->runtime->offsets = xasprintf("the table of 3.%u%s, confirmed by structure", minor, has_debug_offsets ? " and its debug offsets" : "");
+	if (!walk->interpreters.n && !read_interpreters(walk)) {
 		why_not(walk, xasprintf("its interpreter is not laid out as that of CPython %s is, or is not running yet", walk->runtime->version));
 		return false;
 	}
@@ -148,6 +163,35 @@ void runtime_read_stacks(struct py_walk *walk)
 				array_append(&walk->heap->books, (struct heap_books){ top, limit });
 		}
 	}
+}
+
+/* ---- modules ---- */
+
+/* The chunk of an object; CHUNK_NONE of one that lies in none. */
+static chunk_id chunk_of(struct py_walk *walk, vaddr object)
+{
+	chunk_id chunk = chunks_find(&walk->heap->chunks, object);
+
+	return chunk != CHUNK_NONE && walk->python->role[chunk] == PY_OBJECT && object_at(walk, chunk) == object ? chunk : CHUNK_NONE;
+}
+
+static bool take_module(void *context, vaddr key, vaddr value)
+{
+	enum { NAME_MAX_CHARACTERS = 200, MODULES_MAX = 1 << 20, MODULE_DICT = 16 };
+	struct py_walk *walk = context;
+	uint32_t type = py_object_type(walk, value);
+	char *name = type != UINT32_MAX && walk->types.v[type].kind == KIND_MODULE ? str_text(walk, key, NAME_MAX_CHARACTERS) : NULL;
+
+	if (name)
+		array_append(&walk->python->modules,
+			     (struct py_module){ name, chunk_of(walk, value), chunk_of(walk, py_at(walk, value + MODULE_DICT)) });
+	return walk->python->modules.n < MODULES_MAX;
+}
+
+void runtime_read_modules(struct py_walk *walk)
+{
+	for (size_t i = 0; i < walk->interpreters.n; i++)
+		dict_walk(walk, py_at(walk, walk->interpreters.v[i] + walk->layout.interp_modules), take_module, walk);
 }
 
 /* ---- the collector ---- */

@@ -179,6 +179,9 @@ void runtime_read_stacks(struct py_walk *walk);
 /** Reads the lists of the collector, for the account. */
 void runtime_read_gc(struct py_walk *walk);
 
+/** Reads which modules were imported, when chunks have their roles. */
+void runtime_read_modules(struct py_walk *walk);
+
 /* obmalloc.c */
 
 /** Finds the books of pymalloc in the module's data; false when they are not found. */
@@ -249,6 +252,11 @@ static inline vaddr object_at(const struct py_walk *walk, chunk_id chunk)
 {
 	return walk->heap->chunks.mem[chunk] + (vaddr)(walk->heap->chunks.head[chunk] & CHUNK_HEAD_WORDS) * 8;
 }
+
+/* freelists.c */
+
+/** Tells the heap where the interpreter keeps dead objects, when chunks have their roles: what lies behind these keeps nothing alive. */
+void freelists_find(struct py_walk *walk);
 
 /* sizes.c */
 

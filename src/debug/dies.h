@@ -19,38 +19,8 @@
 #include "base/array.h"
 #include "base/cursor.h"
 #include "base/vaddr.h"
+#include "debug/abbrevs.h"
 #include "debug/dwarf.h"
-
-/** One attribute of an abbreviation. */
-struct abbrev_attribute {
-	uint16_t name, form;
-	/** Of DW_FORM_implicit_const. */
-	int64_t constant;
-};
-
-/** What the DIEs of one kind have. */
-struct abbrev {
-	uint16_t tag;
-	bool is_known, has_children;
-	/** No attribute is of interest. */
-	bool is_plain;
-	/** The facts of it are read. */
-	bool has_facts;
-	/** In abbrevs.attributes. */
-	uint32_t first, count;
-	/** Of all attributes together; SIZE_VARIES when it is not the same for all DIEs. Units: bytes. */
-	uint32_t size;
-};
-
-struct abbrevs {
-	/** Where in .debug_abbrev they are; UINT64_MAX for none. */
-	uint64_t offset;
-	/** For addresses and offsets, whose size a unit sets. */
-	unsigned version, address_size, offset_size;
-	/** By code. */
-	ARRAY(struct abbrev) v;
-	ARRAY(struct abbrev_attribute) attributes;
-};
 
 struct die_unit {
 	/** Of its header, and of what is behind its last byte. */

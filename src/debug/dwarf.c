@@ -2,11 +2,11 @@
 #include "debug/dwarf.h"
 
 #include <dwarf.h>
-#include <elfutils/libdwelf.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "debug/definitions.h"
 #include "debug/functions.h"
 #include "debug/locals.h"
 #include "debug/scopes.h"
@@ -22,100 +22,93 @@ enum {
 	NAME_LENGTH_MAX = 1 << 16,
 };
 
-/** Bytes that all debug sections of a file may have when inflated. */
-#define DWARF_SIZE_MAX (UINT64_C(4) << 30)
-
 /* ---- files ---- */
 
-/* Whether libdw, which inflates every debug section at once, may be let at a file. */
-static bool dwarf_is_sane(Elf *elf)
-{
-	uint64_t total = 0;
-
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
-		GElf_Shdr header;
-		GElf_Chdr compressed;
-
-		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS || (header.sh_flags & SHF_ALLOC))
-			continue;
-		uint64_t size = header.sh_size;
-		if ((header.sh_flags & SHF_COMPRESSED) && gelf_getchdr(section, &compressed))
-			size = compressed.ch_size;
-		if (size > DWARF_SIZE_MAX || (total += size) > DWARF_SIZE_MAX)
-			return false;
-	}
-	return true;
-}
-
-/* The bytes of a debug section, once libdw has inflated it. */
-static struct dwarf_bytes bytes_of(Elf *elf, const char *name)
-{
-	char old_name[32];
-	GElf_Shdr header;
-	Elf_Scn *section = section_named(elf, name, &header);
-
-	if (!section) {
-		// .debug_info → .zdebug_info, as GNU compressed them before ELF had a flag for it.
-		snprintf(old_name, sizeof(old_name), ".z%s", name + 1);
-		section = section_named(elf, old_name, &header);
-	}
-
-	const Elf_Data *data = section ? elf_rawdata(section, NULL) : NULL;
-
-	return data && data->d_buf ? (struct dwarf_bytes){ data->d_buf, data->d_size } : (struct dwarf_bytes){ NULL, 0 };
-}
-
-static struct dwarf_sections sections_of(Elf *elf)
+/* The sections that describe types. */
+static struct dwarf_sections type_sections_of(struct debug_image *image)
 {
 	return (struct dwarf_sections){
-		.info = bytes_of(elf, ".debug_info"),
-		.abbrev = bytes_of(elf, ".debug_abbrev"),
-		.addr = bytes_of(elf, ".debug_addr"),
-		.line = bytes_of(elf, ".debug_line"),
-		.str = bytes_of(elf, ".debug_str"),
-		.line_str = bytes_of(elf, ".debug_line_str"),
-		.str_offsets = bytes_of(elf, ".debug_str_offsets"),
-		.loc = bytes_of(elf, ".debug_loc"),
-		.loclists = bytes_of(elf, ".debug_loclists"),
+		.info = debug_image_section(image, ".debug_info"),
+		.abbrev = debug_image_section(image, ".debug_abbrev"),
+		.addr = debug_image_section(image, ".debug_addr"),
+		.str = debug_image_section(image, ".debug_str"),
+		.line_str = debug_image_section(image, ".debug_line_str"),
+		.str_offsets = debug_image_section(image, ".debug_str_offsets"),
 	};
 }
 
-/* Opens the shared file that dwz made. (Left alone, libdw opens that file by the name that it finds, whatever stands there.) */
-static bool shared_open(struct dwarf_file *file, struct modules *modules, struct module *module)
+static void other_sections_read(struct debug_image *image, struct dwarf_sections *sections)
 {
-	struct build_id build_id;
-	const char *name;
-	const void *id;
-	ssize_t size = dwelf_dwarf_gnu_debugaltlink(file->dwarf, &name, &id);
+	sections->line = debug_image_section(image, ".debug_line");
+	sections->loc = debug_image_section(image, ".debug_loc");
+	sections->loclists = debug_image_section(image, ".debug_loclists");
+}
 
-	if (size <= 0 || size > BUILD_ID_MAX)
+/* Finds the shared file that dwz made, by what .gnu_debugaltlink says: a name, and a build ID. (Left alone, libdw opens that file by its name, whatever stands there.) */
+static bool shared_open(struct dwarf_file *file, struct modules *modules, struct module *module, const Elf_Data *link)
+{
+	const char *name = link ? link->d_buf : NULL;
+	size_t length = name ? strnlen(name, link->d_size) : 0;
+	struct build_id build_id;
+
+	if (!length || length >= link->d_size || link->d_size - length - 1 > BUILD_ID_MAX)
 		return false;
-	build_id.size = (size_t)size;
-	memcpy(build_id.bytes, id, (size_t)size);
+	build_id.size = link->d_size - length - 1;
+	memcpy(build_id.bytes, name + length + 1, build_id.size);
 	file->shared_elf = module_shared_debug_file(modules, module, name, &build_id, &file->shared_fd);
-	if (!file->shared_elf || !dwarf_is_sane(file->shared_elf))
+	if (!debug_image_open(&file->shared_image, file->shared_elf, file->shared_fd))
 		return false;
-	file->shared = dwarf_begin_elf(file->shared_elf, DWARF_C_READ, NULL);
-	if (!file->shared)
-		return false;
-	dwarf_setalt(file->dwarf, file->shared);
-	file->shared_sections = sections_of(file->shared_elf);
+	file->shared_sections = type_sections_of(&file->shared_image);
+	file->has_shared = true;
 	return true;
+}
+
+/* Reads the sections that describe types. */
+static bool sections_open(struct dwarf_file *ret, struct modules *modules, struct module *module)
+{
+	Elf *elf = module_debug_file(modules, module);
+	struct dwarf_file file = { .shared_fd = -1 };
+	Elf_Scn *link;
+	GElf_Shdr header;
+
+	if (!debug_image_open(&file.image, elf, elf == module->elf ? module->fd : module->debug_fd))
+		return false;
+	file.sections = type_sections_of(&file.image);
+	link = section_named(elf, ".gnu_debugaltlink", &header);
+	if (!file.sections.info.size || (link && !shared_open(&file, modules, module, section_bytes(link)))) {
+		dwarf_file_close(&file);
+		return false;
+	}
+	*ret = file;
+	return true;
+}
+
+/* Has the rest of the sections, and libdw; false when that will not have the file. */
+static bool libdw_open(struct dwarf_file *file)
+{
+	if (file->libdw_was_asked)
+		return file->dwarf != NULL;
+	file->libdw_was_asked = true;
+	other_sections_read(&file->image, &file->sections);
+	if (file->has_shared) {
+		other_sections_read(&file->shared_image, &file->shared_sections);
+		file->shared = dwarf_begin_elf(debug_image_elf(&file->shared_image), DWARF_C_READ, NULL);
+		if (!file->shared)
+			return false;
+	}
+	file->dwarf = dwarf_begin_elf(debug_image_elf(&file->image), DWARF_C_READ, NULL);
+	if (file->dwarf && file->shared)
+		dwarf_setalt(file->dwarf, file->shared);
+	return file->dwarf != NULL;
 }
 
 bool dwarf_file_open(struct dwarf_file *ret, struct modules *modules, struct module *module)
 {
-	Elf *elf = module_debug_file(modules, module);
-	struct dwarf_file file = { .shared_fd = -1 };
-	GElf_Shdr header;
+	struct dwarf_file file;
 
-	if ((!section_named(elf, ".debug_info", &header) && !section_named(elf, ".zdebug_info", &header)) || !dwarf_is_sane(elf))
+	if (!sections_open(&file, modules, module))
 		return false;
-	file.dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
-	if (!file.dwarf)
-		return false;
-	file.sections = sections_of(elf);
-	if (section_named(elf, ".gnu_debugaltlink", &header) && !shared_open(&file, modules, module)) {
+	if (!libdw_open(&file)) {
 		dwarf_file_close(&file);
 		return false;
 	}
@@ -129,26 +122,36 @@ void dwarf_file_close(struct dwarf_file *file)
 	function_table_destroy(file->functions);
 	local_table_destroy(file->locals);
 	scope_table_destroy(file->scopes);
+	definition_table_destroy(file->definitions);
 	if (file->dwarf)
 		dwarf_end(file->dwarf);
 	if (file->shared)
 		dwarf_end(file->shared);
+	debug_image_close(&file->image);
+	debug_image_close(&file->shared_image);
 	if (file->shared_elf)
 		elf_end(file->shared_elf);
 	cleanup_close(&file->shared_fd);
 	*file = (struct dwarf_file){ .shared_fd = -1 };
 }
 
-struct dwarf_file *module_dwarf(struct modules *modules, struct module *module)
+struct dwarf_file *module_dwarf_sections(struct modules *modules, struct module *module)
 {
 	struct dwarf_file file;
 
 	if (module->dwarf_looked_for)
 		return module->dwarf;
 	module->dwarf_looked_for = true;
-	if (dwarf_file_open(&file, modules, module))
+	if (sections_open(&file, modules, module))
 		module->dwarf = xmemdup(&file, sizeof(file));
 	return module->dwarf;
+}
+
+struct dwarf_file *module_dwarf(struct modules *modules, struct module *module)
+{
+	struct dwarf_file *file = module_dwarf_sections(modules, module);
+
+	return file && libdw_open(file) ? file : NULL;
 }
 
 void dwarf_file_destroy(struct dwarf_file *file)
@@ -249,7 +252,7 @@ bool die_type(Dwarf_Die *die, Dwarf_Die *ret)
 
 /* ---- types ---- */
 
-bool type_peel(Dwarf_Die *type)
+bool type_peel(struct dwarf_file *file, Dwarf_Die *type)
 {
 	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
 		switch (dwarf_tag(type)) {
@@ -268,7 +271,7 @@ bool type_peel(Dwarf_Die *type)
 			// The definition may be in a type unit (-fdebug-types-section).
 			if (die_reference(type, DW_AT_signature, type))
 				break;
-			return !dwarf_hasattr(type, DW_AT_declaration);
+			return !dwarf_hasattr(type, DW_AT_declaration) || definition_find(file, type);
 		default:
 			return true;
 		}
@@ -312,13 +315,13 @@ static uint64_t array_count(Dwarf_Die *array)
 	return n ? count : 0;
 }
 
-bool type_size(const Dwarf_Die *type_in, uint64_t *size_ret, uint64_t *count_ret)
+bool type_size(struct dwarf_file *file, const Dwarf_Die *type_in, uint64_t *size_ret, uint64_t *count_ret)
 {
 	Dwarf_Die type = *type_in;
 	uint64_t count = 1, size;
 
 	for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
-		if (!type_peel(&type))
+		if (!type_peel(file, &type))
 			return false;
 		if (die_number(&type, DW_AT_byte_size, &size)) {
 			if (__builtin_mul_overflow(size, count, &size))

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "debug/debug_image.h"
 #include "debug/modules.h"
 
 enum {
@@ -27,36 +28,38 @@ enum {
 	ARRAY_DIMENSIONS_MAX = 16,
 };
 
-/** Bytes of a section, inflated; NULL, 0 when the file has none. Borrowed from the ELF file. */
-struct dwarf_bytes {
-	const uint8_t *bytes;
-	uint64_t size;
-};
-
 /** What of an ELF file is read without libdw. */
 struct dwarf_sections {
 	struct dwarf_bytes info, abbrev, addr, line, str, line_str, str_offsets, loc, loclists;
 };
 
-/** Tables of variables.c, functions.c, locals.c and scopes.c, private to them. */
+/** Tables of variables.c, functions.c, locals.c, scopes.c and definitions.c, private to them. */
 struct variable_table;
 struct function_table;
 struct local_table;
 struct scope_table;
+struct definition_table;
 
 struct dwarf_file {
+	/** NULL until libdw is wanted (module_dwarf()). */
 	Dwarf *dwarf;
+	struct debug_image image;
+	/** info to str_offsets; the rest once libdw is wanted. */
 	struct dwarf_sections sections;
-	/** What dwz moved to a file that several share; NULL when it did not. */
+	/** What dwz moved to a file that several share; NULL when it did not, or libdw was not wanted yet. */
 	Dwarf *shared;
+	struct debug_image shared_image;
 	struct dwarf_sections shared_sections;
 	Elf *shared_elf;
 	int shared_fd;
+	/** There is such a file, and it was found. */
+	bool has_shared, libdw_was_asked;
 	/** Made when first asked for. Owned. */
 	struct variable_table *variables;
 	struct function_table *functions;
 	struct local_table *locals;
 	struct scope_table *scopes;
+	struct definition_table *definitions;
 };
 
 /** Opens the DWARF of a module. False (and nothing to be closed) when there is none, or when the file is missing that dwz moved some of the types
@@ -67,7 +70,11 @@ bool dwarf_file_open(struct dwarf_file *ret, struct modules *modules, struct mod
 /** Closes it. */
 void dwarf_file_close(struct dwarf_file *file);
 
-/** The DWARF of a module, opened when first asked for; NULL when there is none. Owner: the module. */
+/** The sections of a module that describe types (info, abbrev, addr, str, line_str, str_offsets), read when first asked for; NULL when it has no DWARF. Owner: the module. Cost: that of
+    reading and inflating these; libdw is not asked. */
+struct dwarf_file *module_dwarf_sections(struct modules *modules, struct module *module);
+
+/** The DWARF of a module with all its sections, opened when first asked for; NULL when there is none, or none that libdw will have. Owner: the module. */
 struct dwarf_file *module_dwarf(struct modules *modules, struct module *module);
 
 /** Closes what module_dwarf() opened, of all modules; it may be asked for anew. */
@@ -99,14 +106,15 @@ bool die_origin(Dwarf_Die *die);
 /** The type of a DIE, or of the declaration it completes. */
 bool die_type(Dwarf_Die *die, Dwarf_Die *ret);
 
-/** Takes typedefs and qualifiers off a type. False at the end of a chain that leads nowhere, or to a mere declaration whose definition is in no type unit. */
-bool type_peel(Dwarf_Die *type);
+/** Takes typedefs and qualifiers off a type, and goes from a declaration to its definition. False at the end of a chain that leads nowhere, or to what the file does
+    not define. */
+bool type_peel(struct dwarf_file *file, Dwarf_Die *type);
 
 /** Elements of an array type in each dimension, 0 for one without a bound; returns how many dimensions, 0 when there are more than ARRAY_DIMENSIONS_MAX. */
 size_t array_dimensions(Dwarf_Die *array, uint64_t counts[ARRAY_DIMENSIONS_MAX]);
 
 /** sizeof a type, and its elements, of all dimensions together, when it is an array (else 1). Units: bytes. */
-bool type_size(const Dwarf_Die *type, uint64_t *size_ret, uint64_t *count_ret);
+bool type_size(struct dwarf_file *file, const Dwarf_Die *type, uint64_t *size_ret, uint64_t *count_ret);
 
 /** Where a member lies in its struct; false when that is computed at run time (a virtual base). Units: bytes. */
 bool member_offset(Dwarf_Die *member, uint64_t *ret);

@@ -36,7 +36,7 @@ struct unnamed {
 	uint64_t offset;
 };
 
-static void layout_set_member(struct layout *layout, const char *name, uint64_t offset, Dwarf_Die *type)
+static void layout_set_member(struct dwarf_file *file, struct layout *layout, const char *name, uint64_t offset, Dwarf_Die *type)
 {
 	for (size_t i = 0; i < layout->n_members; i++) {
 		struct layout_member *member = &layout->members[i];
@@ -44,7 +44,7 @@ static void layout_set_member(struct layout *layout, const char *name, uint64_t 
 		if (member->offset != MEMBER_ABSENT || strcmp(member->name, name) != 0)
 			continue;
 		uint64_t size, count;
-		if (!type_size(type, &size, &count) || size > UINT32_MAX || count > UINT32_MAX)
+		if (!type_size(file, type, &size, &count) || size > UINT32_MAX || count > UINT32_MAX)
 			return;
 		member->offset = (uint32_t)offset;
 		member->size = (uint32_t)size;
@@ -53,7 +53,7 @@ static void layout_set_member(struct layout *layout, const char *name, uint64_t 
 }
 
 /* Fills a layout from a struct's definition. */
-static void layout_fill(struct layout *layout, Dwarf_Die *definition, const struct dwarf_file *file)
+static void layout_fill(struct layout *layout, Dwarf_Die *definition, struct dwarf_file *file)
 {
 	struct unnamed pending[UNNAMED_MAX] = {{.die = *definition}};
 	size_t n_pending = 1, steps = 0;
@@ -81,8 +81,8 @@ static void layout_fill(struct layout *layout, Dwarf_Die *definition, const stru
 				continue;
 			const char *name = die_name(file, &member);
 			if (name)
-				layout_set_member(layout, name, offset, &type);
-			else if (type_peel(&type) && n_pending < UNNAMED_MAX)
+				layout_set_member(file, layout, name, offset, &type);
+			else if (type_peel(file, &type) && n_pending < UNNAMED_MAX)
 				pending[n_pending++] = (struct unnamed){.die = type, .offset = offset};
 		} while (++steps < MEMBERS_MAX && dwarf_siblingof(&member, &member) == 0);
 	}
@@ -135,7 +135,7 @@ struct wanted {
 	size_t n_layouts;
 	struct layout_variable *variables;
 	size_t n_variables;
-	const struct dwarf_file *file;
+	struct dwarf_file *file;
 };
 
 /* Takes from one DIE at the top of a unit what is wanted of it. */
@@ -158,7 +158,7 @@ static void wanted_take(struct wanted *wanted, Dwarf_Die *die)
 	for (size_t i = 0; name && i < wanted->n_layouts; i++) {
 		Dwarf_Die type = *die;
 
-		if (wanted->layouts[i].size != 0 || strcmp(wanted->layouts[i].name, name) != 0 || !type_peel(&type))
+		if (wanted->layouts[i].size != 0 || strcmp(wanted->layouts[i].name, name) != 0 || !type_peel(wanted->file, &type))
 			continue;
 		tag = dwarf_tag(&type);
 		if (tag == DW_TAG_structure_type || tag == DW_TAG_union_type)

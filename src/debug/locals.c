@@ -262,7 +262,7 @@ static void pieces_add(struct locals *locals, const struct local *model, const D
 }
 
 /* Adds what a DIE of a variable or parameter says. */
-static void local_read(const struct dwarf_file *file, Dwarf_Die *die, const struct local *model_in, vaddr pc, struct surroundings *around, struct locals *locals)
+static void local_read(struct dwarf_file *file, Dwarf_Die *die, const struct local *model_in, vaddr pc, struct surroundings *around, struct locals *locals)
 {
 	struct local model = *model_in;
 	uint64_t size, count;
@@ -271,7 +271,7 @@ static void local_read(const struct dwarf_file *file, Dwarf_Die *die, const stru
 	size_t n = expression_at(die, DW_AT_location, pc, &around->steps, &ops);
 	const char *name = n ? die_name(file, die) : NULL;
 
-	if (!name || !die_type(die, &type) || !type_size(&type, &size, &count))
+	if (!name || !die_type(die, &type) || !type_size(file, &type, &size, &count))
 		return;
 
 	size_t before = locals->v.n;
@@ -371,7 +371,7 @@ bool local_type(struct modules *modules, struct module *module, const struct loc
 
 char *local_member(struct modules *modules, struct module *module, const struct local *local, uint64_t offset)
 {
-	const struct dwarf_file *file = module_dwarf(modules, module);
+	struct dwarf_file *file = module_dwarf(modules, module);
 	Dwarf_Die die, type;
 
 	return file && die_at(file, local->die, &die) && die_type(&die, &type) ? member_path(file, &type, offset) : NULL;

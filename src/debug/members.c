@@ -29,7 +29,7 @@ struct node {
 };
 
 struct search {
-	const struct dwarf_file *file;
+	struct dwarf_file *file;
 	ARRAY(struct node) nodes;
 	/** Indices of nodes. */
 	ARRAY(int) left;
@@ -49,12 +49,12 @@ static void node_add(struct search *search, int parent, const Dwarf_Die *type, u
 }
 
 /* Whether an array has no bound, as the last member of a struct may. */
-static bool type_is_unbounded(const Dwarf_Die *type_in)
+static bool type_is_unbounded(struct dwarf_file *file, const Dwarf_Die *type_in)
 {
 	uint64_t counts[ARRAY_DIMENSIONS_MAX];
 	Dwarf_Die type = *type_in;
 
-	return type_peel(&type) && dwarf_tag(&type) == DW_TAG_array_type && array_dimensions(&type, counts) > 0 && counts[0] == 0;
+	return type_peel(file, &type) && dwarf_tag(&type) == DW_TAG_array_type && array_dimensions(&type, counts) > 0 && counts[0] == 0;
 }
 
 /* A member that holds the offset. */
@@ -67,7 +67,7 @@ struct candidate {
 };
 
 /* Looks at a member or base of a struct, class or union; false when it is not one that lies at the offset. */
-static bool candidate_read(const struct dwarf_file *file, Dwarf_Die *member, uint64_t at, struct candidate *ret)
+static bool candidate_read(struct dwarf_file *file, Dwarf_Die *member, uint64_t at, struct candidate *ret)
 {
 	int tag = dwarf_tag(member);
 	struct candidate candidate = { .name = NULL };
@@ -78,8 +78,8 @@ static bool candidate_read(const struct dwarf_file *file, Dwarf_Die *member, uin
 	    !die_reference(member, DW_AT_type, &candidate.type) || !member_offset(member, &offset) || offset > at)
 		return false;
 	candidate.offset = at - offset;
-	candidate.unbounded = type_is_unbounded(&candidate.type);
-	if (!candidate.unbounded && (!type_size(&candidate.type, &size, &count) || candidate.offset >= size))
+	candidate.unbounded = type_is_unbounded(file, &candidate.type);
+	if (!candidate.unbounded && (!type_size(file, &candidate.type, &size, &count) || candidate.offset >= size))
 		return false;
 	if (tag == DW_TAG_member)
 		candidate.name = die_name(file, member);
@@ -124,7 +124,7 @@ static bool array_enter(struct search *search, int index)
 	char text[ARRAY_DIMENSIONS_MAX * 24];
 	int length = 0;
 
-	if (n == 0 || !die_reference(&array, DW_AT_type, &element) || !type_size(&element, &size, &count) || size == 0)
+	if (n == 0 || !die_reference(&array, DW_AT_type, &element) || !type_size(search->file, &element, &size, &count) || size == 0)
 		return false;
 
 	uint64_t at = node.offset / size;
@@ -147,7 +147,7 @@ static bool node_visit(struct search *search, int index)
 {
 	struct node *node = &search->nodes.v[index];
 	size_t before = search->left.n;
-	bool peeled = type_peel(&node->type);
+	bool peeled = type_peel(search->file, &node->type);
 
 	switch (peeled ? dwarf_tag(&node->type) : 0) {
 	case DW_TAG_pointer_type:
@@ -202,7 +202,7 @@ static char *node_path(const struct search *search, int index)
 	return NULL;
 }
 
-char *member_path(const struct dwarf_file *file, const Dwarf_Die *type, uint64_t offset)
+char *member_path(struct dwarf_file *file, const Dwarf_Die *type, uint64_t offset)
 {
 	struct search search = { .file = file, .at_scalar = NODE_NONE, .at_nothing = NODE_NONE };
 	int found = NODE_NONE;

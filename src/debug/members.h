@@ -12,6 +12,6 @@
 
 /** The members and indices from the start of a type to an offset inside. «+4» follows where it is not the start of something that has a name. NULL when there is nothing to
     be said: offset 0 of what has no members. Owner: the caller; unescaped. Cost: some 10 µs. */
-char *member_path(const struct dwarf_file *file, const Dwarf_Die *type, uint64_t offset);
+char *member_path(struct dwarf_file *file, const Dwarf_Die *type, uint64_t offset);
 
 #endif

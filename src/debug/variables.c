@@ -217,7 +217,7 @@ static bool table_find(struct dwarf_file *file, const entry_array *entries, vadd
 		uint64_t size, count;
 		Dwarf_Die die, type;
 
-		if (die_at(file, entry->die, &die) && die_type(&die, &type) && type_size(&type, &size, &count) && address - entry->start < size &&
+		if (die_at(file, entry->die, &die) && die_type(&die, &type) && type_size(file, &type, &size, &count) && address - entry->start < size &&
 		    variable_read(file, entry, &die, size, ret))
 			return true;
 	}
@@ -266,7 +266,7 @@ bool variable_thread_local(struct modules *modules, struct module *module, uint6
 
 char *variable_member(struct modules *modules, struct module *module, const struct variable *variable, uint64_t offset)
 {
-	const struct dwarf_file *file = module_dwarf(modules, module);
+	struct dwarf_file *file = module_dwarf(modules, module);
 	Dwarf_Die die, type;
 
 	return file && die_at(file, variable->die, &die) && die_type(&die, &type) ? member_path(file, &type, offset) : NULL;

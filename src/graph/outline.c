@@ -33,6 +33,9 @@ struct item {
 /* Nodes by what makes them: open addressing, entries are index + 1. */
 struct builder {
 	const struct chunks *chunks;
+	const struct kinds *kinds;
+	/** Of referrers: the key of a size that stands for all chunks of it, 0 for none. */
+	uint64_t asked;
 	const struct edges *edges;
 	const struct reach *reach;
 	struct outline *outline;
@@ -42,6 +45,8 @@ struct builder {
 	/** For each node how many children it has, and for those at the top what tells them apart. */
 	ARRAY(uint32_t) n_children;
 	ARRAY(uint64_t) patterns;
+	/** For each node its key: of chunks as kinds.h has it, of a place above all of these, 0 for whatever else there is. */
+	ARRAY(uint64_t) keys;
 	/** Of referrers: the chunk that was counted last, plus one. */
 	ARRAY(uint64_t) counted;
 	/** A bit for each indirect chunk that some leak has. */
@@ -55,9 +60,28 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return hash ^ hash >> 29;
 }
 
-static uint64_t node_hash(uint32_t parent, uint64_t offset, uint64_t usable, uint64_t pattern)
+static uint64_t node_hash(uint32_t parent, uint64_t offset, uint64_t key, uint64_t pattern)
 {
-	return mix(mix(mix(mix(0, parent), offset), usable), pattern);
+	return mix(mix(mix(mix(0, parent), offset), key), pattern);
+}
+
+/* A place is a key, too: that of its root. */
+static uint64_t root_key(uint32_t root)
+{
+	return UINT64_MAX - root;
+}
+
+static bool is_root_key(uint64_t key)
+{
+	return key >= root_key(UINT32_MAX);
+}
+
+/* Of chunks of the size that was asked for, their names do not count. */
+static uint64_t key_of(const struct builder *builder, chunk_id chunk)
+{
+	uint64_t usable = chunk_usable(builder->chunks, chunk);
+
+	return builder->asked && usable == builder->asked ? usable : kind_key(builder->kinds, chunk);
 }
 
 static void table_grow(struct builder *builder)
@@ -69,7 +93,7 @@ static void table_grow(struct builder *builder)
 	builder->table_size = size;
 	for (size_t i = 0; i < builder->outline->nodes.n; i++) {
 		const struct outline_node *node = &builder->outline->nodes.v[i];
-		size_t at = node_hash(node->parent, node->offset, node->usable, builder->patterns.v[i]) & (size - 1);
+		size_t at = node_hash(node->parent, node->offset, builder->keys.v[i], builder->patterns.v[i]) & (size - 1);
 
 		while (builder->table[at])
 			at = (at + 1) & (size - 1);
@@ -78,7 +102,7 @@ static void table_grow(struct builder *builder)
 }
 
 /* The node of that description, made where there is none. */
-static uint32_t node_get(struct builder *builder, uint32_t parent, uint64_t offset, uint64_t usable, uint64_t pattern, chunk_id example)
+static uint32_t node_get(struct builder *builder, uint32_t parent, uint64_t offset, uint64_t key, uint64_t pattern, chunk_id example)
 {
 	struct outline *outline = builder->outline;
 	uint32_t depth = parent == OUTLINE_NONE ? 0 : outline->nodes.v[parent].depth + 1;
@@ -86,26 +110,33 @@ static uint32_t node_get(struct builder *builder, uint32_t parent, uint64_t offs
 
 	if (builder->table_size < 2 * (outline->nodes.n + 1))
 		table_grow(builder);
-	at = node_hash(parent, offset, usable, pattern) & (builder->table_size - 1);
+	at = node_hash(parent, offset, key, pattern) & (builder->table_size - 1);
 	for (; builder->table[at]; at = (at + 1) & (builder->table_size - 1)) {
 		uint32_t index = builder->table[at] - 1;
 		const struct outline_node *node = &outline->nodes.v[index];
 
-		if (node->parent == parent && node->offset == offset && node->usable == usable && builder->patterns.v[index] == pattern)
+		if (node->parent == parent && node->offset == offset && builder->keys.v[index] == key && builder->patterns.v[index] == pattern)
 			return index;
 	}
 	// Too many kinds: one node for the rest of them. (Its own description is another one, so this ends.) A place ends a way, however deep.
-	if (usable && (outline->nodes.n >= NODES_MAX || (parent != OUTLINE_NONE && builder->n_children.v[parent] >= builder->children_max) ||
-		       (depth >= DEPTH_MAX && usable < CHUNK_MEM_END)))
+	if (key && (outline->nodes.n >= NODES_MAX || (parent != OUTLINE_NONE && builder->n_children.v[parent] >= builder->children_max) ||
+		       (depth >= DEPTH_MAX && !is_root_key(key))))
 		return node_get(builder, parent, OUTLINE_ANY_OFFSET, 0, 0, example);
 	builder->table[at] = (uint32_t)outline->nodes.n + 1;
 	if (parent != OUTLINE_NONE)
 		builder->n_children.v[parent]++;
 	array_append(&builder->n_children, 0);
 	array_append(&builder->patterns, pattern);
+	array_append(&builder->keys, key);
 	array_append(&builder->counted, 0);
-	array_append(&outline->nodes, (struct outline_node){
-					      .parent = parent, .depth = depth, .offset = offset, .usable = usable, .place = PLACE_NONE, .root = SIZE_MAX, .example = example });
+	array_append(&outline->nodes, (struct outline_node){ .parent = parent,
+							     .depth = depth,
+							     .offset = offset,
+							     .name = is_root_key(key) ? 0 : key_name(key),
+							     .usable = is_root_key(key) || !key ? 0 : chunk_usable(builder->chunks, example),
+							     .place = PLACE_NONE,
+							     .root = SIZE_MAX,
+							     .example = example });
 	return (uint32_t)outline->nodes.n - 1;
 }
 
@@ -115,6 +146,7 @@ static void builder_deinit(struct builder *builder)
 	free(builder->taken);
 	array_deinit(&builder->n_children);
 	array_deinit(&builder->patterns);
+	array_deinit(&builder->keys);
 	array_deinit(&builder->counted);
 	array_deinit(&builder->queue);
 }
@@ -146,15 +178,15 @@ static uint64_t leak_pattern(const struct builder *builder, chunk_id chunk)
 	return pattern;
 }
 
-/* The node at or above one that a size joins again; OUTLINE_NONE. Where sizes do not count any more, every one does. */
-static uint32_t again(struct builder *builder, uint32_t node, uint64_t usable)
+/* The node at or above one that a kind joins again; OUTLINE_NONE. Where kinds do not count any more, every one does. */
+static uint32_t again(struct builder *builder, uint32_t node, uint64_t key)
 {
 	struct outline_node *nodes = builder->outline->nodes.v;
 
-	if (!nodes[node].usable)
+	if (!builder->keys.v[node])
 		return node;
 	for (; node != OUTLINE_NONE; node = nodes[node].parent)
-		if (nodes[node].usable == usable && nodes[node].place == PLACE_NONE) {
+		if (builder->keys.v[node] == key) {
 			nodes[node].is_again = true;
 			return node;
 		}
@@ -164,10 +196,17 @@ static uint32_t again(struct builder *builder, uint32_t node, uint64_t usable)
 /* The node for a chunk that is held at an offset by one of a node. */
 static uint32_t child_node(struct builder *builder, uint32_t parent, uint64_t offset, chunk_id chunk)
 {
-	uint64_t usable = chunk_usable(builder->chunks, chunk);
-	uint32_t above = again(builder, parent, usable);
+	uint64_t key = key_of(builder, chunk);
+	uint32_t above = again(builder, parent, key);
 
-	return above != OUTLINE_NONE ? above : node_get(builder, parent, offset, usable, 0, chunk);
+	return above != OUTLINE_NONE ? above : node_get(builder, parent, offset, key, 0, chunk);
+}
+
+/* The size is that of all of them, or none. */
+static void node_size(struct builder *builder, uint32_t node, chunk_id chunk)
+{
+	if (builder->outline->nodes.v[node].usable != chunk_usable(builder->chunks, chunk))
+		builder->outline->nodes.v[node].usable = 0;
 }
 
 static void node_count(struct builder *builder, uint32_t node, chunk_id chunk)
@@ -196,12 +235,13 @@ static void ask_ahead(const struct builder *builder, size_t head)
 /* One leak, with everything below that no earlier one has. */
 static void leak_add(struct builder *builder, const struct leak *leak)
 {
-	uint32_t top = node_get(builder, OUTLINE_NONE, 0, chunk_usable(builder->chunks, leak->chunk),
+	uint32_t top = node_get(builder, OUTLINE_NONE, 0, key_of(builder, leak->chunk),
 				mix(leak_pattern(builder, leak->chunk), leak->cycle > 1), leak->chunk);
 
 	builder->outline->nodes.v[top].trees++;
 	builder->outline->nodes.v[top].is_cycle |= leak->cycle > 1;
 	node_count(builder, top, leak->chunk);
+	node_size(builder, top, leak->chunk);
 	builder->queue.n = 0;
 	array_append(&builder->queue, (struct item){ leak->chunk, top });
 	for (size_t head = 0; head < builder->queue.n; head++) {
@@ -221,15 +261,17 @@ static void leak_add(struct builder *builder, const struct leak *leak)
 			uint32_t node = child_node(builder, item.node, is_array ? OUTLINE_ANY_OFFSET : edge_offset(builder->edges, edge), to);
 
 			node_count(builder, node, to);
+			node_size(builder, node, to);
 			array_append(&builder->queue, (struct item){ to, node });
 		}
 	}
 }
 
-void outline_leaks(const struct chunks *chunks, const struct edges *edges, const struct reach *reach, struct outline *ret)
+void outline_leaks(const struct kinds *kinds, const struct edges *edges, const struct reach *reach, struct outline *ret)
 {
+	const struct chunks *chunks = kinds->chunks;
 	struct outline outline = { 0 };
-	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline, .children_max = CHILDREN_MAX };
+	struct builder builder = { .chunks = chunks, .kinds = kinds, .edges = edges, .reach = reach, .outline = &outline, .children_max = CHILDREN_MAX };
 
 	builder.taken = xcalloc(chunks->n / 8 + 1, 1);
 	for (size_t i = 0; i < reach->leaks.n; i++)
@@ -255,7 +297,7 @@ struct ways {
 	/** The edge that leads to each chunk; where `held` says so, the root that does. */
 	uint32_t *by;
 	uint8_t *held;
-	/** The furthest chunk up the way that this one comes to by chunks of its size alone. And the last chunk of the way, which a root holds. */
+	/** The furthest chunk up the way that this one comes to by chunks of its kind alone. And the last chunk of the way, which a root holds. */
 	chunk_id *same, *last;
 	/** For each root the first one of its kind. */
 	uint32_t *kinds;
@@ -306,7 +348,7 @@ static void ways_init(struct ways *ways, const struct builder *builder, const st
 				continue;
 			ways_meet(ways, &tail, to, edge);
 			ways->last[to] = ways->last[chunk];
-			ways->same[to] = chunk_usable(builder->chunks, to) == chunk_usable(builder->chunks, chunk) ? ways->same[chunk] : to;
+			ways->same[to] = key_of(builder, to) == key_of(builder, chunk) ? ways->same[chunk] : to;
 		}
 	}
 }
@@ -335,15 +377,17 @@ static void referrer_count(struct builder *builder, uint32_t node, chunk_id chun
 /* The node of what holds the chunks of another one; of many pointers in one chunk the offset does not count. */
 static uint32_t referrer_node(struct builder *builder, uint32_t below, chunk_id holder, size_t edge)
 {
-	uint64_t usable = chunk_usable(builder->chunks, holder);
-	uint32_t above = again(builder, below, usable);
+	uint64_t key = key_of(builder, holder);
+	uint32_t above = again(builder, below, key);
 
 	if (above != OUTLINE_NONE)
 		return above;
 
 	bool is_array = builder->edges->first[holder + 1] - builder->edges->first[holder] > ARRAY_MIN;
+	uint32_t node = node_get(builder, below, is_array ? OUTLINE_ANY_OFFSET : edge_offset(builder->edges, edge), key, 0, holder);
 
-	return node_get(builder, below, is_array ? OUTLINE_ANY_OFFSET : edge_offset(builder->edges, edge), usable, 0, holder);
+	node_size(builder, node, holder);
+	return node;
 }
 
 /* The whole way of one chunk. */
@@ -354,7 +398,7 @@ static void referrers_add(struct builder *builder, const struct ways *ways, cons
 
 	referrer_count(builder, node, chunk);
 	for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
-		// A row of chunks of one size is one step.
+		// A row of chunks of one kind is one step.
 		if (ways->same[at] != at) {
 			builder->outline->nodes.v[node].is_again = true;
 			at = ways->same[at];
@@ -371,27 +415,27 @@ static void referrers_add(struct builder *builder, const struct ways *ways, cons
 
 	uint32_t root = ways->kinds[ways->by[ways->last[at]]];
 
-	node = node_get(builder, node, OUTLINE_ANY_OFFSET, UINT64_MAX - root, 0, chunk);
+	node = node_get(builder, node, OUTLINE_ANY_OFFSET, root_key(root), 0, chunk);
 	// Unless there are too many places already.
-	if (builder->outline->nodes.v[node].usable == UINT64_MAX - root) {
+	if (builder->keys.v[node] == root_key(root)) {
 		builder->outline->nodes.v[node].place = roots->v.v[root].place;
 		builder->outline->nodes.v[node].root = root;
 	}
 	referrer_count(builder, node, chunk);
 }
 
-/* Adds every nth chunk of a size. */
-static void referrers_of_size(struct builder *builder, const struct ways *ways, const struct roots *roots, uint64_t usable, size_t every)
+/* Adds every nth chunk of a kind. */
+static void referrers_of_key(struct builder *builder, const struct ways *ways, const struct roots *roots, uint64_t key, size_t every)
 {
 	uint32_t top = OUTLINE_NONE;
 	size_t n = 0;
 
 	for (chunk_id chunk = 0; chunk < builder->chunks->n; chunk++) {
-		if (chunk_usable(builder->chunks, chunk) != usable ||
-		    (builder->reach->kind[chunk] != REACH_REACHABLE && builder->reach->kind[chunk] != REACH_POSSIBLE) || n++ % every)
+		if (key_of(builder, chunk) != key || (builder->reach->kind[chunk] != REACH_REACHABLE && builder->reach->kind[chunk] != REACH_POSSIBLE) || n++ % every)
 			continue;
 		if (top == OUTLINE_NONE)
-			top = node_get(builder, OUTLINE_NONE, 0, usable, 0, chunk);
+			top = node_get(builder, OUTLINE_NONE, 0, key, 0, chunk);
+		node_size(builder, top, chunk);
 		referrers_add(builder, ways, roots, top, chunk);
 	}
 }
@@ -411,8 +455,9 @@ static int compare_siblings(const void *left, const void *right, void *context)
 }
 
 /* Makes nodes for the kinds that have most in the sample, so that those who come first do not take all places. */
-static void nodes_choose(struct builder *builder, const struct outline *sample)
+static void nodes_choose(struct builder *builder, const struct builder *sampler)
 {
+	const struct outline *sample = sampler->outline;
 	size_t n = sample->nodes.n, rank = 0;
 	_cleanup_free_ uint32_t *order = xcalloc(n + 1, sizeof(*order)), *made = xcalloc(n + 1, sizeof(*made));
 
@@ -423,15 +468,15 @@ static void nodes_choose(struct builder *builder, const struct outline *sample)
 	// Parents have lower indices than their children, so they come first in that order; all but the top, whose parent is the highest number.
 	for (uint32_t i = 0; i < n; i++)
 		made[i] = sample->nodes.v[i].parent == OUTLINE_NONE ?
-				  node_get(builder, OUTLINE_NONE, 0, sample->nodes.v[i].usable, 0, sample->nodes.v[i].example) :
+				  node_get(builder, OUTLINE_NONE, 0, sampler->keys.v[i], 0, sample->nodes.v[i].example) :
 				  OUTLINE_NONE;
 	for (size_t i = 0; i < n; i++) {
 		const struct outline_node *node = &sample->nodes.v[order[i]];
 
 		rank = i && sample->nodes.v[order[i - 1]].parent == node->parent ? rank + 1 : 0;
 		// One is left for all the others.
-		if (node->parent != OUTLINE_NONE && made[node->parent] != OUTLINE_NONE && node->usable && rank < CHILDREN_MAX - 1)
-			made[order[i]] = node_get(builder, made[node->parent], node->offset, node->usable, 0, node->example);
+		if (node->parent != OUTLINE_NONE && made[node->parent] != OUTLINE_NONE && sampler->keys.v[order[i]] && rank < CHILDREN_MAX - 1)
+			made[order[i]] = node_get(builder, made[node->parent], node->offset, sampler->keys.v[order[i]], 0, node->example);
 	}
 }
 
@@ -454,35 +499,39 @@ static void nodes_drop_empty(struct outline *outline)
 	outline->nodes.n = n;
 }
 
-void outline_referrers(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, const struct reach *reach,
-		       uint64_t usable, struct outline *ret)
+void outline_referrers(const struct kinds *kinds, const struct edges *edges, const struct roots *roots, const struct reach *reach,
+		       uint64_t key, struct outline *ret)
 {
+	const struct chunks *chunks = kinds->chunks;
 	struct outline outline = { 0 }, sample = { 0 };
-	struct builder builder = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &outline, .children_max = CHILDREN_MAX };
+	struct builder builder = { .chunks = chunks,
+				   .kinds = kinds,
+				   .asked = key_name(key) ? 0 : key,
+				   .edges = edges,
+				   .reach = reach,
+				   .outline = &outline,
+				   .children_max = CHILDREN_MAX };
 	struct ways ways;
 	size_t n = 0;
 
 	ways_init(&ways, &builder, roots);
 	for (chunk_id chunk = 0; chunk < chunks->n; chunk++)
-		n += chunk_usable(chunks, chunk) == usable;
+		n += key_of(&builder, chunk) == key;
 	if (n) {
-		struct builder sampler = { .chunks = chunks, .edges = edges, .reach = reach, .outline = &sample, .children_max = SAMPLE_CHILDREN_MAX };
+		struct builder sampler = builder;
 
-		referrers_of_size(&sampler, &ways, roots, usable, n / SAMPLE + 1);
-		nodes_choose(&builder, &sample);
+		sampler.outline = &sample;
+		sampler.children_max = SAMPLE_CHILDREN_MAX;
+		referrers_of_key(&sampler, &ways, roots, key, n / SAMPLE + 1);
+		nodes_choose(&builder, &sampler);
 		builder_deinit(&sampler);
 		outline_deinit(&sample);
 	}
-	referrers_of_size(&builder, &ways, roots, usable, 1);
+	referrers_of_key(&builder, &ways, roots, key, 1);
 	nodes_drop_empty(&outline);
 	for (size_t i = 0; i < outline.nodes.n; i++) {
-		struct outline_node *node = &outline.nodes.v[i];
-
-		// The size stood for the place.
-		if (node->place != PLACE_NONE)
-			node->usable = 0;
-		node->below_count = node->count;
-		node->below_bytes = node->bytes;
+		outline.nodes.v[i].below_count = outline.nodes.v[i].count;
+		outline.nodes.v[i].below_bytes = outline.nodes.v[i].bytes;
 	}
 	ways_deinit(&ways);
 	builder_deinit(&builder);

@@ -12,7 +12,7 @@
  *
  *   9,000 × 96 B ─── held at +0x8 by 4,096 B chunks ─── held by g_cache
  *
- * This goes by sizes; a size is a poor man's type.
+ * Sizes are what chunks without a type are told apart by; those with one are, whatever their size, of the same kind (kinds.h).
  */
 #ifndef HEAPSNAP_GRAPH_OUTLINE_H
 #define HEAPSNAP_GRAPH_OUTLINE_H
@@ -23,6 +23,7 @@
 
 #include "base/array.h"
 #include "graph/edges.h"
+#include "graph/kinds.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
 
@@ -41,7 +42,9 @@ struct outline_node {
 	bool is_cycle;
 	/** Where those above hold these; 0 at the top. Units: bytes. */
 	uint64_t offset;
-	/** Usable size of each; 0 stands for any size, where there were too many kinds to tell apart, and for a place. Units: bytes. */
+	/** What they are called, as the kinds have it; 0 for those that go by size. */
+	uint32_t name;
+	/** Usable size of each; 0 stands for several sizes of one name, for any kind, where there were too many to tell apart, and for a place. Units: bytes. */
 	uint64_t usable;
 	/** Of referrers: the place that a way ends in; PLACE_NONE for chunks. */
 	place_id place;
@@ -63,13 +66,13 @@ struct outline {
 
 /** The outline of all leaks; edges must have places. Owner: the caller, outline_deinit(). Memory: a bit per chunk, 8 bytes per chunk of the largest leak. Cost: linear in leaked
     chunks and their edges. */
-void outline_leaks(const struct chunks *chunks, const struct edges *edges, const struct reach *reach, struct outline *ret);
+void outline_leaks(const struct kinds *kinds, const struct edges *edges, const struct reach *reach, struct outline *ret);
 
-/** Who holds the chunks of one usable size that are not leaked: at the top these chunks themselves, below each node what holds those of the node above. Counts
+/** Who holds the chunks of one name, or of one usable size (whatever their names are), that are not leaked: at the top these chunks themselves, below each node what holds those of the node above. Counts
     and bytes are of the chunks that were asked for. Edges must have places. Owner: the caller, outline_deinit(). Memory: 16 bytes per chunk. Cost: linear, and some
-    dozen steps for each chunk of the size. */
-void outline_referrers(const struct chunks *chunks, const struct edges *edges, const struct roots *roots, const struct reach *reach,
-		       uint64_t usable, struct outline *ret);
+    dozen steps for each of these chunks. */
+void outline_referrers(const struct kinds *kinds, const struct edges *edges, const struct roots *roots, const struct reach *reach,
+		       uint64_t key, struct outline *ret);
 
 /** Frees it; an initialiser of zeroes is accepted. */
 void outline_deinit(struct outline *outline);

@@ -90,7 +90,7 @@ static void begin_shared(struct hunt *hunt)
 	for (size_t i = 0; i <= hunt->dominators->n_places; i++)
 		if (is_structural(hunt, (vertex_id)(hunt->dominators->n_chunks + i)))
 			array_append(&vertices, (vertex_id)(hunt->dominators->n_chunks + i));
-	children_group(hunt->chunks, hunt->dominators, vertices.v, vertices.n, hunt->threshold, &groups);
+	children_group(&(struct kinds){ .chunks = hunt->chunks }, hunt->dominators, vertices.v, vertices.n, hunt->threshold, &groups);
 	for (size_t i = 0; i < groups.n; i++) {
 		const struct child_group *group = &groups.v[i];
 
@@ -167,7 +167,7 @@ static void describe(struct hunt *hunt)
 		array_append(&suspects, i);
 		array_append(&points, suspect->point != VERTEX_NONE ? suspect->point : vertex_of_place(hunt->dominators, suspect->place));
 	}
-	children_group(hunt->chunks, hunt->dominators, points.v, points.n, UINT64_MAX, &groups);
+	children_group(&(struct kinds){ .chunks = hunt->chunks }, hunt->dominators, points.v, points.n, UINT64_MAX, &groups);
 	for (size_t i = 0; i < groups.n; i++) {
 		struct suspect *suspect = &hunt->suspects.v[suspects.v[groups.v[i].parent]];
 

@@ -42,6 +42,72 @@ char *chunk_text(const struct writer *writer, const struct snapshot *snapshot, c
 	return xasprintf("%s, %s", size, name);
 }
 
+char *member_text(const struct snapshot *snapshot, chunk_id chunk, uint64_t offset)
+{
+	char *path = snapshot->types.is_built ? chunk_path(&snapshot->types, &snapshot->heap.chunks, chunk, offset, false) : NULL;
+
+	if (path && *path)
+		return path;
+	free(path);
+	return NULL;
+}
+
+char *site_phrase(const struct type_site *site)
+{
+	if (!site->function && !site->source)
+		return xasprintf("a call of %s", site->allocator ? site->allocator : "an allocator");
+	if (!site->source)
+		return xstrdup(site->function);
+	return site->function ? xasprintf("%s (%s)", site->function, site->source) : xstrdup(site->source);
+}
+
+char *sites_phrase(const struct snapshot *snapshot, label_id label)
+{
+	enum { NAMED = 2 };
+	size_t n = 0, named;
+	const struct type_site *sites = label ? label_sites(&snapshot->types, label, &n) : NULL;
+	char *phrase = NULL;
+
+	named = n > NAMED ? NAMED : n;
+	for (size_t i = 0; i < named; i++) {
+		_cleanup_free_ char *site = site_phrase(&sites[i]), *before = phrase;
+
+		phrase = xasprintf("%s%s%s", before ? before : "", !before ? "" : i + 1 == n ? " or " : ", ", site);
+	}
+	if (n > NAMED) {
+		_cleanup_free_ char *before = phrase;
+
+		phrase = xasprintf("%s or %zu other place%s", before, n - NAMED, n - NAMED == 1 ? "" : "s");
+	}
+	return phrase;
+}
+
+label_id suspect_label(const struct snapshot *snapshot, const struct suspect *suspect)
+{
+	const struct graph *graph = &snapshot->graph;
+	const struct types *types = &snapshot->types;
+	vertex_id above = suspect->point != VERTEX_NONE	  ? suspect->point
+			  : suspect->place == PLACE_NONE ? vertex_top(&graph->dominators)
+							 : vertex_of_place(&graph->dominators, suspect->place);
+	_cleanup_free_ uint32_t *counts = NULL;
+	uint32_t n = 0;
+	label_id best = 0;
+
+	if (!types->is_built)
+		return 0;
+	counts = xcalloc(types->labels.n + 1, sizeof(*counts));
+	for (chunk_id chunk = 0; chunk < graph->dominators.n_chunks; chunk++) {
+		label_id label = types->label[chunk];
+
+		if (graph->dominators.idom[chunk] != above || chunk_usable(&snapshot->heap.chunks, chunk) != suspect->child_usable)
+			continue;
+		n++;
+		if (++counts[label] > counts[best])
+			best = label;
+	}
+	return types->labels.v[best].is_type && counts[best] >= n - n / 10 ? best : 0;
+}
+
 const char *arrow(const struct writer *writer)
 {
 	return writer_options(writer)->has_utf8 ? "→" : "->";

@@ -22,6 +22,18 @@ char *chunk_type(const struct snapshot *snapshot, chunk_id chunk);
 /** A chunk as a name: its size, and what it is where that is known: «40 B, struct node». Owner: the caller; escaped. */
 char *chunk_text(const struct writer *writer, const struct snapshot *snapshot, chunk_id chunk);
 
+/** What lies at an offset of a chunk, by its type: «.peer», «[3].next»; NULL when that is not known. Owner: the caller; unescaped. */
+char *member_text(const struct snapshot *snapshot, chunk_id chunk, uint64_t offset);
+
+/** Where chunks of a label are allocated, as code tells it: «conn_make (conn.c:12)», «a (x.c:1), b (x.c:9) or 3 other places»; NULL when that is not known. Owner: the caller; unescaped. */
+char *sites_phrase(const struct snapshot *snapshot, label_id label);
+
+/** One of these: «conn_make (conn.c:12)». Owner: the caller; unescaped. */
+char *site_phrase(const struct type_site *site);
+
+/** The label of the chunks that a suspect fans out to, where nearly all are of one type; 0 else. Cost: linear in chunks. */
+label_id suspect_label(const struct snapshot *snapshot, const struct suspect *suspect);
+
 /** «→», or «->» where there is no UTF-8. Borrowed: for ever. */
 const char *arrow(const struct writer *writer);
 

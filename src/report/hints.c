@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "report/graph_text.h"
 
 enum { ROWS_HINTED = 20 };
 
@@ -28,7 +29,20 @@ static bool wants_doctor(const struct snapshot *snapshot)
 	return false;
 }
 
-void hints_report(const struct snapshot *snapshot, const struct histogram *histogram,
+static bool is_typed(const struct snapshot *snapshot, chunk_id chunk)
+{
+	return snapshot->types.is_built && snapshot->types.labels.v[snapshot->types.label[chunk]].is_type;
+}
+
+/* «TARGET BEFORE'struct conn'»: a label as an argument. Owner: the caller. */
+static char *label_arguments(const struct snapshot *snapshot, const char *target, const char *before, label_id label)
+{
+	_cleanup_free_ char *word = text_shell_word(snapshot->types.labels.v[label].name);
+
+	return xasprintf("%s %s%s", target, before, word);
+}
+
+void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, label_id first,
 		  const char *target, hint_array *ret)
 {
 	const struct heap *heap = &snapshot->heap;
@@ -39,6 +53,8 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 		if (kept > heap->system_bytes / 8)
 			add(ret, "arenas", xstrdup(target),
 			    "where free memory sits and what pins it");
+		if (first)
+			add(ret, "report", label_arguments(snapshot, target, "--type ", first), "the first type by itself");
 		if (snapshot->types.is_built) {
 			add(ret, "list", xasprintf("%s -s size -n 20", target), "the largest chunks");
 		} else if (histogram->rows.n) {
@@ -65,6 +81,24 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
 }
 
+void hints_type(const struct snapshot *snapshot, label_id label, chunk_id example, const char *target, hint_array *ret)
+{
+	*ret = (hint_array){ 0 };
+	add(ret, "why", label_arguments(snapshot, target, "", label), "who holds them");
+	if (example != CHUNK_NONE)
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[example]), "the first of them, field by field");
+	add(ret, "list", label_arguments(snapshot, target, "--type ", label), "all of them, one row each");
+}
+
+void hints_why_chunks(const struct snapshot *snapshot, label_id label, chunk_id example, const char *target, hint_array *ret)
+{
+	*ret = (hint_array){ 0 };
+	if (label)
+		add(ret, "report", label_arguments(snapshot, target, "--type ", label), "their sizes, evidence, members, and where they are allocated");
+	if (example != CHUNK_NONE)
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[example]), "one of them");
+}
+
 void hints_leaks(const struct snapshot *snapshot, chunk_id example, const char *target, hint_array *ret)
 {
 	*ret = (hint_array){ 0 };
@@ -85,7 +119,10 @@ void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, c
 
 	*ret = (hint_array){ 0 };
 	add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, chunks->mem[chunk]), "all that it holds, and what it keeps");
-	add(ret, "why", xasprintf("%s %" PRIu64, target, chunk_usable(chunks, chunk)), "who holds all chunks of its size");
+	if (is_typed(snapshot, chunk))
+		add(ret, "why", label_arguments(snapshot, target, "", snapshot->types.label[chunk]), "who holds all chunks of its type");
+	else
+		add(ret, "why", xasprintf("%s %" PRIu64, target, chunk_usable(chunks, chunk)), "who holds all chunks of its size");
 	if (has_more)
 		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR " -k 10", target, chunks->mem[chunk]), "more chains");
 }
@@ -116,11 +153,14 @@ void hints_top(const struct snapshot *snapshot, const char *target, hint_array *
 {
 	const suspect_array *suspects = &snapshot->graph.suspects;
 	chunk_id chunk = suspect_chunk(snapshot);
+	label_id label = suspects->n && suspects->v[0].child_count > 1 ? suspect_label(snapshot, &suspects->v[0]) : 0;
 
 	*ret = (hint_array){ 0 };
 	if (chunk != CHUNK_NONE)
 		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[chunk]), "the chunk where the first suspect's memory fans out");
-	if (suspects->n && suspects->v[0].child_count > 1)
+	if (label)
+		add(ret, "why", label_arguments(snapshot, target, "", label), "who holds the chunks it consists of");
+	else if (suspects->n && suspects->v[0].child_count > 1)
 		add(ret, "why", xasprintf("%s %" PRIu64, target, suspects->v[0].child_usable), "who holds the chunks it consists of");
 	if (snapshot->graph.reach.leaks.n)
 		add(ret, "leaks", xstrdup(target), "what nothing points to any more");

@@ -22,15 +22,21 @@ struct hint {
 
 typedef ARRAY(struct hint) hint_array;
 
-/** What to run after `report`. The target is as the user would type it. Owner: the caller, hints_deinit(). */
-void hints_report(const struct snapshot *snapshot, const struct histogram *histogram,
+/** What to run after `report`; `first` is the label of the first row that is a type, 0 for none. The target is as the user would type it. Owner: the caller, hints_deinit(). */
+void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, label_id first,
 		  const char *target, hint_array *ret);
+
+/** What to run after `report` on one type; `example` is the first of its chunks. */
+void hints_type(const struct snapshot *snapshot, label_id label, chunk_id example, const char *target, hint_array *ret);
 
 /** What to run after `leaks`; `example` is the first leak that was shown, or CHUNK_NONE. */
 void hints_leaks(const struct snapshot *snapshot, chunk_id example, const char *target, hint_array *ret);
 
 /** What to run after `why` on one chunk. */
 void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, const char *target, hint_array *ret);
+
+/** What to run after `why` on chunks of a type, or (0) of a size; `example` is one of them, or CHUNK_NONE. */
+void hints_why_chunks(const struct snapshot *snapshot, label_id label, chunk_id example, const char *target, hint_array *ret);
 
 /** What to run after `show`. */
 void hints_show(const struct snapshot *snapshot, chunk_id chunk, const char *target, hint_array *ret);

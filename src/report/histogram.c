@@ -70,6 +70,7 @@ static void sort_rows(struct histogram *histogram, enum histogram_order order)
 		[HISTOGRAM_BY_BYTES] = compare_bytes,
 		[HISTOGRAM_BY_COUNT] = compare_count,
 		[HISTOGRAM_BY_SIZE] = compare_size,
+		[HISTOGRAM_BY_RETAINED] = compare_bytes,
 	};
 
 	if (histogram->rows.n)

@@ -31,6 +31,8 @@ enum histogram_order {
 	HISTOGRAM_BY_COUNT,
 	/** Largest size first. */
 	HISTOGRAM_BY_SIZE,
+	/** Of types: what retains most first. Sizes have nothing of the kind: as by bytes. */
+	HISTOGRAM_BY_RETAINED,
 };
 
 struct histogram_row {

@@ -14,6 +14,8 @@ enum {
 	NEVER_MAX = 8,
 	/** Owners that text shows. */
 	OWNERS_MAX = 8,
+	/** Types that it shows. */
+	LABELS_MAX = 12,
 };
 
 static char *escaped(const char *string)
@@ -425,6 +427,7 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	struct growth_options rows = options->growth,
 			      causes = { .mode = GROWTH_FOLDED, .only_changed = true };
 	struct growth growth, explained;
+	bool shows_sizes;
 
 	rows.from = causes.from = 0;
 	rows.to = causes.to = diff->sides.n - 1;
@@ -432,6 +435,7 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	causes.min_size = rows.min_size;
 	growth_compute(&diff->census.sizes, &rows, &growth);
 	growth_compute(&diff->census.sizes, &causes, &explained);
+	shows_sizes = options->wants_sizes || !types_tell(&diff->census, rows.from, rows.to);
 	print_warning(writer, diff);
 	print_causes(writer, &explained, &diff->census, rows.from, rows.to, rows.min_size);
 	writer_print(writer, STYLE_PLAIN, "\n");
@@ -439,11 +443,15 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	print_relation(writer, diff);
 	print_change_of_account(writer, diff);
 	print_types(writer, "types", &diff->census, rows.from, rows.to, OWNERS_MAX);
-	print_rows(writer, diff, &growth);
+	print_labels(writer, "chunk_types", &diff->census, diff->has_surviving ? &diff->surviving_labels : NULL, rows.from, rows.to, LABELS_MAX);
+	// Types say more than sizes; both are more than a screen has room for.
+	if (shows_sizes || writer_options(writer)->format != FORMAT_TEXT)
+		print_rows(writer, diff, &growth);
 	print_owners(writer, "owners", &diff->census, rows.from, rows.to, OWNERS_MAX);
 	print_totals(writer, diff, &growth);
 	print_leaked(writer, diff);
-	print_never_shrank(writer, &growth);
+	if (shows_sizes)
+		print_never_shrank(writer, &growth);
 	print_series(writer, &growth);
 	growth_deinit(&growth);
 	growth_deinit(&explained);

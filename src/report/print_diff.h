@@ -14,6 +14,8 @@
 struct diff_options {
 	/** Steps and survivors are filled in here. */
 	struct growth_options growth;
+	/** Sizes are asked for: text has them though types are known. */
+	bool wants_sizes;
 };
 
 /** Prints it, between writer_begin() and writer_finish(): the snapshots, the account, the causes, the rows by size. At least two were added, and diff_survivors()

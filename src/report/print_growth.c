@@ -53,18 +53,42 @@ char *count_phrase(int64_t change, const char *what)
 			 *what ? " " : "", what);
 }
 
-/* «1,032, 8 x 40 and 56 bytes»: the sizes of a cause. */
-static char *sizes_phrase(const struct writer *writer, const struct growth *growth,
-			  const struct growth_cause *cause)
+/* What a cause is about: the growth of the sizes or types that it is made of, and the census that has them by owner. */
+struct question {
+	const struct growth *growth;
+	/** Its rows are types. */
+	bool by_type;
+	/** NULL when nobody is known to keep anything. */
+	const struct census *census;
+	size_t from, to;
+	/** Sizes below are left out of the growth. */
+	uint64_t min_size;
+	/** Who keeps nearly all of what came: a cause that has the same keeper does not name it again. KEEPER_NONE: nobody. */
+	size_t keeper;
+};
+
+/* A row as a part of a sentence: «struct conn», «1,032», and behind the last of several sizes «bytes». Owner: the caller; escaped. */
+static char *row_phrase(const struct writer *writer, const struct question *question, const struct growth_row *row, bool is_last)
 {
+	const char *name = question->by_type ? question->census->label_names.v.v[row->min] : NULL;
+
+	// The first name is that of what has none.
+	if (name)
+		return row->min ? text_escape(name, strlen(name)) : xstrdup("unknown type");
+	return is_last ? size_phrase(writer, row->min, row->max) : size_label(writer, row->min, row->max);
+}
+
+/* «1,032, 8 x 40 and 56 bytes», «struct entry and 2 x struct value»: what a cause is made of. Owner: the caller; escaped. */
+static char *parts_phrase(const struct writer *writer, const struct question *question, const struct growth_cause *cause)
+{
+	const struct growth *growth = question->growth;
 	size_t n = cause->parts.n, named = n <= SIZES_MAX ? n : SIZES_MAX - 1;
 	char *phrase = xstrdup("");
 
 	for (size_t i = 0; i < named; i++) {
 		const struct growth_part *part = &cause->parts.v[i];
 		const struct growth_row *row = &growth->rows.v[part->row];
-		_cleanup_free_ char *label = i + 1 < n ? size_label(writer, row->min, row->max)
-						       : size_phrase(writer, row->min, row->max);
+		_cleanup_free_ char *label = row_phrase(writer, question, row, i + 1 == n);
 		_cleanup_free_ char *times = part->times > 1
 						     ? xasprintf("%" PRIu64 " x ", part->times)
 						     : xstrdup("");
@@ -80,23 +104,11 @@ static char *sizes_phrase(const struct writer *writer, const struct growth *grow
 	if (named == n)
 		return phrase;
 
-	char *whole = xasprintf("%s and %zu more sizes", phrase, n - named);
+	char *whole = xasprintf("%s and %zu more %s", phrase, n - named, question->by_type ? "types" : "sizes");
 
 	free(phrase);
 	return whole;
 }
-
-/* What a cause is about: the growth of the sizes that it is made of, and the census that has them by owner. */
-struct question {
-	const struct growth *growth;
-	/** NULL when nobody is known to keep anything. */
-	const struct census *census;
-	size_t from, to;
-	/** Sizes below are left out of the growth. */
-	uint64_t min_size;
-	/** Who keeps nearly all of what came: a cause that has the same keeper does not name it again. KEEPER_NONE: nobody. */
-	size_t keeper;
-};
 
 /* A size belongs to a part when it is the part's own, or in its range and has no row of its own. */
 static bool is_part(const struct growth *growth, const struct growth_part *part, uint64_t usable)
@@ -111,11 +123,11 @@ static bool is_part(const struct growth *growth, const struct growth_part *part,
 	return true;
 }
 
-static bool is_of_cause(const struct growth *growth, const struct growth_cause *cause,
-			uint64_t usable)
+/* Whether a size, or the number of a type, is part of a cause. */
+static bool is_of_cause(const struct question *question, const struct growth_cause *cause, uint64_t what)
 {
 	for (size_t i = 0; i < cause->parts.n; i++)
-		if (is_part(growth, &cause->parts.v[i], usable))
+		if (question->by_type ? question->growth->rows.v[cause->parts.v[i].row].min == what : is_part(question->growth, &cause->parts.v[i], what))
 			return true;
 	return false;
 }
@@ -172,16 +184,15 @@ static struct keeper keeper_of(const struct question *question, const struct gro
 	    (cause ? cause->count < 0 : growth_bytes(&question->growth->total) <= 0))
 		return (struct keeper){ KEEPER_NONE, 0 };
 
-	const struct series *kept = &census->kept;
+	const struct series *kept = question->by_type ? &census->label_kept : &census->kept;
 	_cleanup_free_ int64_t *came = xcalloc(census->names.v.n + 1, sizeof(*came));
 
 	for (size_t row = 0; row < kept->keys.n; row++) {
-		uint64_t key = kept->keys.v[row], usable = census_key_size(key);
+		uint64_t key = kept->keys.v[row], what = census_key_size(key);
 		struct series_value before = series_get(kept, row, question->from),
 				    now = series_get(kept, row, question->to);
 
-		if (cause ? !is_of_cause(question->growth, cause, usable)
-			  : usable < question->min_size)
+		if (cause ? !is_of_cause(question, cause, what) : !question->by_type && what < question->min_size)
 			continue;
 		came[census_key_owner(key)] += (int64_t)(cause ? now.count - before.count
 							       : now.bytes - before.bytes);
@@ -193,7 +204,7 @@ static struct keeper keeper_of(const struct question *question, const struct gro
 static char *cause_phrase(const struct writer *writer, const struct question *question,
 			  const struct growth_cause *cause)
 {
-	_cleanup_free_ char *sizes = sizes_phrase(writer, question->growth, cause);
+	_cleanup_free_ char *parts = parts_phrase(writer, question, cause);
 	_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes_change(cause->bytes));
 	struct keeper keeper = keeper_of(question, cause);
 	bool is_news = keeper.owner != KEEPER_NONE && keeper.owner != question->keeper;
@@ -201,13 +212,12 @@ static char *cause_phrase(const struct writer *writer, const struct question *qu
 
 	// In a range there can be fewer chunks that are larger.
 	if (!cause->count || (cause->count < 0) != (cause->bytes < 0))
-		return xasprintf("%s ones among those of %s (%s)",
-				 cause->bytes < 0 ? "smaller" : "larger", sizes, bytes);
+		return xasprintf("%s ones among %s%s (%s)", cause->bytes < 0 ? "smaller" : "larger", question->by_type ? "" : "those of ", parts, bytes);
 
 	_cleanup_free_ char *count = count_phrase(cause->count, "");
 
-	return xasprintf("%s %sof %s (%s%s%s)", count, cause->parts.n > 1 ? "each " : "", sizes,
-			 bytes, kept ? ", " : "", kept ? kept : "");
+	return xasprintf("%s %s%s%s (%s%s%s)", count, cause->parts.n > 1 ? "each " : "", !question->by_type || cause->parts.n > 1 ? "of " : "", parts, bytes,
+			 kept ? ", " : "", kept ? kept : "");
 }
 
 void print_paragraph(struct writer *writer, const char *text)
@@ -268,29 +278,45 @@ static char *causes_sentence(const struct writer *writer, const struct question 
 	return sentence;
 }
 
-void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
-		  size_t from, size_t to, uint64_t min_size)
+double types_share(const struct census *census, size_t from, size_t to)
 {
+	uint64_t named = 0, all = 0;
+
+	for (size_t row = 0; census->has_labels && row < census->labels.keys.n; row++) {
+		uint64_t before = series_get(&census->labels, row, from).bytes, now = series_get(&census->labels, row, to).bytes;
+		uint64_t change = now > before ? now - before : before - now;
+
+		all += change;
+		named += census->label_tells.v[census->labels.keys.v[row]] ? change : 0;
+	}
+	return all ? (double)named / (double)all : 0;
+}
+
+bool types_tell(const struct census *census, size_t from, size_t to)
+{
+	return types_share(census, from, to) >= 0.5;
+}
+
+/* The sentences on a growth, by size or by type. */
+static void causes_tell(struct writer *writer, const struct question *asked)
+{
+	const struct growth *growth = asked->growth;
 	int64_t bytes = growth_bytes(&growth->total), count = growth_count(&growth->total);
-	bool shrinking = bytes < 0;
-	struct question question = { growth, census, from, to, min_size, KEEPER_NONE };
+	struct question question = *asked;
 	struct keeper keeper = keeper_of(&question, NULL);
-	_cleanup_free_ char *kept = keeper.owner == KEEPER_NONE ? NULL
-								: keeper_phrase(census, &keeper);
+	_cleanup_free_ char *kept = keeper.owner == KEEPER_NONE ? NULL : keeper_phrase(question.census, &keeper);
 
 	if (keeper.share >= NEARLY)
 		question.keeper = keeper.owner;
-	if (writer_options(writer)->format != FORMAT_TEXT)
-		return;
 
 	_cleanup_free_ char *change = writer_format_value(writer, value_bytes_change(bytes));
 	_cleanup_free_ char *chunks = count_phrase(count,
 						   count == 1 || count == -1 ? "chunk" : "chunks");
-	_cleanup_free_ char *sentence = causes_sentence(writer, &question, shrinking);
+	_cleanup_free_ char *sentence = causes_sentence(writer, &question, bytes < 0);
 	_cleanup_free_ char *text = NULL;
 
 	if (!growth->grown && !growth->shrunk)
-		text = xstrdup("In use: the same, size by size.");
+		text = xasprintf("In use: the same, %s.", question.by_type ? "type by type" : "size by size");
 	else if (!bytes)
 		text = xasprintf("In use: as much as before, but not the same. %s",
 				 sentence ? sentence : "");
@@ -300,56 +326,106 @@ void print_causes(struct writer *writer, const struct growth *growth, const stru
 	print_paragraph(writer, text);
 }
 
-/* A table of what has names: of a series whose keys are indexes of these. */
-static void print_named(struct writer *writer, const char *key, const char *name_key, const char *name_title, const char *count_title,
-			const struct series *series, char *const *names, size_t from, size_t to, size_t limit)
+void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
+		  size_t from, size_t to, uint64_t min_size)
 {
-	bool text = writer_options(writer)->format == FORMAT_TEXT, has_trend = to - from > 1;
-	const struct column columns[] = {
-		{ .key = name_key, .title = name_title },
-		{ .key = "old_count" },
-		{ .key = "new_count", .title = count_title, .flags = COLUMN_RIGHT },
-		{ .key = "count_change", .title = "change", .flags = COLUMN_RIGHT },
-		{ .key = "old_bytes" },
-		{ .key = "new_bytes", .title = "bytes", .flags = COLUMN_RIGHT },
-		{ .key = "bytes_change", .title = "change", .flags = COLUMN_RIGHT },
-		{ .key = "never_shrank" },
-		{ .key = "growth", .title = has_trend ? "grew" : NULL },
-		{ .title = has_trend ? "trend" : NULL },
-	};
-	const struct table table = { .key = key,
-				     .columns = columns,
-				     .n_columns = sizeof(columns) / sizeof(columns[0]) };
-	struct growth_options options = { .mode = GROWTH_EXACT,
-					  .limit = text ? limit : 0,
-					  .only_changed = text,
-					  .from = from,
-					  .to = to };
-	struct growth growth;
+	struct question question = { .growth = growth, .census = census, .from = from, .to = to, .min_size = min_size, .keeper = KEEPER_NONE };
+	const struct growth_options options = { .mode = GROWTH_EXACT, .only_changed = true, .from = from, .to = to };
+	struct growth by_type = { .steps = 0 };
 
-	growth_compute(series, &options, &growth);
-	if (growth.rows.n)
-		writer_print(writer, STYLE_PLAIN, "\n");
-	writer_table_begin(writer, &table);
-	for (size_t i = 0; i < growth.rows.n; i++) {
-		const struct growth_row *row = &growth.rows.v[i];
-		char trend[TREND_BYTES];
+	if (writer_options(writer)->format != FORMAT_TEXT)
+		return;
+	// Types have no least size.
+	if (census && !min_size && types_tell(census, from, to)) {
+		growth_compute(&census->labels, &options, &by_type);
+		question.by_type = true;
+		question.growth = &by_type;
+	}
+	causes_tell(writer, &question);
+	growth_deinit(&by_type);
+}
 
-		writer_row(writer,
-			   (struct value[]){
-				   value_text(names[row->min]),
+/* A table of what has names: of a series whose keys are indexes of these. */
+struct named_table {
+	const char *key, *name_key, *name_title, *count_title;
+	const struct series *series;
+	char *const *names;
+	/** By number who keeps what changed of it, NULL for nobody; NULL for a table without. Unescaped. */
+	char *const *keepers;
+	/** By number how many survived; NULL when that is not known. */
+	const struct sizes *surviving;
+	/** Rows that are left out are one, and so are those that did not change. */
+	bool adds_up;
+};
+
+static void named_row(struct writer *writer, const struct named_table *named, const struct growth *growth, const struct growth_row *row, const char *label)
+{
+	bool has_trend = growth->steps > 2, known = named->surviving && !label;
+	const char *keeper = named->keepers && !label ? named->keepers[row->min] : NULL;
+	char trend[TREND_BYTES] = "";
+
+	if (row->bytes)
+		trend_text(trend, writer, row->bytes, growth->steps);
+	writer_row(writer, (struct value[]){
+				   label ? value_word(label) : value_text(named->names[row->min]),
 				   value_count(row->from.count),
 				   value_count(row->to.count),
 				   value_count_change(growth_count(row)),
 				   value_bytes(row->from.bytes),
 				   value_bytes(row->to.bytes),
 				   value_bytes_change(growth_bytes(row)),
+				   known ? value_count(row->to.count - row->surviving) : value_none(),
+				   known ? value_count(row->from.count - row->surviving) : value_none(),
 				   has_trend ? value_flag(row->never_shrank) : value_none(),
-				   has_trend && row->kind ? value_word(growth_kind_name(row->kind))
-							  : value_none(),
-				   value_word(trend_text(trend, writer, row->bytes, growth.steps)),
+				   has_trend && row->kind ? value_word(growth_kind_name(row->kind)) : value_none(),
+				   value_word(trend),
+				   value_text(keeper),
 			   });
+}
+
+static void print_named(struct writer *writer, const struct named_table *named, size_t from, size_t to, size_t limit)
+{
+	bool text = writer_options(writer)->format == FORMAT_TEXT, has_trend = to - from > 1;
+	const struct column columns[] = {
+		{ .key = named->name_key, .title = named->name_title },
+		{ .key = "old_count" },
+		{ .key = "new_count", .title = named->count_title, .flags = COLUMN_RIGHT },
+		{ .key = "count_change", .title = "change", .flags = COLUMN_RIGHT },
+		{ .key = "old_bytes" },
+		{ .key = "new_bytes", .title = "bytes", .flags = COLUMN_RIGHT },
+		{ .key = "bytes_change", .title = "change", .flags = COLUMN_RIGHT },
+		{ .key = named->adds_up ? "made" : NULL },
+		{ .key = named->adds_up ? "freed" : NULL },
+		{ .key = "never_shrank" },
+		{ .key = "growth", .title = has_trend ? "grew" : NULL },
+		{ .title = has_trend ? "trend" : NULL },
+		// A screen is no wider.
+		{ .key = named->keepers ? "kept_by" : NULL, .title = named->keepers && !has_trend ? "kept by" : NULL },
+	};
+	const struct table table = { .key = named->key,
+				     .columns = columns,
+				     .n_columns = sizeof(columns) / sizeof(columns[0]) };
+	struct growth_options options = { .mode = GROWTH_EXACT,
+					  .limit = text ? limit : 0,
+					  .only_changed = text,
+					  .from = from,
+					  .to = to,
+					  .surviving = named->surviving };
+	struct growth growth;
+
+	growth_compute(named->series, &options, &growth);
+	if (growth.rows.n)
+		writer_print(writer, STYLE_PLAIN, "\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < growth.rows.n; i++)
+		named_row(writer, named, &growth, &growth.rows.v[i], NULL);
+	if (text && named->adds_up && growth.rest_rows) {
+		_cleanup_free_ char *label = xasprintf("%zu more row%s", growth.rest_rows, growth.rest_rows == 1 ? "" : "s");
+
+		named_row(writer, named, &growth, &growth.rest, label);
 	}
+	if (text && named->adds_up && growth.unchanged.sizes && growth.rows.n)
+		named_row(writer, named, &growth, &growth.unchanged, "unchanged");
 	writer_table_end(writer);
 	growth_deinit(&growth);
 }
@@ -357,12 +433,61 @@ static void print_named(struct writer *writer, const char *key, const char *name
 void print_owners(struct writer *writer, const char *key, const struct census *census, size_t from,
 		  size_t to, size_t limit)
 {
+	const struct named_table named = { .key = key, .name_key = "owner", .name_title = "kept by", .count_title = "chunks", .series = &census->owners, .names = census->names.v.v };
+
 	if (census->has_owners)
-		print_named(writer, key, "owner", "kept by", "chunks", &census->owners, census->names.v.v, from, to, limit);
+		print_named(writer, &named, from, to, limit);
 }
 
 void print_types(struct writer *writer, const char *key, const struct census *census, size_t from, size_t to, size_t limit)
 {
+	const struct named_table named = { .key = key, .name_key = "type", .name_title = "Python type", .count_title = "objects", .series = &census->types, .names = census->type_names.v.v };
+
 	if (census->has_types)
-		print_named(writer, key, "type", "Python type", "objects", &census->types, census->type_names.v.v, from, to, limit);
+		print_named(writer, &named, from, to, limit);
+}
+
+/* Who keeps most of what changed of each label. Owner: the caller, each of them and the array. */
+static char **keepers_of_labels(const struct census *census, size_t from, size_t to)
+{
+	size_t n = census->label_names.v.n;
+	char **keepers = xcalloc(n + 1, sizeof(*keepers));
+	_cleanup_free_ uint64_t *most = xcalloc(n + 1, sizeof(*most));
+	_cleanup_free_ uint64_t *owner = xcalloc(n + 1, sizeof(*owner));
+
+	for (size_t row = 0; row < census->label_kept.keys.n; row++) {
+		uint64_t key = census->label_kept.keys.v[row], label = census_key_size(key);
+		struct series_value before = series_get(&census->label_kept, row, from), now = series_get(&census->label_kept, row, to);
+		uint64_t change = now.bytes > before.bytes ? now.bytes - before.bytes : before.bytes - now.bytes;
+
+		if (change <= most[label])
+			continue;
+		most[label] = change;
+		owner[label] = census_key_owner(key);
+	}
+	for (size_t i = 0; i < n; i++)
+		keepers[i] = most[i] ? census_owner_label(census, owner[i]) : NULL;
+	return keepers;
+}
+
+void print_labels(struct writer *writer, const char *key, const struct census *census, const struct sizes *surviving, size_t from, size_t to, size_t limit)
+{
+	struct named_table named = { .key = key,
+				     .name_key = "type",
+				     .name_title = "type",
+				     .count_title = "chunks",
+				     .series = &census->labels,
+				     .names = census->label_names.v.v,
+				     .surviving = surviving,
+				     .adds_up = true };
+	char **keepers;
+
+	// Of nothing but what is unknown, sizes say more.
+	if (!census->has_labels || (writer_options(writer)->format == FORMAT_TEXT && types_share(census, from, to) <= 0))
+		return;
+	named.keepers = keepers = keepers_of_labels(census, from, to);
+	print_named(writer, &named, from, to, limit);
+	for (size_t i = 0; i < census->label_names.v.n; i++)
+		free(keepers[i]);
+	free(keepers);
 }

@@ -5,6 +5,7 @@
 #ifndef HEAPSNAP_REPORT_PRINT_GROWTH_H
 #define HEAPSNAP_REPORT_PRINT_GROWTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "report/writer.h"
@@ -21,7 +22,8 @@ enum {
 const char *trend_text(char buffer[TREND_BYTES], const struct writer *writer, const uint64_t *bytes,
 		       size_t steps);
 
-/** A few sentences, in text: how much came or went, who keeps it, where the census knows (NULL: there is none), and what makes up nearly all of it. The rows
+/** A few sentences, in text: how much came or went, who keeps it, where the census knows (NULL: there is none), and what makes up nearly all of it: types, where most of it has one and there
+    is no least size; else sizes. The rows
     must be as growth_compute() folds them, without a limit, of the sizes of the census from `min_size` on, from one step to another. */
 void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
 		  size_t from, size_t to, uint64_t min_size);
@@ -32,6 +34,15 @@ void print_owners(struct writer *writer, const char *key, const struct census *c
 
 /** Which Python types changed, otherwise as print_owners(): objects, and bytes with what they own. */
 void print_types(struct writer *writer, const char *key, const struct census *census, size_t from, size_t to, size_t limit);
+
+/** The part of what changed that has the name of a type which says more than its size, as a fraction of its bytes; 0 where types are not known. */
+double types_share(const struct census *census, size_t from, size_t to);
+
+/** Whether types tell what changed: they do when most of it has one. */
+bool types_tell(const struct census *census, size_t from, size_t to);
+
+/** Which types of chunks changed, otherwise as print_owners(), with who keeps what changed, and how many are new; `surviving` counts by the numbers of labels, NULL when that is not known. */
+void print_labels(struct writer *writer, const char *key, const struct census *census, const struct sizes *surviving, size_t from, size_t to, size_t limit);
 
 /** Prose, in text: broken at blanks so that it fits the terminal. What came from the target must have passed text_escape(). */
 void print_paragraph(struct writer *writer, const char *text);

@@ -2,6 +2,7 @@
 #include "report/print_leaks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -9,6 +10,7 @@
 #include "report/graph_text.h"
 #include "report/hints.h"
 #include "report/summary.h"
+#include "types/labels.h"
 
 /* Words of an example that text shows. Units: bytes. */
 enum { WORDS_SHOWN = 64 };
@@ -77,22 +79,53 @@ static void print_suppressions(struct writer *writer, const struct suppressions 
 	writer_table_end(writer);
 }
 
-/* What a row is, for eyes: «48 B», below it «+0x8 → 200 B». */
-static char *node_label(const struct writer *writer, const struct outline_node *node, size_t depth)
+/* By which member those above hold these: «.peer»; NULL when that is not known. Owner: the caller; unescaped. */
+static char *held_by(const struct snapshot *snapshot, const struct outline *outline, const struct outline_node *node)
 {
-	_cleanup_free_ char *size = node->usable ? size_text(writer, node->usable) : xstrdup("others"), *offset = NULL;
-	const char *more = node->is_cycle ? ", in cycles" : node->is_again ? ", and on to more like it" : "";
+	const struct outline_node *above = &outline->nodes.v[node->parent];
+	bool is_known = above->name && node->offset != OUTLINE_ANY_OFFSET;
+	char *path = is_known ? chunk_path(&snapshot->types, &snapshot->heap.chunks, above->example, node->offset, true) : NULL;
 
-	if (!depth)
-		return xasprintf("%s%s", size, more);
-	offset = offset_text(node->offset);
-	return xasprintf("%*s%s %s %s%s", (int)depth * 2, "", offset, arrow(writer), size, more);
+	if (path && *path)
+		return path;
+	free(path);
+	return NULL;
 }
 
-static void node_row(struct writer *writer, const struct snapshot *snapshot, const struct outline_node *node, size_t depth, uint64_t group)
+/* What they are: «struct conn of 48 B», «struct conn[]», «48 B». Owner: the caller; unescaped. */
+static char *node_what(const struct writer *writer, const struct snapshot *snapshot, const struct outline_node *node)
+{
+	_cleanup_free_ char *size = node->usable ? size_text(writer, node->usable) : NULL;
+	const char *name = node->name ? snapshot->types.labels.v[node->name].name : NULL;
+
+	if (name)
+		return size ? xasprintf("%s of %s", name, size) : xstrdup(name);
+	return xstrdup(size ? size : "others");
+}
+
+/* What a row is, for eyes: «struct conn of 48 B, from conn_make (conn.c:12)», below it «.peer → 200 B». Owner: the caller; escaped. */
+static char *node_label(const struct writer *writer, const struct snapshot *snapshot, const struct outline *outline, const struct outline_node *node, size_t depth)
+{
+	_cleanup_free_ char *what = node_what(writer, snapshot, node), *at = NULL, *sites = NULL, *label = NULL;
+	const char *more = node->is_cycle ? ", in cycles" : node->is_again ? ", and on to more like it" : "";
+
+	if (depth) {
+		at = held_by(snapshot, outline, node);
+		if (!at)
+			at = offset_text(node->offset);
+		label = xasprintf("%*s%s %s %s%s", (int)depth * 2, "", at, arrow(writer), what, more);
+	} else {
+		sites = sites_phrase(snapshot, node->name);
+		label = xasprintf("%s%s%s%s", what, more, sites ? ", from " : "", sites ? sites : "");
+	}
+	return text_escape(label, strlen(label));
+}
+
+static void node_row(struct writer *writer, const struct snapshot *snapshot, const struct outline *outline, const struct outline_node *node, size_t depth, uint64_t group)
 {
 	bool text = writer_options(writer)->format == FORMAT_TEXT;
-	_cleanup_free_ char *label = text ? node_label(writer, node, depth) : NULL;
+	_cleanup_free_ char *label = text ? node_label(writer, snapshot, outline, node, depth) : NULL;
+	_cleanup_free_ char *member = depth ? held_by(snapshot, outline, node) : NULL, *sites = depth ? NULL : sites_phrase(snapshot, node->name);
 	uint64_t leaked = snapshot->graph.reach.bytes[REACH_DIRECT] + snapshot->graph.reach.bytes[REACH_INDIRECT];
 
 	writer_row(writer, (struct value[]){
@@ -109,6 +142,9 @@ static void node_row(struct writer *writer, const struct snapshot *snapshot, con
 				   value_flag(node->is_again),
 				   value_flag(node->is_cycle),
 				   value_address(snapshot->heap.chunks.mem[node->example]),
+				   node->name ? value_text(snapshot->types.labels.v[node->name].name) : value_none(),
+				   value_text(member),
+				   value_text(sites),
 				   value_word(label),
 			   });
 }
@@ -137,6 +173,9 @@ static size_t print_outline(struct writer *writer, const struct snapshot *snapsh
 		{ .key = "again" },
 		{ .key = "cycle" },
 		{ .key = "example", .title = "example" },
+		{ .key = "type" },
+		{ .key = "member" },
+		{ .key = "sites" },
 		{ .title = "each" },
 	};
 	static const struct table table = { .key = "leaks", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]), .is_main = true };
@@ -169,7 +208,7 @@ static size_t print_outline(struct writer *writer, const struct snapshot *snapsh
 		// Below the top, what tells something.
 		if (is_wanted && depth <= options->depth &&
 		    (!depth || (double)node->below_bytes >= options->min_share * (double)top->below_bytes))
-			node_row(writer, snapshot, node, depth, group);
+			node_row(writer, snapshot, outline, node, depth, group);
 	}
 	writer_table_end(writer);
 	return group;
@@ -204,10 +243,12 @@ uint64_t print_leaks(struct writer *writer, const struct snapshot *snapshot, con
 {
 	const struct reach *reach = &snapshot->graph.reach;
 	struct left_out left_out = { 0 };
+	_cleanup_free_ uint32_t *names = labels_column(&snapshot->types);
+	const struct kinds kinds = { .chunks = &snapshot->heap.chunks, .of = names };
 	struct outline outline;
 	hint_array hints;
 
-	outline_leaks(&snapshot->heap.chunks, &snapshot->graph.edges, reach, &outline);
+	outline_leaks(&kinds, &snapshot->graph.edges, reach, &outline);
 	print_head(writer, snapshot);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_kinds(writer, reach, snapshot->graph.suppressions);

@@ -123,6 +123,43 @@ static char *counted(uint64_t n, const char *one, const char *many)
 	return xasprintf("%s %s", text_count(number, n), n == 1 ? one : many);
 }
 
+/* Of what nothing reaches the class that the collector would find most of, or of what is lost the one with most: «, most of __main__.Cycle». */
+static char *most_of(const struct python *python, bool lost)
+{
+	const struct py_class *most = NULL;
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < python->classes.n; i++) {
+		const struct py_class *class = &python->classes.v[i];
+		uint64_t bytes = lost ? class->lost.bytes : class->tracked ? class->unreachable.bytes : 0;
+
+		if (bytes > best) {
+			best = bytes;
+			most = class;
+		}
+	}
+	if (!most)
+		return xstrdup("");
+
+	_cleanup_free_ char *name = text_escape(most->name, strlen(most->name));
+
+	return xasprintf(", most of %s", name);
+}
+
+/* «of all of it: 9,985 objects, most of __main__.Cycle, 4,993 chunks besides». */
+static char *unreachable_text(const struct snapshot *snapshot, const struct shares *shares)
+{
+	const struct python *python = &snapshot->python;
+	uint64_t garbage = python->roles.v[PY_OBJECT].unreachable.count;
+	_cleanup_free_ char *objects = counted(garbage, "object", "objects"), *chunks = counted(shares->unreachable - garbage, "chunk", "chunks");
+	_cleanup_free_ char *of_objects = most_of(python, false), *of_lost = most_of(python, true);
+	_cleanup_free_ char *lost = counted(python_lost(python), "is", "are");
+
+	if (!python_lost(python))
+		return xasprintf("of all of it: %s%s, %s besides", objects, of_objects, chunks);
+	return xasprintf("of all of it: %s%s, %s besides; %s lost%s: references to them that nobody holds", objects, of_objects, chunks, lost, of_lost);
+}
+
 static void print_shares(struct writer *writer, const struct snapshot *snapshot)
 {
 	struct shares shares = shares_of(snapshot);
@@ -132,16 +169,8 @@ static void print_shares(struct writer *writer, const struct snapshot *snapshot)
 	share_line(writer, &shares, "Python objects", shares.object_bytes, xasprintf("%s, %s of theirs", objects, tables));
 	share_line(writer, &shares, "native memory owned by Python", shares.native_bytes, counted(shares.native, "chunk", "chunks"));
 	share_line(writer, &shares, "native memory owned by C code", shares.foreign_bytes, counted(shares.foreign, "chunk", "chunks"));
-	if (snapshot->python.has_unreachable) {
-		uint64_t garbage = snapshot->python.roles.v[PY_OBJECT].unreachable.count;
-		_cleanup_free_ char *lost = counted(garbage, "object", "objects");
-		_cleanup_free_ char *chunks = counted(shares.unreachable - garbage, "chunk", "chunks");
-		_cleanup_free_ char *excess = counted(python_lost(&snapshot->python), "is lost: a reference", "are lost: references");
-
-		share_line(writer, &shares, "unreachable", shares.unreachable_bytes,
-			   python_lost(&snapshot->python) ? xasprintf("of all of it: %s, %s besides; %s to them that nobody holds", lost, chunks, excess)
-						       : xasprintf("of all of it: %s, %s besides", lost, chunks));
-	}
+	if (snapshot->python.has_unreachable)
+		share_line(writer, &shares, "unreachable", shares.unreachable_bytes, unreachable_text(snapshot, &shares));
 	share_line(writer, &shares, "the interpreter's own", shares.own_bytes, counted(shares.own, "chunk", "chunks"));
 
 	writer_group_begin(writer, "memory");
@@ -410,19 +439,29 @@ static void print_interpreters(struct writer *writer, const struct snapshot *sna
 	}
 }
 
-/* What is worth asking next: who holds what takes most. */
+static void print_step(struct writer *writer, const char *command, const char *what)
+{
+	writer_print(writer, STYLE_PLAIN, "  heapsnap %s\n                            %s\n", command, what);
+}
+
+/* What is worth asking next: who holds what takes most, and what is leaked when that is much. */
 static void print_next(struct writer *writer, const struct snapshot *snapshot, const struct python_options *options)
 {
+	enum { MUCH = 10 };
 	struct python_options by_bytes = { .order = PYTHON_BY_BYTES };
 	row_array rows = rows_sorted(&snapshot->python, &by_bytes);
+	struct shares shares = shares_of(snapshot);
 
 	if (rows.n) {
 		const char *name = snapshot->python.classes.v[rows.v[0].class].name;
-		_cleanup_free_ char *type = text_escape(name, strlen(name));
+		_cleanup_free_ char *type = text_escape(name, strlen(name)), *why = xasprintf("why %s 'py:%s'", options->target, type);
+		_cleanup_free_ char *leaks = xasprintf("leaks %s", options->target);
 
 		writer_print(writer, STYLE_PLAIN, "\n");
 		writer_print(writer, STYLE_BOLD, "Next\n");
-		writer_print(writer, STYLE_PLAIN, "  heapsnap why %s 'py:%s'\n                            who holds these, by name\n", options->target, type);
+		if (shares.unreachable_bytes >= shares.whole / MUCH && shares.unreachable)
+			print_step(writer, leaks, "what nothing reaches");
+		print_step(writer, why, "who holds these, by name");
 	}
 	array_deinit(&rows);
 }
@@ -508,9 +547,8 @@ static void print_vias(struct writer *writer, const struct py_why *why, uint64_t
 	writer_table_end(writer);
 }
 
-void print_why_python(struct writer *writer, const struct snapshot *snapshot, uint64_t limit)
+void print_why_python(struct writer *writer, const struct py_why *why, uint64_t limit)
 {
-	const struct py_why *why = &snapshot->python.why;
 	_cleanup_free_ char *name = text_escape(why->name, strlen(why->name));
 	_cleanup_free_ char *objects = counted(why->totals.count, "object", "objects");
 	_cleanup_free_ char *bytes = writer_prose_bytes(writer, why->totals.bytes);

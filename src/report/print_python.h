@@ -37,7 +37,7 @@ struct python_options {
 /** Prints it, between writer_begin() and writer_finish(); of a snapshot with a Python that is known. Cost: linear in classes, a sort. */
 void print_python(struct writer *writer, const struct snapshot *snapshot, const struct python_options *options);
 
-/** Prints why the objects of a Python type are there: snapshot.python.why. At most `limit` ways and referrers; 0 for all. */
-void print_why_python(struct writer *writer, const struct snapshot *snapshot, uint64_t limit);
+/** Prints why the objects of a Python type are there. At most `limit` ways and referrers; 0 for all. */
+void print_why_python(struct writer *writer, const struct py_why *why, uint64_t limit);
 
 #endif

@@ -90,6 +90,7 @@ static void type_row_print(struct writer *writer, const struct types *types, con
 				   value_count(row->count),
 				   value_bytes(row->bytes),
 				   value_share(row->bytes, total->bytes),
+				   value_known_bytes(row->retained),
 				   label || !row->confidence ? value_none() : value_share(row->confidence, 100),
 				   label || is_place ? value_none() : value_word(type_evidence_name(row->evidence)),
 				   label || !row->owner || is_place ? value_none() : value_text(types->labels.v[row->owner].name),
@@ -121,18 +122,20 @@ static void print_undescribed(struct writer *writer, const struct types *types)
 
 static void print_types(struct writer *writer, const struct types *types, const struct type_rows *rows)
 {
-	static const struct column columns[] = {
+	bool has_retained = rows->v.n && rows->v.v[0].retained != UINT64_MAX;
+	const struct column columns[] = {
 		{ .key = "type", .title = "type" },
 		{ .key = "count", .title = "chunks", .flags = COLUMN_RIGHT },
 		{ .key = "bytes", .title = "bytes", .flags = COLUMN_RIGHT },
 		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
+		{ .key = "retained", .title = has_retained ? "retained" : NULL, .flags = COLUMN_RIGHT },
 		{ .key = "confidence", .title = "sure", .flags = COLUMN_RIGHT },
 		{ .key = "evidence", .title = "by" },
 		{ .key = "owner", .title = "most of them" },
 		{ .key = "min_size" },
 		{ .key = "max_size" },
 	};
-	static const struct table table = { .key = "types", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]), .is_main = true };
+	const struct table table = { .key = "types", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]), .is_main = true };
 	bool text = writer_options(writer)->format == FORMAT_TEXT;
 
 	writer_print(writer, STYLE_PLAIN, "\n");
@@ -163,11 +166,21 @@ static void print_types(struct writer *writer, const struct types *types, const 
 	print_undescribed(writer, types);
 }
 
+/* The label of the first row that is a type; 0 for none. */
+static label_id first_type(const struct types *types, const struct type_rows *rows)
+{
+	for (size_t i = 0; i < rows->v.n; i++)
+		if (types->labels.v[rows->v.v[i].label].is_type)
+			return rows->v.v[i].label;
+	return 0;
+}
+
 void print_report(struct writer *writer, const struct snapshot *snapshot,
 		  const struct report_options *options)
 {
 	struct histogram histogram;
 	hint_array hints;
+	label_id first = 0;
 
 	histogram_compute(&snapshot->heap.chunks, &options->histogram, &histogram);
 	print_head(writer, snapshot);
@@ -185,6 +198,7 @@ void print_report(struct writer *writer, const struct snapshot *snapshot,
 
 			type_rows_compute(snapshot, &options->histogram, &rows);
 			print_types(writer, &snapshot->types, &rows);
+			first = first_type(&snapshot->types, &rows);
 			type_rows_deinit(&rows);
 		}
 		// Programs have both.
@@ -196,7 +210,7 @@ void print_report(struct writer *writer, const struct snapshot *snapshot,
 
 	print_modules(writer, snapshot, partial ? options->lines : 0);
 	print_trouble(writer, snapshot, options->lines);
-	hints_report(snapshot, &histogram, options->target, &hints);
+	hints_report(snapshot, &histogram, first, options->target, &hints);
 	if (!options->quiet)
 		hints_print(writer, &hints);
 	hints_deinit(&hints);

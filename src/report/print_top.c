@@ -10,13 +10,19 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/column.h"
 #include "base/text.h"
 #include "graph/children.h"
+#include "graph/retained.h"
 #include "report/graph_text.h"
 #include "report/hints.h"
 #include "report/place_label.h"
+#include "report/print_top_python.h"
 #include "report/summary.h"
+#include "report/type_rows.h"
+#include "types/labels.h"
+#include "types/type_index.h"
 
 enum {
 	/** A chunk that retains one part in so many of everything is a row of its own. */
@@ -25,7 +31,7 @@ enum {
 	SHARED_DEPTH = 2,
 	/** Places nearest to what is shared that are told. */
 	NEAREST_SHOWN = 3,
-	/** Sizes in the table by size. */
+	/** Rows of the table by type, or by size. */
 	SIZES_SHOWN = 10,
 };
 
@@ -36,7 +42,9 @@ struct tree_row {
 	size_t depth;
 	/** VERTEX_NONE for a group of chunks. */
 	vertex_id vertex;
-	/** Of a group: size of each, and how many. */
+	/** Of a group: what tells it from others, its label where that is a type, size of each (0 for several), and how many. */
+	uint64_t key;
+	label_id label;
 	uint64_t usable, count;
 	uint64_t retained;
 	chunk_id example;
@@ -48,6 +56,7 @@ struct tree {
 	const struct snapshot *snapshot;
 	const struct dominators *dominators;
 	const struct top_options *options;
+	struct kinds kinds;
 	uint64_t total, large;
 	ARRAY(struct tree_row) rows;
 };
@@ -120,8 +129,8 @@ static char *holder_text(const struct snapshot *snapshot, vertex_id chunk)
 	return xasprintf("by way of %s", label);
 }
 
-/* The places nearest to chunks of one size that several share: «27 by way of slabclass (slabs.c:42, memcached), 2 by way of …». NULL when it is not known. */
-static char *sharers_text(const struct snapshot *snapshot, vertex_id above, uint64_t usable)
+/* The places nearest to chunks of one kind that several share: «27 by way of slabclass (slabs.c:42, memcached), 2 by way of …». NULL when it is not known. */
+static char *sharers_text(const struct kinds *kinds, const struct snapshot *snapshot, vertex_id above, uint64_t key)
 {
 	const struct graph *graph = &snapshot->graph;
 	struct nearest_share shares[NEAREST_SHOWN];
@@ -130,7 +139,7 @@ static char *sharers_text(const struct snapshot *snapshot, vertex_id above, uint
 
 	if (!graph->nearest || !is_structural(snapshot, above))
 		return NULL;
-	n = nearest_count(&snapshot->heap.chunks, &graph->dominators, &graph->roots, graph->nearest, above, usable, shares, NEAREST_SHOWN);
+	n = nearest_count(kinds, &graph->dominators, &graph->roots, graph->nearest, above, key, shares, NEAREST_SHOWN);
 	for (size_t i = 0; i < n && i < NEAREST_SHOWN; i++) {
 		_cleanup_free_ char *label = root_kind_label(&graph->roots, &graph->roots.v.v[shares[i].root]), *before = text;
 
@@ -166,7 +175,7 @@ static int compare_rows(const void *left, const void *right)
 		return a->retained > b->retained ? -1 : 1;
 	if (a->vertex != b->vertex)
 		return a->vertex < b->vertex ? -1 : 1;
-	return a->usable < b->usable ? -1 : a->usable > b->usable;
+	return a->key < b->key ? -1 : a->key > b->key;
 }
 
 /* Sorts the rows of a level and sums up those of each parent that are too many or too small. */
@@ -217,13 +226,15 @@ static void level_add(struct tree *tree, size_t start, size_t end, size_t depth)
 		if (vertex >= n_chunks)
 			row_of[vertex - n_chunks] = (uint32_t)i + 1;
 	}
-	children_group(&tree->snapshot->heap.chunks, tree->dominators, vertices.v, vertices.n, tree->large, &groups);
+	children_group(&tree->kinds, tree->dominators, vertices.v, vertices.n, tree->large, &groups);
 	for (size_t i = 0; i < groups.n; i++) {
 		const struct child_group *group = &groups.v[i];
 
 		array_append(&tree->rows, (struct tree_row){ .parent = parents.v[group->parent],
 							     .depth = depth,
 							     .vertex = group->chunk != CHUNK_NONE || group->count == 1 ? group->example : VERTEX_NONE,
+							     .key = group->key,
+							     .label = group->name,
 							     .usable = group->usable,
 							     .count = group->count,
 							     .retained = group->retained,
@@ -272,19 +283,25 @@ static char *row_name(const struct writer *writer, const struct tree *tree, cons
 	if (is_place(tree, row->vertex))
 		return place_label(&snapshot->graph.roots, place_of(tree, row->vertex));
 
-	_cleanup_free_ char *size = size_text(writer, row->usable);
+	_cleanup_free_ char *size = size_text(writer, row->usable), *type = NULL;
 
 	if (row->vertex != VERTEX_NONE) {
+		type = chunk_type(snapshot, row->vertex);
+
 		// A large chunk at the top is shared, so no place stands above it; one that holds it can be named all the same.
 		_cleanup_free_ char *label = row->retained >= tree->large && row->depth <= SHARED_DEPTH ? holder_text(snapshot, row->vertex) : NULL;
 
-		return xasprintf("0x%" PRIxVADDR " of %s%s%s", snapshot->heap.chunks.mem[row->vertex], size, label ? ", " : "", label ? label : "");
+		return xasprintf("0x%" PRIxVADDR " of %s%s%s%s%s", snapshot->heap.chunks.mem[row->vertex], size, type ? ", " : "", type ? type : "", label ? ", " : "",
+				 label ? label : "");
 	}
 
 	vertex_id above = tree->dominators->idom[row->example];
-	_cleanup_free_ char *sharers = row->retained >= tree->large && row->depth <= SHARED_DEPTH ? sharers_text(snapshot, above, row->usable) : NULL;
+	_cleanup_free_ char *sharers = row->retained >= tree->large && row->depth <= SHARED_DEPTH ? sharers_text(&tree->kinds, snapshot, above, row->key) : NULL;
+	_cleanup_free_ char *each = row->label && row->usable ? xasprintf(" of %s", size) : xstrdup("");
 
-	return xasprintf("%s chunks of %s%s%s", text_count(count, row->count), size, sharers ? ": " : "", sharers ? sharers : "");
+	text_count(count, row->count);
+	return row->label ? xasprintf("%s x %s%s%s%s", count, snapshot->types.labels.v[row->label].name, each, sharers ? ": " : "", sharers ? sharers : "") :
+			    xasprintf("%s chunks of %s%s%s", count, size, sharers ? ": " : "", sharers ? sharers : "");
 }
 
 static const char *row_kind(const struct tree *tree, const struct tree_row *row)
@@ -309,9 +326,10 @@ static void row_print(struct writer *writer, const struct tree *tree, const stru
 				   value_share(row->retained, tree->total),
 				   row->vertex != VERTEX_NONE ? value_count(counts[row->vertex]) : value_none(),
 				   is_chunk ? value_number(row->count) : value_none(),
-				   is_chunk ? value_number(row->usable) : value_none(),
+				   is_chunk && row->usable ? value_number(row->usable) : value_none(),
 				   is_chunk ? value_address(tree->snapshot->heap.chunks.mem[row->example]) : value_none(),
 				   value_text(name),
+				   row->label ? value_text(tree->snapshot->types.labels.v[row->label].name) : value_none(),
 				   value_word(label),
 			   });
 }
@@ -329,6 +347,7 @@ static void tree_print(struct writer *writer, const struct tree *tree)
 		{ .key = "size" },
 		{ .key = "example" },
 		{ .key = "name" },
+		{ .key = "type" },
 		{ .title = "kept by" },
 	};
 	static const struct table table = { .key = "tree", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]), .is_main = true };
@@ -362,6 +381,8 @@ struct size_sum {
 	uint64_t usable, count, bytes, retained;
 };
 
+typedef ARRAY(struct size_sum) size_sum_array;
+
 static int compare_sums(const void *left, const void *right)
 {
 	const struct size_sum *a = left, *b = right;
@@ -371,101 +392,29 @@ static int compare_sums(const void *left, const void *right)
 	return a->usable < b->usable ? -1 : a->usable > b->usable;
 }
 
-/* Sums by size: open addressing, entries are index + 1. */
-struct size_table {
-	ARRAY(struct size_sum) sums;
-	uint32_t *entries;
-	size_t size;
-	/** For each sum how many chunks of its size are above the one that is being looked at. */
-	uint32_t *above;
-};
-
-static size_t size_slot(const struct size_table *table, uint64_t usable)
+/* Sums by size, and for each chunk which one it is in. Owner: the caller, free() and array_deinit(). */
+static uint32_t *sizes_count(size_sum_array *sums, const struct chunks *chunks, const struct dominators *dominators)
 {
-	size_t at = usable * UINT64_C(0x9E3779B97F4A7C15) >> 32 & (table->size - 1);
+	struct hash_map index = { .v = NULL };
+	uint32_t *group = xmalloc((dominators->n_chunks + 1) * sizeof(*group));
 
-	while (table->entries[at] && table->sums.v[table->entries[at] - 1].usable != usable)
-		at = (at + 1) & (table->size - 1);
-	return at;
-}
+	for (chunk_id chunk = 0; chunk < dominators->n_chunks; chunk++) {
+		uint64_t usable = chunk_usable(chunks, chunk), hash = hash_mix(1, usable);
 
-static void size_table_grow(struct size_table *table)
-{
-	table->size = table->size ? table->size * 2 : 1024;
-	free(table->entries);
-	table->entries = xcalloc(table->size, sizeof(*table->entries));
-	for (size_t i = 0; i < table->sums.n; i++)
-		table->entries[size_slot(table, table->sums.v[i].usable)] = (uint32_t)i + 1;
-}
-
-static void sizes_count(struct size_table *table, const struct chunks *chunks, const struct dominators *dominators)
-{
-	for (chunk_id chunk = 0; chunk < chunks->n; chunk++) {
-		uint64_t usable = chunk_usable(chunks, chunk);
-		size_t at;
-
+		group[chunk] = UINT32_MAX;
 		if (dominators->idom[chunk] == VERTEX_NONE)
 			continue;
-		if (table->size < 2 * (table->sums.n + 1))
-			size_table_grow(table);
-		at = size_slot(table, usable);
-		if (!table->entries[at]) {
-			array_append(&table->sums, (struct size_sum){ .usable = usable });
-			table->entries[at] = (uint32_t)table->sums.n;
+		group[chunk] = hash_map_get(&index, hash);
+		if (group[chunk] == UINT32_MAX) {
+			group[chunk] = (uint32_t)sums->n;
+			array_append(sums, (struct size_sum){ .usable = usable });
+			hash_map_set(&index, hash, group[chunk]);
 		}
-		table->sums.v[table->entries[at] - 1].count++;
-		table->sums.v[table->entries[at] - 1].bytes += usable;
+		sums->v[group[chunk]].count++;
+		sums->v[group[chunk]].bytes += usable;
 	}
-}
-
-/* The sum of a chunk's size. */
-static size_t size_index(const struct size_table *table, const struct chunks *chunks, vertex_id chunk)
-{
-	return table->entries[size_slot(table, chunk_usable(chunks, chunk))] - 1;
-}
-
-/* Adds up what chunks of each size retain: of those below another of their size, that one has it already. Goes through the tree in depth, up again by the
-   immediate dominators, so it needs no stack. */
-static void sizes_retain(struct size_table *table, const struct chunks *chunks, const struct dominators *dominators)
-{
-	size_t n = vertex_count(dominators);
-	// Of each vertex the first child and the next sibling, one more than the vertex: together, since both are asked for.
-	struct kin {
-		vertex_id first, next;
-	} *kin = column_grow(NULL, 0, n * sizeof(*kin));
-	vertex_id top = vertex_top(dominators), at = top;
-
-	for (vertex_id vertex = 0; vertex < top; vertex++) {
-		vertex_id above = dominators->idom[vertex];
-
-		if (above == VERTEX_NONE)
-			continue;
-		kin[vertex].next = kin[above].first;
-		kin[above].first = vertex + 1;
-	}
-	while (kin[top].first || at != top) {
-		if (kin[at].first) {
-			// Down; the child is taken off its parent's list.
-			vertex_id child = kin[at].first - 1;
-
-			kin[at].first = kin[child].next;
-			// The next one is asked for while this one is looked at.
-			if (kin[at].first)
-				__builtin_prefetch(&kin[kin[at].first - 1]);
-			at = child;
-			if (at < dominators->n_chunks) {
-				size_t sum = size_index(table, chunks, at);
-
-				if (!table->above[sum]++)
-					table->sums.v[sum].retained += dominators->retained[at];
-			}
-			continue;
-		}
-		if (at < dominators->n_chunks)
-			table->above[size_index(table, chunks, at)]--;
-		at = dominators->idom[at];
-	}
-	column_free(kin, n * sizeof(*kin));
+	hash_map_deinit(&index);
+	return group;
 }
 
 static void sizes_print(struct writer *writer, const struct tree *tree)
@@ -478,27 +427,63 @@ static void sizes_print(struct writer *writer, const struct tree *tree)
 		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
 	};
 	static const struct table table = { .key = "sizes", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
-	struct size_table sizes = { 0 };
+	size_sum_array sums = { 0 };
+	_cleanup_free_ uint32_t *group = sizes_count(&sums, &tree->snapshot->heap.chunks, tree->dominators);
+	_cleanup_free_ uint64_t *retained = xcalloc(sums.n + 1, sizeof(*retained));
 
-	sizes_count(&sizes, &tree->snapshot->heap.chunks, tree->dominators);
-	sizes.above = xcalloc(sizes.sums.n + 1, sizeof(*sizes.above));
-	sizes_retain(&sizes, &tree->snapshot->heap.chunks, tree->dominators);
-	if (sizes.sums.n)
-		qsort(sizes.sums.v, sizes.sums.n, sizeof(*sizes.sums.v), compare_sums);
+	retained_by_group(tree->dominators, group, sums.n, retained);
+	for (size_t i = 0; i < sums.n; i++)
+		sums.v[i].retained = retained[i];
+	if (sums.n)
+		qsort(sums.v, sums.n, sizeof(*sums.v), compare_sums);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	writer_table_begin(writer, &table);
-	for (size_t i = 0; i < sizes.sums.n && (writer_options(writer)->format != FORMAT_TEXT || i < SIZES_SHOWN); i++)
+	for (size_t i = 0; i < sums.n && (writer_options(writer)->format != FORMAT_TEXT || i < SIZES_SHOWN); i++)
 		writer_row(writer, (struct value[]){
-					   value_number(sizes.sums.v[i].usable),
-					   value_count(sizes.sums.v[i].count),
-					   value_bytes(sizes.sums.v[i].bytes),
-					   value_bytes(sizes.sums.v[i].retained),
-					   value_share(sizes.sums.v[i].retained, tree->total),
+					   value_number(sums.v[i].usable),
+					   value_count(sums.v[i].count),
+					   value_bytes(sums.v[i].bytes),
+					   value_bytes(sums.v[i].retained),
+					   value_share(sums.v[i].retained, tree->total),
 				   });
 	writer_table_end(writer);
-	array_deinit(&sizes.sums);
-	free(sizes.entries);
-	free(sizes.above);
+	array_deinit(&sums);
+}
+
+/* ---- by type ---- */
+
+static void types_print(struct writer *writer, const struct tree *tree)
+{
+	static const struct column columns[] = {
+		{ .key = "type", .title = "type" },
+		{ .key = "count", .title = "chunks", .flags = COLUMN_RIGHT },
+		{ .key = "bytes", .title = "own bytes", .flags = COLUMN_RIGHT },
+		{ .key = "retained", .title = "retained", .flags = COLUMN_RIGHT },
+		{ .key = "share", .title = "share", .flags = COLUMN_RIGHT },
+		{ .key = "owner", .title = "most of them" },
+	};
+	static const struct table table = { .key = "types", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
+	const struct types *types = &tree->snapshot->types;
+	const struct histogram_options options = { .order = HISTOGRAM_BY_RETAINED, .limit = writer_options(writer)->format == FORMAT_TEXT ? SIZES_SHOWN : 0 };
+	struct type_rows rows;
+
+	type_rows_compute(tree->snapshot, &options, &rows);
+	writer_print(writer, STYLE_PLAIN, "\n");
+	writer_table_begin(writer, &table);
+	for (size_t i = 0; i < rows.v.n; i++) {
+		const struct type_row *row = &rows.v.v[i];
+
+		writer_row(writer, (struct value[]){
+					   value_text(types->labels.v[row->label].name),
+					   value_count(row->count),
+					   value_bytes(row->bytes),
+					   value_known_bytes(row->retained),
+					   value_share(row->retained, tree->total),
+					   row->owner ? value_text(types->labels.v[row->owner].name) : value_none(),
+				   });
+	}
+	writer_table_end(writer);
+	type_rows_deinit(&rows);
 }
 
 /* ---- suspects ---- */
@@ -512,7 +497,7 @@ static char *amount(struct writer *writer, uint64_t bytes, uint64_t total)
 }
 
 /* What is at an offset of a place, if its type is known: «.buckets[]», the index left out. NULL else. */
-static char *member_text(const struct snapshot *snapshot, const struct suspect *suspect)
+static char *suspect_member(const struct snapshot *snapshot, const struct suspect *suspect)
 {
 	const struct roots *roots = &snapshot->graph.roots;
 	size_t end, at;
@@ -534,7 +519,7 @@ static char *member_text(const struct snapshot *snapshot, const struct suspect *
 /* Where the children hang: « at +0x8», « hanging off .buckets[]». */
 static char *suspect_place(const struct snapshot *snapshot, const struct suspect *suspect)
 {
-	_cleanup_free_ char *member = suspect->n_offsets ? member_text(snapshot, suspect) : NULL;
+	_cleanup_free_ char *member = suspect->n_offsets ? suspect_member(snapshot, suspect) : NULL;
 
 	if (suspect->n_offsets == 0)
 		return xstrdup("");
@@ -557,17 +542,25 @@ static char *shared_label(const struct snapshot *snapshot, vertex_id chunk)
 	return nearest != SIZE_MAX ? root_kind_label(roots, &roots->v.v[nearest]) : NULL;
 }
 
+/* «2.00 MiB», «2.00 MiB (struct entry *[])». Owner: the caller. */
+static char *chunk_phrase(const struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
+{
+	_cleanup_free_ char *size = size_text(writer, chunk_usable(&snapshot->heap.chunks, chunk)), *type = chunk_type(snapshot, chunk);
+
+	return type ? xasprintf("%s (%s)", size, type) : xstrdup(size);
+}
+
 /* What begins in a chunk that several places share: it is called by one that holds it by itself, if there is one. */
 static char *shared_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect, const char *keeps,
 			     const char *through)
 {
 	const struct graph *graph = &snapshot->graph;
 	const struct chunks *chunks = &snapshot->heap.chunks;
-	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = size_text(writer, chunk_usable(chunks, suspect->start));
+	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = chunk_phrase(writer, snapshot, suspect->start);
 	_cleanup_free_ char *label = shared_label(snapshot, suspect->start), *point = NULL;
 
 	if (suspect->point != suspect->start) {
-		_cleanup_free_ char *own = size_text(writer, chunk_usable(chunks, suspect->point));
+		_cleanup_free_ char *own = chunk_phrase(writer, snapshot, suspect->point);
 
 		point = xasprintf(" through the chunk 0x%" PRIxVADDR " of %s", chunks->mem[suspect->point], own);
 	}
@@ -578,26 +571,38 @@ static char *shared_sentence(struct writer *writer, const struct snapshot *snaps
 			 keeps, point ? point : "", through ? ", most of it in " : "", through ? through : "");
 }
 
+/* What a suspect fans out to: «4,092 x struct session of 56 B», «a chunk of 2.00 MiB». Owner: the caller. */
+static char *suspect_children(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
+{
+	_cleanup_free_ char *size = size_text(writer, suspect->child_usable);
+	label_id label = suspect_label(snapshot, suspect);
+	const char *name = label ? snapshot->types.labels.v[label].name : NULL;
+	char count[TEXT_NUMBER_MAX];
+
+	text_count(count, suspect->child_count);
+	if (suspect->child_count == 1)
+		return name ? xasprintf("a %s of %s", name, size) : xasprintf("a chunk of %s", size);
+	return name ? xasprintf("%s x %s of %s", count, name, size) : xasprintf("%s chunks of %s", count, size);
+}
+
 static char *suspect_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
 {
 	const struct graph *graph = &snapshot->graph;
 	uint64_t total = graph->dominators.retained[vertex_top(&graph->dominators)];
 	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *keeps = amount(writer, suspect->retained, total);
-	_cleanup_free_ char *size = size_text(writer, suspect->child_usable), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
-	char count[TEXT_NUMBER_MAX];
+	_cleanup_free_ char *children = suspect_children(writer, snapshot, suspect), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
 
 	if (suspect->point == VERTEX_NONE && suspect->is_shared) {
 		vertex_id above = suspect->place == PLACE_NONE ? vertex_top(&graph->dominators) : vertex_of_place(&graph->dominators, suspect->place);
-		_cleanup_free_ char *sharers = sharers_text(snapshot, above, suspect->child_usable);
+		const struct kinds by_size = { .chunks = &snapshot->heap.chunks };
+		_cleanup_free_ char *sharers = sharers_text(&by_size, snapshot, above, suspect->child_usable);
 
-		return xasprintf("%s is in %s chunks of %s that several places of %s share%s%s.", keeps, text_count(count, suspect->child_count), size, place,
-				 sharers ? ": " : "", sharers ? sharers : "");
+		return xasprintf("%s is in %s that several places of %s share%s%s.", keeps, children, place, sharers ? ": " : "", sharers ? sharers : "");
 	}
 	if (suspect->child_count)
-		through = suspect->child_count == 1 ? xasprintf("a chunk of %s%s", size, where) :
-						      xasprintf("%s chunks of %s%s", text_count(count, suspect->child_count), size, where);
+		through = xasprintf("%s%s", children, where);
 	if (suspect->point != VERTEX_NONE) {
-		_cleanup_free_ char *own = size_text(writer, chunk_usable(&snapshot->heap.chunks, suspect->point));
+		_cleanup_free_ char *own = chunk_phrase(writer, snapshot, suspect->point);
 
 		point = xasprintf("0x%" PRIxVADDR " of %s", snapshot->heap.chunks.mem[suspect->point], own);
 		if (suspect->is_shared)
@@ -659,16 +664,23 @@ void print_top(struct writer *writer, const struct snapshot *snapshot, const str
 	const struct dominators *dominators = &snapshot->graph.dominators;
 	struct tree tree = { .snapshot = snapshot, .dominators = dominators, .options = options,
 			     .total = dominators->retained[vertex_top(dominators)] };
+	_cleanup_free_ uint32_t *names = labels_column(&snapshot->types);
 	hint_array hints;
 
+	tree.kinds = (struct kinds){ .chunks = &snapshot->heap.chunks, .of = names };
 	tree.large = tree.total / LARGE_PART + 1;
 	print_head(writer, snapshot);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_unread(writer, snapshot);
 	print_suspects(writer, snapshot);
+	// What has a name in the program's own language comes first.
+	print_top_python(writer, snapshot);
 	tree_make(&tree);
 	tree_print(writer, &tree);
-	sizes_print(writer, &tree);
+	if (snapshot->types.is_built)
+		types_print(writer, &tree);
+	if (!snapshot->types.is_built || writer_options(writer)->format != FORMAT_TEXT)
+		sizes_print(writer, &tree);
 	print_trouble(writer, snapshot, options->lines);
 	if (!options->quiet) {
 		hints_top(snapshot, options->target, &hints);

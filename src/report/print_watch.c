@@ -73,23 +73,24 @@ static void program_rows(struct watch *watch, const struct growth *growth)
 	}
 }
 
-static void text_rows(struct watch *watch, const struct growth *growth)
+/* Rows by what they are called: `names` by key, NULL for sizes. */
+static void text_rows(struct watch *watch, const struct growth *growth, char *const *names)
 {
-	static const struct column columns[] = {
-		{ .title = "usable size", .flags = COLUMN_RIGHT },
+	const struct column columns[] = {
+		{ .title = names ? "type" : "usable size", .flags = names ? 0 : COLUMN_RIGHT },
 		{ .title = "chunks", .flags = COLUMN_RIGHT },
 		{ .title = "change", .flags = COLUMN_RIGHT },
 		{ .title = "bytes", .flags = COLUMN_RIGHT },
 		{ .title = "change", .flags = COLUMN_RIGHT },
 		{ .title = "in all", .flags = COLUMN_RIGHT },
 	};
-	static const struct table table = { .columns = columns, .n_columns = 6 };
+	const struct table table = { .columns = columns, .n_columns = 6 };
 	size_t shown = 0;
 
 	writer_table_begin(watch->writer, &table);
 	for (size_t i = 0; i < growth->rows.n; i++) {
 		const struct growth_row *row = &growth->rows.v[i];
-		_cleanup_free_ char *label = size_label(watch->writer, row->min, row->max);
+		_cleanup_free_ char *label = names ? NULL : size_label(watch->writer, row->min, row->max);
 
 		// What shrank is no news here.
 		if (growth_bytes(row) <= 0)
@@ -97,7 +98,7 @@ static void text_rows(struct watch *watch, const struct growth *growth)
 		shown++;
 		writer_row(watch->writer,
 			   (struct value[]){
-				   value_word(label),
+				   names ? value_text(names[row->min]) : value_word(label),
 				   value_count(row->to.count),
 				   value_count_change(growth_count(row)),
 				   value_bytes(row->to.bytes),
@@ -167,11 +168,15 @@ void watch_look(struct watch *watch, const struct snapshot *snapshot, const char
 			.from = watch->census.sizes.steps.n - 2,
 			.to = watch->census.sizes.steps.n - 1,
 		};
+		// A least size is about sizes.
+		bool by_type = is_text(watch) && !watch->options.min_size && types_tell(&watch->census, options.from, options.to);
 		struct growth growth;
 
-		growth_compute(&watch->census.sizes, &options, &growth);
+		if (by_type)
+			options.mode = GROWTH_EXACT;
+		growth_compute(by_type ? &watch->census.labels : &watch->census.sizes, &options, &growth);
 		if (is_text(watch))
-			text_rows(watch, &growth);
+			text_rows(watch, &growth, by_type ? watch->census.label_names.v.v : NULL);
 		else
 			program_rows(watch, &growth);
 		growth_deinit(&growth);
@@ -443,7 +448,9 @@ void watch_finish(struct watch *watch, enum watch_end end)
 	growth_compute(&watch->census.sizes, &options, &explained);
 	print_causes(watch->writer, &explained, &watch->census, 0, steps - 1,
 		     options.min_size);
-	print_whole(watch, &growth);
+	print_labels(watch->writer, "chunk_types", &watch->census, NULL, 0, steps - 1, watch->options.limit);
+	if (!is_text(watch) || watch->options.min_size || !types_tell(&watch->census, 0, steps - 1))
+		print_whole(watch, &growth);
 	print_types(watch->writer, "types", &watch->census, 0, steps - 1, watch->options.limit);
 	print_owners(watch->writer, "owners", &watch->census, 0, steps - 1, watch->options.limit);
 	if (growth.steps > INTERVALS_MIN && watch->census.has_owners)

@@ -2,6 +2,7 @@
 #include "report/print_why.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -11,6 +12,7 @@
 #include "report/hints.h"
 #include "report/place_label.h"
 #include "report/summary.h"
+#include "types/labels.h"
 
 static const struct column chain_columns[] = {
 	{ .key = "chain" },
@@ -22,11 +24,15 @@ static const struct column chain_columns[] = {
 	{ .key = "offset" },
 	{ .key = "hit" },
 	{ .key = "type" },
+	{ .key = "member" },
 };
 static const struct table chain_table = { .key = "chains",
 					  .columns = chain_columns,
 					  .n_columns = sizeof(chain_columns) / sizeof(chain_columns[0]),
 					  .is_main = true };
+
+/* The same, beside a table of more weight. */
+static const struct table example_table = { .key = "chains", .columns = chain_columns, .n_columns = sizeof(chain_columns) / sizeof(chain_columns[0]) };
 
 static const char *hit_name(enum pointer_hit hit)
 {
@@ -62,12 +68,14 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 					   value_number(root->offset),
 					   value_word(hit_name(root->hit)),
 					   value_none(),
+					   value_none(),
 				   });
 	}
 	for (size_t i = 0; i < chain->hops.n; i++) {
 		const struct chain_hop *hop = &chain->hops.v[i];
 		bool is_last = hop->edge == SIZE_MAX;
 		_cleanup_free_ char *type = chunk_type(snapshot, hop->chunk);
+		_cleanup_free_ char *member = is_last ? NULL : member_text(snapshot, hop->chunk, edge_offset(&graph->edges, hop->edge));
 
 		writer_row(writer, (struct value[]){
 					   value_number(number),
@@ -79,6 +87,7 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 					   is_last ? value_none() : value_number(edge_offset(&graph->edges, hop->edge)),
 					   is_last ? value_none() : value_word(hit_name(edge_hit(&graph->edges, hop->edge))),
 					   value_text(type),
+					   value_text(member),
 				   });
 	}
 }
@@ -87,6 +96,15 @@ static void chain_rows(struct writer *writer, const struct snapshot *snapshot, c
 static const char *hit_remark(enum pointer_hit hit)
 {
 	return hit == HIT_INTERIOR ? " (into the middle of it)" : "";
+}
+
+/* Where a chunk holds the next one: «, at .peer (+0x18)», «, at +0x18». Owner: the caller; escaped. */
+static char *hop_text(const struct snapshot *snapshot, const struct chain_hop *hop)
+{
+	uint64_t offset = edge_offset(&snapshot->graph.edges, hop->edge);
+	_cleanup_free_ char *path = member_text(snapshot, hop->chunk, offset), *escaped = path ? text_escape(path, strlen(path)) : NULL;
+
+	return escaped ? xasprintf(", at %s (+0x%" PRIx64 ")", escaped, offset) : xasprintf(", at +0x%" PRIx64, offset);
 }
 
 /* One chain in text: a line for each hop, and the middle of a long one left out. */
@@ -117,7 +135,7 @@ static void chain_print(struct writer *writer, const struct snapshot *snapshot, 
 			continue;
 		}
 		if (hop->edge != SIZE_MAX)
-			offset = xasprintf(", at +0x%" PRIx64, edge_offset(&graph->edges, hop->edge));
+			offset = hop_text(snapshot, hop);
 
 		writer_print(writer, STYLE_PLAIN, "  %s 0x%" PRIxVADDR " %s%s%s\n", arrow(writer), chunks->mem[hop->chunk], size, remark,
 			     offset ? offset : "");
@@ -207,11 +225,36 @@ void print_why_chunk(struct writer *writer, const struct snapshot *snapshot, chu
 	}
 }
 
-/* ---- who holds all chunks of a size ---- */
+/* ---- who holds all chunks of a type or a size ---- */
+
+/* What the chunks of a row are: «struct entry», «40 B». Owner: the caller; escaped. */
+static char *node_what(const struct writer *writer, const struct snapshot *snapshot, const struct outline_node *node)
+{
+	if (node->name)
+		return text_escape(snapshot->types.labels.v[node->name].name, strlen(snapshot->types.labels.v[node->name].name));
+	return node->usable ? size_text(writer, node->usable) : xstrdup("others");
+}
+
+/* What of them holds those of the row above: «entry.next», «40 B at +0x8». Owner: the caller; escaped. */
+static char *node_member(const struct writer *writer, const struct snapshot *snapshot, const struct outline_node *node)
+{
+	bool is_array = node->offset == OUTLINE_ANY_OFFSET;
+	_cleanup_free_ char *member = node->name && !is_array ? chunk_member(&snapshot->types, &snapshot->heap.chunks, node->example, node->offset) : NULL;
+	_cleanup_free_ char *what = NULL, *offset = NULL;
+
+	if (member)
+		return text_escape(member, strlen(member));
+	what = node_what(writer, snapshot, node);
+	offset = offset_text(node->offset);
+	// Its name may tell already that there are many.
+	if (is_array && node->name && strlen(what) > 2 && !strcmp(what + strlen(what) - 2, "[]"))
+		return take_pointer(what);
+	return xasprintf("%s%s%s", what, is_array ? "" : " at ", offset);
+}
 
 static char *referrer_label(const struct writer *writer, const struct snapshot *snapshot, const struct outline_node *node, size_t depth)
 {
-	_cleanup_free_ char *name = NULL, *offset = NULL;
+	_cleanup_free_ char *name = NULL;
 
 	if (node->place != PLACE_NONE) {
 		_cleanup_free_ char *place = root_kind_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[node->root]);
@@ -219,12 +262,12 @@ static char *referrer_label(const struct writer *writer, const struct snapshot *
 		name = text_escape(place, strlen(place));
 		return xasprintf("%*s%s", (int)depth * 2, "", name);
 	}
-	name = node->usable ? size_text(writer, node->usable) : xstrdup("others");
-	if (!depth)
+	if (!depth) {
+		name = node_what(writer, snapshot, node);
 		return xasprintf("%s%s", name, node->is_again ? ", also by each other" : "");
-	offset = offset_text(node->offset);
-	return xasprintf("%*s%s%s%s%s", (int)depth * 2, "", name, node->offset == OUTLINE_ANY_OFFSET ? "" : " at ", offset,
-			 node->is_again ? ", by way of more like it" : "");
+	}
+	name = node_member(writer, snapshot, node);
+	return xasprintf("%*s%s%s", (int)depth * 2, "", name, node->is_again ? ", by way of more like it" : "");
 }
 
 static void referrer_row(struct writer *writer, const struct snapshot *snapshot, const struct outline *outline, uint32_t index, size_t depth)
@@ -233,6 +276,8 @@ static void referrer_row(struct writer *writer, const struct snapshot *snapshot,
 	bool text = writer_options(writer)->format == FORMAT_TEXT;
 	_cleanup_free_ char *label = text ? referrer_label(writer, snapshot, node, depth) : NULL;
 	_cleanup_free_ char *place = node->root != SIZE_MAX ? root_kind_label(&snapshot->graph.roots, &snapshot->graph.roots.v.v[node->root]) : NULL;
+	bool has_offset = depth && (node->usable || node->name) && node->offset != OUTLINE_ANY_OFFSET;
+	_cleanup_free_ char *member = has_offset && node->name ? chunk_member(&snapshot->types, &snapshot->heap.chunks, node->example, node->offset) : NULL;
 
 	writer_row(writer, (struct value[]){
 				   value_number(depth),
@@ -240,15 +285,17 @@ static void referrer_row(struct writer *writer, const struct snapshot *snapshot,
 				   value_bytes(node->bytes),
 				   value_share(node->count, outline->nodes.v[0].count),
 				   node->usable ? value_number(node->usable) : value_none(),
-				   depth && node->usable && node->offset != OUTLINE_ANY_OFFSET ? value_number(node->offset) : value_none(),
+				   has_offset ? value_number(node->offset) : value_none(),
 				   value_flag(node->is_again),
 				   value_text(place),
-				   node->place == PLACE_NONE && node->usable ? value_address(snapshot->heap.chunks.mem[node->example]) : value_none(),
+				   node->place == PLACE_NONE && (node->usable || node->name) ? value_address(snapshot->heap.chunks.mem[node->example]) : value_none(),
+				   node->name ? value_text(snapshot->types.labels.v[node->name].name) : value_none(),
+				   value_text(member),
 				   value_word(label),
 			   });
 }
 
-static void print_referrers(struct writer *writer, const struct snapshot *snapshot, const struct outline *outline, const struct why_options *options)
+static void print_tree(struct writer *writer, const struct snapshot *snapshot, const struct outline *outline, const struct why_options *options)
 {
 	static const struct column columns[] = {
 		{ .key = "depth" },
@@ -260,7 +307,9 @@ static void print_referrers(struct writer *writer, const struct snapshot *snapsh
 		{ .key = "again" },
 		{ .key = "place" },
 		{ .key = "example", .title = "example" },
-		{ .title = "held by" },
+		{ .key = "type" },
+		{ .key = "member" },
+		{ .title = "shortest ways to them" },
 	};
 	static const struct table table = { .key = "referrers", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]), .is_main = true };
 	_cleanup_free_ uint32_t *order = outline_order(outline);
@@ -268,6 +317,7 @@ static void print_referrers(struct writer *writer, const struct snapshot *snapsh
 
 	if (text && !outline->nodes.n)
 		return;
+	writer_print(writer, STYLE_PLAIN, "\n");
 	writer_table_begin(writer, &table);
 	for (size_t i = 0; i < outline->nodes.n; i++) {
 		const struct outline_node *node = &outline->nodes.v[order[i]];
@@ -280,32 +330,105 @@ static void print_referrers(struct writer *writer, const struct snapshot *snapsh
 	writer_table_end(writer);
 }
 
-uint64_t print_why_size(struct writer *writer, const struct snapshot *snapshot, uint64_t usable, const struct why_options *options)
+/* Places in which ways end, those with most chunks first. */
+static int compare_ends(const void *left, const void *right, void *context)
+{
+	const struct outline *outline = context;
+	uint32_t i = *(const uint32_t *)left, j = *(const uint32_t *)right;
+	uint64_t a = outline->nodes.v[i].count, b = outline->nodes.v[j].count;
+
+	return a != b ? (a > b ? -1 : 1) : i < j ? -1 : i > j;
+}
+
+/* One chain for each of the places that most ways end in, as an example. */
+static void print_examples(struct writer *writer, const struct snapshot *snapshot, const struct outline *outline, const struct why_options *options)
+{
+	_cleanup_free_ uint32_t *ends = xcalloc(outline->nodes.n + 1, sizeof(*ends));
+	bool is_text = writer_options(writer)->format == FORMAT_TEXT;
+	const struct graph *graph = &snapshot->graph;
+	struct edges_in in;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < outline->nodes.n; i++)
+		if (outline->nodes.v[i].place != PLACE_NONE)
+			ends[n++] = i;
+	if (n)
+		qsort_r(ends, n, sizeof(*ends), compare_ends, (void *)(uintptr_t)outline);
+	edges_reverse(&graph->edges, &in);
+	if (!is_text)
+		writer_table_begin(writer, &example_table);
+	for (size_t i = 0; i < n && i < options->chains; i++) {
+		chain_array chains;
+
+		chains_find(&graph->edges, &in, &graph->roots, &graph->reach, outline->nodes.v[ends[i]].example, 1, &chains);
+		if (chains.n && is_text) {
+			writer_print(writer, STYLE_PLAIN, "\n");
+			chain_print(writer, snapshot, &chains.v[0], options->hops);
+		} else if (chains.n) {
+			chain_rows(writer, snapshot, &chains.v[0], i + 1);
+		}
+		chains_deinit(&chains);
+	}
+	if (!is_text)
+		writer_table_end(writer);
+	edges_in_deinit(&in);
+}
+
+static void print_question(struct writer *writer, const struct snapshot *snapshot, const struct chunk_choice *choice, uint64_t in_use, uint64_t leaked)
+{
+	char number[TEXT_NUMBER_MAX], lost[TEXT_NUMBER_MAX];
+	const char *name = choice->label ? snapshot->types.labels.v[choice->label].name : NULL;
+	_cleanup_free_ char *what = name ? text_escape(name, strlen(name)) : size_text(writer, choice->usable);
+
+	writer_field(writer, "size", name ? value_none() : value_number(choice->usable));
+	writer_field(writer, "type", value_text(name));
+	writer_field(writer, "count", value_count(in_use));
+	writer_field(writer, "leaked", value_count(leaked));
+	text_count(number, in_use);
+	text_count(lost, leaked);
+	if (name)
+		writer_print(writer, STYLE_BOLD, "\n%s", what);
+	writer_print(writer, STYLE_PLAIN, name ? ": %s chunk%s in use%s%s, %s of them leaked.\n" : "\n%s chunk%s of %s in use%s, %s of them leaked.\n", number,
+		     in_use == 1 ? "" : "s", name ? "" : what, "", lost);
+}
+
+uint64_t print_why_chunks(struct writer *writer, const struct snapshot *snapshot, const struct chunk_choice *choice, const struct why_options *options)
 {
 	const struct graph *graph = &snapshot->graph;
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	uint64_t count[REACH_KINDS] = { 0 }, in_use = 0;
-	char number[TEXT_NUMBER_MAX], leaked[TEXT_NUMBER_MAX];
-	_cleanup_free_ char *size = size_text(writer, usable);
+	_cleanup_free_ uint32_t *names = labels_column(&snapshot->types);
+	// What is no type (a place, a look) is a name here all the same.
+	const struct kinds kinds = { .chunks = chunks, .of = names };
 	struct outline outline;
+	referrer_array referrers;
 
-	for (size_t i = 0; i < chunks->n; i++)
-		if (chunk_usable(chunks, i) == usable)
-			count[graph->reach.kind[i]]++;
+	for (chunk_id i = 0; i < chunks->n; i++) {
+		if (!choice_has(choice, snapshot, i))
+			continue;
+		count[graph->reach.kind[i]]++;
+		if (choice->label)
+			names[i] = choice->label;
+	}
 	for (size_t kind = REACH_REACHABLE; kind < REACH_KINDS; kind++)
 		in_use += count[kind];
-	outline_referrers(chunks, &graph->edges, &graph->roots, &graph->reach, usable, &outline);
+	outline_referrers(&kinds, &graph->edges, &graph->roots, &graph->reach, choice->label ? KEY_NAMED | choice->label : choice->usable, &outline);
+	referrers_find(snapshot, choice, &referrers);
 	print_head(writer, snapshot);
-	writer_field(writer, "size", value_number(usable));
-	writer_field(writer, "count", value_count(in_use));
-	writer_field(writer, "leaked", value_count(count[REACH_DIRECT] + count[REACH_INDIRECT]));
-	writer_print(writer, STYLE_PLAIN, "\n%s chunk%s of %s in use, %s of them leaked. Each is told once, along its shortest way to a root.\n",
-		     text_count(number, in_use), in_use == 1 ? "" : "s", size,
-		     text_count(leaked, count[REACH_DIRECT] + count[REACH_INDIRECT]));
+	print_question(writer, snapshot, choice, in_use, count[REACH_DIRECT] + count[REACH_INDIRECT]);
 	print_unread(writer, snapshot);
-	writer_print(writer, STYLE_PLAIN, "\n");
-	print_referrers(writer, snapshot, &outline, options);
+	print_members(writer, snapshot, &referrers, in_use, options->members);
+	print_tree(writer, snapshot, &outline, options);
+	print_examples(writer, snapshot, &outline, options);
 	print_trouble(writer, snapshot, options->lines);
+	if (!options->quiet && in_use) {
+		hint_array hints;
+
+		hints_why_chunks(snapshot, choice->label, outline.nodes.n ? outline.nodes.v[0].example : CHUNK_NONE, options->target, &hints);
+		hints_print(writer, &hints);
+		hints_deinit(&hints);
+	}
+	referrers_deinit(&referrers);
 	outline_deinit(&outline);
 	return in_use;
 }

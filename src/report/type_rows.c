@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "graph/retained.h"
 #include "types/type_index.h"
 
 /* What is counted of a label before it is a row. */
@@ -43,6 +44,13 @@ static int compare_size(const void *left, const void *right)
 	const struct type_row *a = left, *b = right;
 
 	return a->max != b->max ? (a->max > b->max ? -1 : 1) : compare_bytes(left, right);
+}
+
+static int compare_retained(const void *left, const void *right)
+{
+	const struct type_row *a = left, *b = right;
+
+	return a->retained != b->retained ? (a->retained > b->retained ? -1 : 1) : compare_bytes(left, right);
 }
 
 static void row_add(struct type_row *row, const struct type_row *more)
@@ -83,9 +91,24 @@ static void owners_find(const struct types *types, const struct chunks *chunks, 
 	array_deinit(&owned);
 }
 
+/* What each label retains, where dominators are there to tell. */
+static void retained_find(const struct snapshot *snapshot, struct type_row *rows)
+{
+	const struct graph *graph = &snapshot->graph;
+	size_t n = snapshot->types.labels.n;
+	_cleanup_free_ uint64_t *retained = NULL;
+
+	if (!graph->is_built || !graph->options.with_dominators)
+		return;
+	retained = xcalloc(n + 1, sizeof(*retained));
+	retained_by_group(&graph->dominators, snapshot->types.label, n, retained);
+	for (size_t i = 0; i < n; i++)
+		rows[i].retained = retained[i];
+}
+
 static struct type_row row_of(label_id label, const struct tally *tally)
 {
-	struct type_row row = { .label = label, .count = tally->count, .bytes = tally->bytes, .min = tally->min, .max = tally->max };
+	struct type_row row = { .label = label, .count = tally->count, .bytes = tally->bytes, .min = tally->min, .max = tally->max, .retained = UINT64_MAX };
 
 	row.confidence = tally->count ? (unsigned)(tally->confidence / tally->count) : 0;
 	for (unsigned i = 0; i < EVIDENCES; i++) {
@@ -101,12 +124,13 @@ void type_rows_compute(const struct snapshot *snapshot, const struct histogram_o
 		[HISTOGRAM_BY_BYTES] = compare_bytes,
 		[HISTOGRAM_BY_COUNT] = compare_count,
 		[HISTOGRAM_BY_SIZE] = compare_size,
+		[HISTOGRAM_BY_RETAINED] = compare_retained,
 	};
 	const struct types *types = &snapshot->types;
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	_cleanup_free_ struct tally *tallies = xcalloc(types->labels.n, sizeof(*tallies));
 	_cleanup_free_ struct type_row *by_label = xcalloc(types->labels.n, sizeof(*by_label));
-	struct type_rows rows = { .rest_rows = 0 };
+	struct type_rows rows = { .rest = { .retained = UINT64_MAX }, .total = { .retained = UINT64_MAX } };
 
 	for (size_t i = 0; i < chunks->n; i++) {
 		struct tally *tally = &tallies[types->label[i]];
@@ -131,6 +155,7 @@ void type_rows_compute(const struct snapshot *snapshot, const struct histogram_o
 	for (size_t i = 0; i < types->labels.n; i++)
 		by_label[i] = row_of((label_id)i, &tallies[i]);
 	owners_find(types, chunks, options->min_size, by_label);
+	retained_find(snapshot, by_label);
 	for (size_t i = 0; i < types->labels.n; i++) {
 		if (!by_label[i].count)
 			continue;

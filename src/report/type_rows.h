@@ -17,6 +17,8 @@ struct type_row {
 	uint64_t count;
 	/** Sum of usable sizes; and the smallest and the largest of them. */
 	uint64_t bytes, min, max;
+	/** What its chunks retain (graph/retained.h); UINT64_MAX where that is not known. */
+	uint64_t retained;
 	/** Mean of what its chunks have. Units: percent. */
 	unsigned confidence;
 	/** What decided for most of them. */

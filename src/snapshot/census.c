@@ -8,11 +8,13 @@
 
 void census_init(struct census *census)
 {
-	*census = (struct census){ .has_owners = true, .has_types = true };
+	*census = (struct census){ .has_owners = true, .has_types = true, .has_labels = true };
 	series_init(&census->sizes);
 	series_init(&census->owners);
 	series_init(&census->kept);
 	series_init(&census->types);
+	series_init(&census->labels);
+	series_init(&census->label_kept);
 }
 
 void census_deinit(struct census *census)
@@ -21,6 +23,10 @@ void census_deinit(struct census *census)
 	series_deinit(&census->owners);
 	series_deinit(&census->kept);
 	series_deinit(&census->types);
+	series_deinit(&census->labels);
+	series_deinit(&census->label_kept);
+	names_deinit(&census->label_names);
+	array_deinit(&census->label_tells);
 	names_deinit(&census->type_names);
 	names_deinit(&census->names);
 	for (size_t i = 0; i < census->sources.n; i++)
@@ -86,11 +92,10 @@ char *census_owner_label(const struct census *census, uint64_t owner)
 
 /* ---- counting ---- */
 
-static void count_owners(struct census *census, const struct snapshot *snapshot)
+static void count_owners(struct census *census, const struct snapshot *snapshot, const uint32_t *numbers)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	const struct owners *owners = &snapshot->graph.owners;
-	_cleanup_free_ uint32_t *numbers = owners_number(census, &snapshot->graph);
 
 	for (size_t i = 0; i < chunks->n; i++) {
 		if (chunks->state[i] != CHUNK_IN_USE)
@@ -115,18 +120,57 @@ static void count_types(struct census *census, const struct python *python)
 	}
 }
 
+uint32_t *census_label_numbers(struct census *census, const struct types *types)
+{
+	uint32_t *numbers = xcalloc(types->labels.n + 1, sizeof(*numbers));
+
+	for (size_t i = 0; i < types->labels.n; i++) {
+		numbers[i] = names_number(&census->label_names, types->labels.v[i].name);
+		if (numbers[i] == census->label_tells.n)
+			array_append(&census->label_tells, types->labels.v[i].is_type && strcmp(types->labels.v[i].name, "char[]") != 0);
+	}
+	return numbers;
+}
+
+/* Of whoever is not known as an owner, there is none. */
+static void count_labels(struct census *census, const struct snapshot *snapshot, const uint32_t *owners)
+{
+	const struct chunks *chunks = &snapshot->heap.chunks;
+	const struct types *types = &snapshot->types;
+	_cleanup_free_ uint32_t *numbers = census_label_numbers(census, types);
+
+	for (size_t i = 0; i < chunks->n; i++) {
+		uint32_t number = numbers[types->label[i]];
+		uint64_t usable = chunk_usable(chunks, (chunk_id)i);
+
+		if (chunks->state[i] != CHUNK_IN_USE)
+			continue;
+		series_count(&census->labels, number, 1, usable);
+		if (owners)
+			series_count(&census->label_kept, census_key(number, owners[snapshot->graph.owners.of[i]]), 1, usable);
+	}
+}
+
 void census_add(struct census *census, const struct snapshot *snapshot)
 {
 	series_add_sizes(&census->sizes, &snapshot->heap.chunks);
 	series_begin(&census->owners);
 	series_begin(&census->kept);
 	series_begin(&census->types);
+	series_begin(&census->labels);
+	series_begin(&census->label_kept);
 	census->has_types &= python_is_known(&snapshot->python);
 	if (census->has_types)
 		count_types(census, &snapshot->python);
 	census->has_owners &= snapshot->graph.options.with_owners;
+	census->has_labels &= snapshot->types.is_built;
+
+	_cleanup_free_ uint32_t *owners = census->has_owners ? owners_number(census, &snapshot->graph) : NULL;
+
 	if (census->has_owners)
-		count_owners(census, snapshot);
+		count_owners(census, snapshot, owners);
+	if (census->has_labels)
+		count_labels(census, snapshot, owners);
 }
 
 void census_thin(struct census *census)
@@ -135,4 +179,6 @@ void census_thin(struct census *census)
 	series_thin(&census->owners);
 	series_thin(&census->kept);
 	series_thin(&census->types);
+	series_thin(&census->labels);
+	series_thin(&census->label_kept);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A census: how much there was of what in each of several snapshots, counted in four ways, so that these need not be kept.
+ * A census: how much there was of what in each of several snapshots, counted in several ways, so that these need not be kept.
  *
  *   sizes     by usable size
  *   owners    by who keeps it (graph/owners.h)
  *   kept      by size and owner
  *   types     Python objects, by the name of their type
+ *   labels    chunks by what they are called (types/types.h); and label_kept by that and by owner
  *
  * Owners have names that mean the same in every thread and every run: «server.db (redis-server)», «session in worker_main (server)». What nothing holds has
  * CENSUS_LEAKED.
@@ -38,8 +39,13 @@ struct census {
 	struct series kept;
 	/** Keys are indexes of type_names; bytes are with the tables and native memory of the objects. Nothing is counted unless has_types. */
 	struct series types;
-	/** Every snapshot so far knew its owners; and the types of its Python objects. */
-	bool has_owners, has_types;
+	/** Keys are indexes of label_names; of label_kept census_key() of these. Nothing is counted unless has_labels. */
+	struct series labels, label_kept;
+	/** Every snapshot so far knew its owners; the types of its Python objects; and those of all chunks. */
+	bool has_owners, has_types, has_labels;
+	/** What chunks are called, unescaped; and for each whether that says more than a size: it is a type, and not just bytes (char[]). The first one is that of what nothing is known about. */
+	struct names label_names;
+	ARRAY(bool) label_tells;
 	/** Names of types, unescaped. */
 	struct names type_names;
 	/** Names of owners, unescaped. */
@@ -63,13 +69,16 @@ void census_thin(struct census *census);
 /** The name of an owner with where it is written down, as places are called elsewhere: «server.db (server.c:86, redis-server)». Owner: the caller; unescaped. */
 char *census_owner_label(const struct census *census, uint64_t owner);
 
-/** The key of a size and an owner in `kept`. */
+/** The number of each label of a snapshot among label_names, by its id. Owner: the caller, free(). */
+uint32_t *census_label_numbers(struct census *census, const struct types *types);
+
+/** The key of a size (or of a label's number) and an owner in `kept`. */
 static inline uint64_t census_key(uint64_t usable, uint64_t owner)
 {
 	return usable << CENSUS_OWNER_BITS | owner;
 }
 
-/** The size of such a key, and its owner. */
+/** The size (or number) of such a key, and its owner. */
 static inline uint64_t census_key_size(uint64_t key)
 {
 	return key >> CENSUS_OWNER_BITS;

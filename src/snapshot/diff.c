@@ -34,8 +34,10 @@ void diff_deinit(struct diff *diff)
 	array_deinit(&diff->sides);
 	free(diff->reason);
 	census_deinit(&diff->census);
-	if (diff->has_surviving)
+	if (diff->has_surviving) {
 		sizes_deinit(&diff->surviving);
+		sizes_deinit(&diff->surviving_labels);
+	}
 	*diff = (struct diff){ 0 };
 }
 
@@ -234,13 +236,19 @@ static void value_add(struct series_value *value, uint64_t bytes)
 void diff_survivors(struct diff *diff, const struct snapshot *first, const struct snapshot *last)
 {
 	const struct chunks *old = &first->heap.chunks, *now = &last->heap.chunks;
+	_cleanup_free_ uint32_t *old_labels = NULL, *new_labels = NULL;
 	size_t i = 0;
 
 	if (!diff_is_one_run(diff) || diff->has_surviving)
 		return;
+	if (diff->census.has_labels) {
+		old_labels = census_label_numbers(&diff->census, &first->types);
+		new_labels = census_label_numbers(&diff->census, &last->types);
+	}
 	diff->has_surviving = true;
 	diff->has_leaks = first->graph.is_built && last->graph.is_built;
 	sizes_init(&diff->surviving);
+	sizes_init(&diff->surviving_labels);
 	// Both tables ascend by address.
 	for (size_t j = 0; j < now->n; j++) {
 		if (now->state[j] != CHUNK_IN_USE)
@@ -255,6 +263,8 @@ void diff_survivors(struct diff *diff, const struct snapshot *first, const struc
 		if (survived) {
 			sizes_at(&diff->surviving, chunk_usable(now, (chunk_id)j))->count++;
 			diff->surviving_count++;
+			if (old_labels && old_labels[first->types.label[i]] == new_labels[last->types.label[j]])
+				sizes_at(&diff->surviving_labels, new_labels[last->types.label[j]])->count++;
 		}
 		if (!diff->has_leaks || !reach_is_leaked(&last->graph.reach, (chunk_id)j))
 			continue;

@@ -84,6 +84,8 @@ struct diff {
 	bool has_surviving;
 	struct sizes surviving;
 	uint64_t surviving_count;
+	/** The same by the number of their label in the census, as far as that was the same in both; only when the census has labels, too. */
+	struct sizes surviving_labels;
 	/** Of the last: leaked chunks that are new, and that survived and were not leaked in the first; their count and bytes. Only when has_leaks. */
 	bool has_leaks;
 	struct series_value leaked_new, leaked_since;

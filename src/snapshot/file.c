@@ -590,11 +590,34 @@ static struct error *books_check(const struct heap *heap)
 	return NULL;
 }
 
+static bool is_chunk_or_none(chunk_id chunk, size_t n)
+{
+	return chunk < n || chunk == CHUNK_NONE;
+}
+
+/* What the tables about ways refer to is there. */
+static bool python_ways_fit(const struct python *python, size_t n)
+{
+	bool fit = true;
+
+	for (size_t i = 0; i < python->paths.n; i++)
+		fit &= python->paths.v[i].class < python->classes.n;
+	for (size_t i = 0; i < python->vias.n; i++)
+		fit &= python->vias.v[i].class < python->classes.n;
+	for (size_t i = 0; i < python->named.n; i++)
+		fit &= python->named.v[i].chunk < n && (!i || python->named.v[i].chunk > python->named.v[i - 1].chunk);
+	for (size_t i = 0; i < python->modules.n; i++)
+		fit &= is_chunk_or_none(python->modules.v[i].object, n) && is_chunk_or_none(python->modules.v[i].dict, n);
+	return fit;
+}
+
 /* A file without a Python has none of its tables filled. */
 static struct error *python_read(sqlite3 *db, size_t n, struct python *python)
 {
+	if (!python_ways_fit(python, n))
+		return error_create(ERROR_FORMAT, "its ways to Python objects lead to none");
 	if (!python->roles.n)
-		return NULL;
+		return python->named.n ? error_create(ERROR_FORMAT, "its tables about Python do not fit together") : NULL;
 	if (python->roles.n != PY_ROLES || !python->runtimes.n)
 		return error_create(ERROR_FORMAT, "its tables about Python do not fit together");
 	for (size_t i = 0; i < PY_ROLES; i++)

@@ -98,6 +98,8 @@ const struct field schema_meta[] = {
 	{ "python_unreachable", FIELD_FLAG, S(python.has_unreachable), NULL },
 	{ "has_types", FIELD_FLAG, S(types.is_built), NULL },
 	{ "has_debug", FIELD_FLAG, S(types.has_debug), NULL },
+	{ "has_type_forms", FIELD_FLAG, S(types.has_forms), NULL },
+	{ "type_header", FIELD_U32, S(types.header), NULL },
 	{ "found_edges", FIELD_U64, S(graph.n_edges), NULL },
 };
 const size_t schema_n_meta = N(schema_meta);
@@ -157,12 +159,12 @@ static const struct field source_fields[] = {
 	{ "unwalked_bytes", FIELD_U64, O(totals.unwalked), NULL },
 };
 
-#define TC(member) offsetof(struct heap_tcache, member)
+#define TK(member) offsetof(struct heap_tcache, member)
 static const struct field tcache_fields[] = {
-	{ "tid", FIELD_I32, TC(tid), NULL },
-	{ "address", FIELD_U64, TC(address), NULL },
-	{ "count", FIELD_U64, TC(count), NULL },
-	{ "bytes", FIELD_U64, TC(bytes), NULL },
+	{ "tid", FIELD_I32, TK(tid), NULL },
+	{ "address", FIELD_U64, TK(address), NULL },
+	{ "count", FIELD_U64, TK(count), NULL },
+	{ "bytes", FIELD_U64, TK(bytes), NULL },
 };
 
 #define C(member) offsetof(struct heap_check, member)
@@ -279,10 +281,65 @@ static const struct field role_fields[] = {
 	{ "unreachable_bytes", FIELD_U64, PS(unreachable.bytes), NULL },
 };
 
+#define PP(member) offsetof(struct py_path, member)
+static const struct field path_fields[] = {
+	{ "type", FIELD_U32, PP(class), NULL },
+	{ "path", FIELD_STRING, PP(text), NULL },
+	{ "count", FIELD_U64, PP(totals.count), NULL },
+	{ "bytes", FIELD_U64, PP(totals.bytes), NULL },
+	{ "is_named", FIELD_FLAG, PP(is_named), NULL },
+};
+
+#define PV(member) offsetof(struct py_via, member)
+static const struct field via_fields[] = {
+	{ "type", FIELD_U32, PV(class), NULL },
+	{ "via", FIELD_STRING, PV(text), NULL },
+	{ "count", FIELD_U64, PV(references), NULL },
+};
+
+#define PN(member) offsetof(struct py_named, member)
+static const struct field named_fields[] = {
+	{ "chunk", FIELD_U32, PN(chunk), NULL },
+	{ "path", FIELD_STRING, PN(text), NULL },
+};
+
+#define PM(member) offsetof(struct py_module, member)
+static const struct field python_module_fields[] = {
+	{ "name", FIELD_STRING, PM(name), NULL },
+	{ "chunk", FIELD_INDEX, PM(object), NULL },
+	{ "dict", FIELD_INDEX, PM(dict), NULL },
+};
+
 #define L(member) offsetof(struct chunk_label, member)
 static const struct field label_fields[] = {
 	{ "name", FIELD_STRING, L(name), NULL },
 	{ "is_type", FIELD_FLAG, L(is_type), NULL },
+};
+
+static const char *const part_kinds[] = { "struct", "union", "pointer", "function", "signed", "unsigned", "char", "bool", "enum", "float", "other", NULL };
+
+#define TP(member) offsetof(struct type_part, member)
+static const struct field part_fields[] = {
+	{ "label", FIELD_INDEX, TP(label), NULL },	   { "depth", FIELD_U32, TP(depth), NULL },
+	{ "offset", FIELD_U64, TP(offset), NULL },	   { "size", FIELD_U64, TP(size), NULL },
+	{ "count", FIELD_U64, TP(count), NULL },	   { "is_array", FIELD_FLAG, TP(is_array), NULL },
+	{ "bit_size", FIELD_U32, TP(bit_size), NULL },	   { "bit_offset", FIELD_U32, TP(bit_offset), NULL },
+	{ "kind", FIELD_WORD, TP(kind), part_kinds },	   { "name", FIELD_STRING, TP(name), NULL },
+	{ "type", FIELD_STRING, TP(type), NULL },	   { "enumeration", FIELD_INDEX, TP(constants), NULL },
+};
+
+#define TE(member) offsetof(struct type_constant, member)
+static const struct field constant_fields[] = {
+	{ "enumeration", FIELD_INDEX, TE(enumeration), NULL },
+	{ "value", FIELD_I64, TE(value), NULL },
+	{ "name", FIELD_STRING, TE(name), NULL },
+};
+
+#define TS(member) offsetof(struct type_site, member)
+static const struct field site_fields[] = {
+	{ "label", FIELD_INDEX, TS(label), NULL },	  { "confidence", FIELD_U32, TS(confidence), NULL },
+	{ "size", FIELD_U64, TS(size), NULL },		  { "function", FIELD_TEXT, TS(function), NULL },
+	{ "source", FIELD_TEXT, TS(source), NULL },	  { "allocator", FIELD_TEXT, TS(allocator), NULL },
 };
 
 // A member more is a column more, or a reason why not.
@@ -296,11 +353,18 @@ _Static_assert(sizeof(struct heap_check) == 32, "struct heap_check has changed")
 _Static_assert(sizeof(struct heap_finding) == 32, "struct heap_finding has changed");
 _Static_assert(sizeof(struct py_class) == 112, "struct py_class has changed");
 _Static_assert(sizeof(struct py_role_sums) == 56, "struct py_role_sums has changed");
+_Static_assert(sizeof(struct py_path) == 32, "struct py_path has changed");
+_Static_assert(sizeof(struct py_via) == 24, "struct py_via has changed");
+_Static_assert(sizeof(struct py_named) == 16, "struct py_named has changed");
+_Static_assert(sizeof(struct py_module) == 16, "struct py_module has changed");
 _Static_assert(sizeof(struct root_place) == 56, "struct root_place has changed");
 _Static_assert(sizeof(struct root) == 32, "struct root has changed");
 _Static_assert(sizeof(struct owner) == 16, "struct owner has changed");
 _Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
 _Static_assert(sizeof(struct chunk_label) == 16, "struct chunk_label has changed");
+_Static_assert(sizeof(struct type_part) == 72, "struct type_part has changed");
+_Static_assert(sizeof(struct type_constant) == 24, "struct type_constant has changed");
+_Static_assert(sizeof(struct type_site) == 40, "struct type_site has changed");
 
 #define RECORD(table, fields, type, maximum, member, part)                                         \
 	{                                                                                          \
@@ -327,7 +391,14 @@ const struct record schema_records[] = {
 	RECORD("python_runtimes", runtime_fields, struct py_runtime, 1 << 10, python.runtimes, 0),
 	RECORD("python_types", class_fields, struct py_class, 1 << 22, python.classes, 0),
 	RECORD("python_roles", role_fields, struct py_role_sums, PY_ROLES, python.roles, 0),
+	RECORD("python_paths", path_fields, struct py_path, 1 << 22, python.paths, 0),
+	RECORD("python_vias", via_fields, struct py_via, 1 << 22, python.vias, 0),
+	RECORD("python_named", named_fields, struct py_named, 1 << 16, python.named, 0),
+	RECORD("python_modules", python_module_fields, struct py_module, 1 << 20, python.modules, 0),
 	RECORD("labels", label_fields, struct chunk_label, 1 << 26, types.labels, SNAPSHOT_TYPES),
+	RECORD("type_members", part_fields, struct type_part, PARTS_MAX, types.parts, SNAPSHOT_TYPES),
+	RECORD("type_constants", constant_fields, struct type_constant, PART_CONSTANTS_MAX, types.constants, SNAPSHOT_TYPES),
+	RECORD("type_sites", site_fields, struct type_site, 1 << 22, types.sites, SNAPSHOT_TYPES),
 	RECORD("undescribed", notice_fields, char *, 1 << 16, types.undescribed, SNAPSHOT_TYPES),
 	{ NULL, NULL, 0, 0, 0, 0, 0 },
 };

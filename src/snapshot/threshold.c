@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "types/labels.h"
 
 static struct error *refused(const char *text, const char *why)
 {
@@ -40,23 +41,31 @@ static bool parse_size(struct piece piece, uint64_t *ret)
 	return text_parse_bytes(word, ret);
 }
 
-/* «size:1032», «size:1k-2k», «owner:session_cache»; nothing is everything. */
+/* What stands behind a word and a colon; false when there is another word, or none. */
+static bool take_name(struct piece piece, const char *word, const char **name, size_t *length)
+{
+	if (!has_prefix(piece, word))
+		return false;
+	piece = trim((struct piece){ piece.at + strlen(word), piece.length - strlen(word) });
+	*name = piece.at;
+	*length = piece.length;
+	return true;
+}
+
+/* «size:1032», «size:1k-2k», «owner:session_cache», «type:struct conn»; nothing is everything. */
 static struct error *parse_selector(const char *text, struct piece piece,
 				    struct threshold *threshold)
 {
-	static const char size[] = "size:", owner[] = "owner:";
+	static const char size[] = "size:";
 
 	if (!piece.length)
 		return NULL;
-	if (has_prefix(piece, owner)) {
-		piece = trim(
-			(struct piece){ piece.at + strlen(owner), piece.length - strlen(owner) });
-		threshold->owner = piece.at;
-		threshold->owner_length = piece.length;
-		return piece.length ? NULL : refused(text, "names no owner");
-	}
+	if (take_name(piece, "owner:", &threshold->owner, &threshold->owner_length))
+		return threshold->owner_length ? NULL : refused(text, "names no owner");
+	if (take_name(piece, "type:", &threshold->type, &threshold->type_length))
+		return threshold->type_length ? NULL : refused(text, "names no type");
 	if (!has_prefix(piece, size))
-		return refused(text, "chooses by what this version does not know; size: and owner: "
+		return refused(text, "chooses by what this version does not know; size:, owner: and type: "
 				     "are what it has");
 	piece.at += strlen(size);
 	piece.length -= strlen(size);
@@ -159,7 +168,7 @@ struct error *threshold_parse(const char *text, struct threshold *ret)
 
 	if (!error)
 		error = parse_selector(text, trim(left), &threshold);
-	is_choosy = threshold.owner || threshold.min_size || threshold.max_size != UINT64_MAX;
+	is_choosy = threshold.owner || threshold.type || threshold.min_size || threshold.max_size != UINT64_MAX;
 	if (!error && is_choosy && threshold.metric != THRESHOLD_BYTES &&
 	    threshold.metric != THRESHOLD_COUNT)
 		error = refused(
@@ -182,16 +191,44 @@ static bool is_owner(const struct threshold *threshold, const char *name)
 		!strncmp(name + length, " (", 2));
 }
 
+static bool is_of_type(const struct threshold *threshold, const char *name)
+{
+	_cleanup_free_ char *meant = xstrndup(threshold->type, threshold->type_length);
+
+	return label_is_meant(name, meant);
+}
+
 bool threshold_is_about_nobody(const struct threshold *threshold, const struct diff *diff)
 {
 	const struct census *census = &diff->census;
 
-	if (!threshold->owner || !census->has_owners)
+	if (threshold->owner ? !census->has_owners : !threshold->type || !census->has_labels)
 		return false;
-	for (size_t row = 0; row < census->owners.keys.n; row++)
+	for (size_t row = 0; threshold->owner && row < census->owners.keys.n; row++)
 		if (is_owner(threshold, census->names.v.v[census->owners.keys.v[row]]))
 			return false;
+	for (size_t row = 0; threshold->type && row < census->labels.keys.n; row++)
+		if (is_of_type(threshold, census->label_names.v.v[census->labels.keys.v[row]]))
+			return false;
 	return true;
+}
+
+static uint64_t value_of(const struct threshold *threshold, struct series_value value)
+{
+	return threshold->metric == THRESHOLD_COUNT ? value.count : value.bytes;
+}
+
+/* The sum of a type; UINT64_MAX when types are not known. */
+static uint64_t measure_type(const struct threshold *threshold, const struct census *census, size_t step)
+{
+	uint64_t sum = 0;
+
+	if (!census->has_labels)
+		return UINT64_MAX;
+	for (size_t row = 0; row < census->labels.keys.n; row++)
+		if (is_of_type(threshold, census->label_names.v.v[census->labels.keys.v[row]]))
+			sum += value_of(threshold, series_get(&census->labels, row, step));
+	return sum;
 }
 
 /* The sum of an owner; UINT64_MAX when owners are not known. */
@@ -203,10 +240,8 @@ static uint64_t measure_owner(const struct threshold *threshold, const struct ce
 	if (!census->has_owners)
 		return UINT64_MAX;
 	for (size_t row = 0; row < census->owners.keys.n; row++) {
-		struct series_value value = series_get(&census->owners, row, step);
-
 		if (is_owner(threshold, census->names.v.v[census->owners.keys.v[row]]))
-			sum += threshold->metric == THRESHOLD_COUNT ? value.count : value.bytes;
+			sum += value_of(threshold, series_get(&census->owners, row, step));
 	}
 	return sum;
 }
@@ -225,12 +260,14 @@ static uint64_t measure(const struct threshold *threshold, const struct diff *di
 		return side->leaked_bytes;
 	if (threshold->owner)
 		return measure_owner(threshold, &diff->census, step);
+	if (threshold->type)
+		return measure_type(threshold, &diff->census, step);
 	for (size_t row = 0; row < diff->census.sizes.keys.n; row++) {
 		struct series_value value = series_get(&diff->census.sizes, row, step);
 
 		if (diff->census.sizes.keys.v[row] >= threshold->min_size &&
 		    diff->census.sizes.keys.v[row] <= threshold->max_size)
-			sum += threshold->metric == THRESHOLD_COUNT ? value.count : value.bytes;
+			sum += value_of(threshold, value);
 	}
 	return sum;
 }

@@ -2,10 +2,10 @@
 /*
  * Thresholds: how much may have changed between two snapshots before it is a failure.
  *
- *   [size:N|size:MIN-MAX|owner:NAME] METRIC >|>=|<|<= VALUE       bytes>10M   count>1000   size:1032 count>=50   resident>5%
+ *   [size:N|size:MIN-MAX|owner:NAME|type:NAME] METRIC >|>=|<|<= VALUE       bytes>10M   count>1000   size:1032 count>=50   resident>5%
  *
  *   bytes, count      of chunks in use: all, those of some sizes, those that an owner keeps (by its name, with or without its module, or with
- *                     that of a variable for all its members)
+ *                     that of a variable for all its members), those of a type («struct conn», or conn)
  *   leaked            bytes that nothing holds
  *   system            what malloc got from the system
  *   resident          resident memory of the process
@@ -47,6 +47,9 @@ struct threshold {
 	/** Name of the owner that counts, NULL for all: bytes in text. Borrowed. */
 	const char *owner;
 	size_t owner_length;
+	/** The same of the type. */
+	const char *type;
+	size_t type_length;
 	/** In per cent of what there was, or as it stands. */
 	bool is_percent;
 	double value;
@@ -67,7 +70,7 @@ struct error *threshold_parse(const char *text, struct threshold *ret) _must_che
 enum threshold_result threshold_judge(const struct threshold *threshold, const struct diff *diff,
 				      int64_t *change_ret);
 
-/** It chooses an owner that none of the snapshots has, though they know theirs: a slip, maybe. */
+/** It chooses an owner or a type that none of the snapshots has, though they know theirs: a slip, maybe. */
 bool threshold_is_about_nobody(const struct threshold *threshold, const struct diff *diff);
 
 /** The change is one of bytes, not of a number. */

@@ -8,8 +8,8 @@
 #include "snapshot/columns.h"
 
 enum {
-	/** What a chunk's label, place, confidence and evidence take in memory. Units: bytes. */
-	CHUNK_COST = 10,
+	/** What a chunk's label, place, confidence, evidence and form take in memory. Units: bytes. */
+	CHUNK_COST = 11,
 	CONFIDENCE_MAX = 100,
 };
 
@@ -86,6 +86,19 @@ static bool put_evidence(void *context, size_t first, size_t n, const uint64_t *
 	return put_bytes(((struct snapshot *)context)->types.evidence, EVIDENCES - 1, first, n, values);
 }
 
+static void get_form(const void *context, size_t first, size_t n, uint64_t *values)
+{
+	for (size_t i = 0; i < n; i++)
+		values[i] = types_of(context)->form[first + i];
+}
+
+static bool put_form(void *context, size_t first, size_t n, const uint64_t *values)
+{
+	return put_bytes(((struct snapshot *)context)->types.form, FORMS - 1, first, n, values);
+}
+
+static const struct column_kind form_column = { "chunk.form", get_form, put_form };
+
 static const struct column_kind columns[] = {
 	{ "chunk.type", get_type, put_type },
 	{ "chunk.role", get_role, put_role },
@@ -101,7 +114,21 @@ struct error *types_write(struct sqlite3 *db, const struct snapshot *snapshot)
 
 	for (size_t i = 0; snapshot->types.is_built && !error && i < COLUMNS; i++)
 		error = column_write(db, &columns[i], snapshot->heap.chunks.n, snapshot);
+	if (!error && snapshot->types.has_forms)
+		error = column_write(db, &form_column, snapshot->heap.chunks.n, snapshot);
 	return error;
+}
+
+/* What the rows of labels say must be so that it can be looked up. */
+static struct error *labels_check(const struct types *types)
+{
+	for (size_t i = 0; i < types->parts.n; i++)
+		if (types->parts.v[i].label >= types->labels.n || (i && types->parts.v[i].label < types->parts.v[i - 1].label))
+			return error_create(ERROR_FORMAT, "row %zu of type_members is of no label, or out of order", i);
+	for (size_t i = 0; i < types->sites.n; i++)
+		if (types->sites.v[i].label >= types->labels.n || (i && types->sites.v[i].label < types->sites.v[i - 1].label))
+			return error_create(ERROR_FORMAT, "row %zu of type_sites is of no label, or out of order", i);
+	return NULL;
 }
 
 struct error *types_read(struct sqlite3 *db, unsigned parts, uint64_t memory, struct snapshot *snapshot)
@@ -118,8 +145,12 @@ struct error *types_read(struct sqlite3 *db, unsigned parts, uint64_t memory, st
 		return error_create(ERROR_FORMAT, "it has types without labels");
 	if (n > memory / CHUNK_COST)
 		return error_os(ENOMEM, "the types of its %zu chunks", n);
+	error = labels_check(types);
 	types_allocate(types, n);
 	for (size_t i = 0; !error && i < COLUMNS; i++)
 		error = column_read(db, &columns[i], n, snapshot);
+	// Files of earlier versions have none.
+	if (!error && types->has_forms)
+		error = column_read(db, &form_column, n, snapshot);
 	return error;
 }

@@ -4,8 +4,9 @@
  *
  *   chunk.type chunk.role                a label for each chunk, 0 for none
  *   chunk.confidence chunk.evidence
+ *   chunk.form                           one of its type, an array of them …
  *
- * What types are made of is not kept: a snapshot that was read has names, and no layouts. Private to snapshot/.
+ * Of the types themselves the file has what reports say (types/parts.h, types/type_sites.h), and no layouts. Private to snapshot/.
  */
 #ifndef HEAPSNAP_SNAPSHOT_TYPES_FILE_H
 #define HEAPSNAP_SNAPSHOT_TYPES_FILE_H

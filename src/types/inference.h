@@ -167,6 +167,15 @@ struct slot_hint {
 
 #define HINT_OF_ROOT (UINT64_C(1) << 32)
 
+/** A place in the code that allocates a type. */
+struct found_site {
+	type_id type;
+	/** Bits of enum allocated_as. */
+	unsigned forms;
+	/** Its label is not set yet. */
+	struct type_site site;
+};
+
 struct inference {
 	const struct target *target;
 	const struct heap *heap;
@@ -201,6 +210,8 @@ struct inference {
 	struct hash_map splits_by_key, rules_by_key;
 	/** Sorted by owner, offset. */
 	ARRAY(struct slot_hint) hints;
+	/** Where code allocates which types, for reports. */
+	ARRAY(struct found_site) sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */
@@ -249,6 +260,18 @@ void seeds_find(struct inference *inference, struct modules *modules);
 
 /** Reads the code of the modules, once the seeds are known. */
 void code_hints_find(struct inference *inference, struct modules *modules);
+
+/* ---- orphans.c ---- */
+
+struct reach;
+
+/** Claims for leaked chunks what the flood has left without a type, by where code allocates their size; true when there is any: then the flood must go again. */
+bool orphans_claim(struct inference *inference, const struct reach *reach);
+
+/* ---- type_sites.c ---- */
+
+/** Gives the sites that were found to the labels of their types. */
+void type_sites_build(struct inference *inference, struct types *types);
 
 /* ---- infer.c ---- */
 

@@ -122,6 +122,16 @@ static char *variable_name(struct modules *modules, const struct type_variable *
 	return name;
 }
 
+/* What malloc keeps its books in leads to chunks without holding them. */
+static bool is_in_books(const struct heap *heap, vaddr address)
+{
+	for (size_t i = 0; i < heap->books.n; i++) {
+		if (address >= heap->books.v[i].start && address < heap->books.v[i].end)
+			return true;
+	}
+	return false;
+}
+
 static void statics_find(struct scan *scan)
 {
 	struct inference *inference = scan->inference;
@@ -131,7 +141,8 @@ static void statics_find(struct scan *scan)
 		const struct type_variable *variable = &table->variables.v[i];
 		type_id stripped = type_strip(table, variable->type);
 
-		if (variable->is_thread_local || stripped == TYPE_NONE)
+		if (variable->is_thread_local || stripped == TYPE_NONE ||
+		    is_in_books(inference->heap, scan->modules->v.v[variable->module].bias + variable->start))
 			continue;
 		// The same one, from another unit.
 		if (i > 0 && variable[-1].start == variable->start && variable[-1].module == variable->module && variable[-1].type == variable->type &&

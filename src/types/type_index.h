@@ -42,9 +42,13 @@ struct type_forward {
 	uint64_t die;
 };
 
+typedef ARRAY(type_id) type_id_array;
+
 struct type_index {
 	/** By what makes types equal; definitions by name. */
 	struct hash_map equal, named;
+	/** Pointers and references to each type, TYPE_NONE for none yet: what is asked for most. */
+	type_id_array pointers, references;
 	/** Text by what it says: offsets in texts. */
 	struct hash_map texts_by_hash;
 	ARRAY(const char *) texts;
@@ -55,7 +59,8 @@ struct type_index {
 };
 
 struct type_die {
-	uint64_t offset;
+	/** .debug_info is never larger (debug_image.h). */
+	uint32_t offset;
 	type_id type;
 };
 

@@ -25,6 +25,8 @@ enum {
 	SIGNATURE_STEPS = 6,
 	POINTER_SIZE = 8,
 	NO_RAW = -1,
+	/** Names whose hash is remembered, a power of two: most of a unit's names are those of the unit before, and long. */
+	NAMES_BITS = 15,
 	/** In struct raw: done is a type_id; */
 	RAW_NEW = 0,
 	RAW_BUSY = 1,
@@ -39,10 +41,16 @@ struct scope {
 	uint64_t hash;
 };
 
+/** A struct die_link in half the room: a signature has become what it stands for. */
+struct raw_link {
+	/** LINK_NONE, LINK_INFO or LINK_SHARED. */
+	uint64_t space : 2, to : 62;
+};
+
 struct raw_member {
 	const char *name;
 	uint64_t offset;
-	struct die_link type;
+	struct raw_link type;
 	/** The next of the same type; -1 at the end. */
 	int32_t next;
 	uint16_t bit_size;
@@ -52,7 +60,7 @@ struct raw_member {
 struct raw {
 	uint64_t offset, size, count;
 	const char *name;
-	struct die_link type, origin, signature;
+	struct raw_link type, origin, signature;
 	/** Around it, and the one that it is for others. */
 	int32_t scope, own_scope;
 	int32_t first, last;
@@ -66,7 +74,7 @@ struct raw {
 /** A variable, or a declaration of one that another DIE completes. */
 struct raw_variable {
 	uint64_t offset;
-	struct die_link type, origin;
+	struct raw_link type, origin;
 	vaddr start;
 	bool has_place, is_thread_local;
 };
@@ -80,6 +88,12 @@ struct open_die {
 /** Where types of type units are. */
 struct signature {
 	uint64_t signature, die;
+};
+
+/** The hash of a name that was met. The linker keeps each text once, so it is known by where it is. */
+struct known_name {
+	const char *name;
+	uint64_t hash;
 };
 
 struct type_reader {
@@ -104,10 +118,21 @@ struct type_reader {
 	/** Which bytes of the unit are where a raw type is; and how many before each 64 of them. */
 	ARRAY(uint64_t) bits;
 	ARRAY(uint32_t) ranks;
+	/** 1 << NAMES_BITS of them. */
+	struct known_name *names;
 	bool is_c, is_rust;
 };
 
 /* ---- DIEs to raw types ---- */
+
+static uint64_t name_hash(const struct type_reader *reader, const char *name)
+{
+	struct known_name *known = &reader->names[(uint64_t)(uintptr_t)name * UINT64_C(0x9e3779b97f4a7c15) >> (64 - NAMES_BITS)];
+
+	if (known->name != name)
+		*known = (struct known_name){ name, hash_bytes(name, strnlen(name, TYPE_NAME_MAX)) };
+	return known->hash;
+}
 
 static uint64_t scope_hash(const struct type_reader *reader, int32_t scope)
 {
@@ -118,7 +143,7 @@ static void scope_hash_set(struct type_reader *reader, int32_t index)
 {
 	struct scope *scope = &reader->scopes.v[index];
 
-	scope->hash = hash_mix(scope_hash(reader, scope->parent), hash_bytes(scope->name, strnlen(scope->name, TYPE_NAME_MAX)));
+	scope->hash = hash_mix(scope_hash(reader, scope->parent), name_hash(reader, scope->name));
 }
 
 /* Opens a scope within another. */
@@ -166,6 +191,16 @@ static int32_t raw_at(const struct type_reader *reader, uint64_t offset)
 	return (int32_t)(reader->ranks.v[word] + (uint32_t)__builtin_popcountll(reader->bits.v[word] & ((UINT64_C(1) << bit % 64) - 1)));
 }
 
+static struct raw_link raw_link(const struct type_reader *reader, struct die_link link)
+{
+	uint32_t found;
+
+	if (link.space != LINK_SIGNATURE)
+		return (struct raw_link){ link.space, link.to };
+	found = hash_map_get(&reader->signatures, link.to);
+	return found == UINT32_MAX ? (struct raw_link){ LINK_NONE, 0 } : (struct raw_link){ LINK_INFO, reader->signature_dies.v[found] };
+}
+
 static int32_t raw_add(struct type_reader *reader, int32_t scope)
 {
 	const struct die *die = &reader->dies.die;
@@ -177,9 +212,9 @@ static int32_t raw_add(struct type_reader *reader, int32_t scope)
 		.size = facts->has_size ? facts->size : 0,
 		.has_size = facts->has_size,
 		.name = facts->name,
-		.type = facts->type,
-		.origin = facts->origin,
-		.signature = facts->signature,
+		.type = raw_link(reader, facts->type),
+		.origin = raw_link(reader, facts->origin),
+		.signature = raw_link(reader, facts->signature),
 		.scope = scope,
 		.own_scope = -1,
 		.first = -1,
@@ -219,7 +254,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 	bool is_base = reader->dies.die.tag == DW_TAG_inheritance;
 	struct raw_member member = {
 		.name = facts->name,
-		.type = facts->type,
+		.type = raw_link(reader, facts->type),
 		.offset = facts->has_place ? facts->place : 0,
 		.kind = is_base ? MEMBER_BASE : MEMBER_FIELD,
 	};
@@ -237,7 +272,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 			member.bit_offset = (uint8_t)(facts->bit_offset % 8);
 		}
 	}
-	if (facts->name && !strncmp(facts->name, "_vptr", 5))
+	if (facts->name && facts->name[0] == '_' && !strncmp(facts->name, "_vptr", 5))
 		reader->raws.v[owner].has_vptr = true;
 	member_add(reader, owner, member);
 }
@@ -245,7 +280,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 static void variable_read(struct type_reader *reader)
 {
 	const struct die_facts *facts = &reader->dies.facts;
-	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = facts->type, .origin = facts->origin };
+	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = raw_link(reader, facts->type), .origin = raw_link(reader, facts->origin) };
 	uint64_t value;
 	bool is_thread_local;
 
@@ -335,7 +370,7 @@ static struct open_die die_take(struct type_reader *reader, const struct open_di
 		if (around->is_struct && around->raw >= 0)
 			member_add(reader, around->raw, (struct raw_member){
 				.name = facts->name,
-				.type = facts->type,
+				.type = raw_link(reader, facts->type),
 				.offset = facts->has_value ? facts->value : MEMBER_NO_OFFSET,
 				.kind = reader->dies.die.tag == DW_TAG_template_type_parameter ? MEMBER_TEMPLATE_TYPE : MEMBER_TEMPLATE_VALUE,
 			});
@@ -389,7 +424,7 @@ static void unit_scan(struct type_reader *reader)
 /* ---- raw types to types ---- */
 
 /* The raw type that a reference leads to within the unit; NO_RAW when it leads out of it. */
-static int32_t raw_of_link(const struct type_reader *reader, struct die_link link)
+static int32_t raw_of_link(const struct type_reader *reader, struct raw_link link)
 {
 	return link.space == LINK_INFO ? raw_at(reader, link.to) : NO_RAW;
 }
@@ -417,7 +452,7 @@ static type_id forward_to(struct type_reader *reader, uint32_t file, uint64_t di
 }
 
 /* The type that a reference out of the unit leads to. */
-static type_id outer_type(struct type_reader *reader, struct die_link link)
+static type_id outer_type(struct type_reader *reader, struct raw_link link)
 {
 	uint32_t file = reader->file;
 	uint64_t die = link.to;
@@ -428,12 +463,6 @@ static type_id outer_type(struct type_reader *reader, struct die_link link)
 		file = reader->shared_file;
 		if (file == UINT32_MAX)
 			return 0;
-	} else if (link.space == LINK_SIGNATURE) {
-		uint32_t found = hash_map_get(&reader->signatures, link.to);
-
-		if (found == UINT32_MAX)
-			return 0;
-		die = reader->signature_dies.v[found];
 	}
 
 	type_id id = type_dies_find(&reader->table->dies[file], die);
@@ -447,8 +476,7 @@ static type_id outer_type(struct type_reader *reader, struct die_link link)
 static type_id derived_type(struct type_reader *reader, enum type_kind kind, type_id target, uint64_t count, uint64_t size, const char *name, uint64_t scope)
 {
 	struct hash_map *equal = &reader->table->index->equal;
-	size_t length = name ? strnlen(name, TYPE_NAME_MAX) : 0;
-	uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(hash_mix(UINT64_C(0xd1), kind), target), count), name ? hash_bytes(name, length) : 0), scope);
+	uint64_t hash = hash_mix(hash_mix(hash_mix(hash_mix(hash_mix(UINT64_C(0xd1), kind), target), count), name ? name_hash(reader, name) : 0), scope);
 	type_id id = hash_map_get(equal, hash);
 
 	if (id != UINT32_MAX)
@@ -456,6 +484,22 @@ static type_id derived_type(struct type_reader *reader, enum type_kind kind, typ
 	id = type_add(reader, (struct type){ .name = "", .kind = (uint8_t)kind, .target = target, .count = count, .size = size });
 	hash_map_set(equal, hash, id);
 	return id;
+}
+
+/* The pointer (or reference) to a type. */
+static type_id pointer_type(struct type_reader *reader, enum type_kind kind, type_id target)
+{
+	struct type_index *index = reader->table->index;
+	type_id_array *known = kind == TYPE_POINTER ? &index->pointers : &index->references;
+
+	while (known->n <= target)
+		array_append(known, TYPE_NONE);
+	if (known->v[target] == TYPE_NONE) {
+		type_id id = type_add(reader, (struct type){ .name = "", .kind = (uint8_t)kind, .target = target, .size = POINTER_SIZE });
+
+		known->v[target] = id;
+	}
+	return known->v[target];
 }
 
 /* «ns::Class::name». */
@@ -483,7 +527,7 @@ static const char *qualified_name(struct type_reader *reader, const char *name, 
 }
 
 /* What tells the type of a member from others, without finding that type: the way to the next name. */
-static uint64_t link_signature(const struct type_reader *reader, struct die_link link)
+static uint64_t link_signature(const struct type_reader *reader, struct raw_link link)
 {
 	uint64_t hash = 1;
 
@@ -504,7 +548,7 @@ static uint64_t link_signature(const struct type_reader *reader, struct die_link
 		default:
 			hash = hash_mix(hash, raw->tag == DW_TAG_class_type ? DW_TAG_structure_type : raw->tag);
 			if (raw->name)
-				return hash_mix(hash, hash_bytes(raw->name, strnlen(raw->name, TYPE_NAME_MAX)));
+				return hash_mix(hash, name_hash(reader, raw->name));
 		}
 		link = raw->type;
 	}
@@ -519,7 +563,7 @@ static uint64_t members_hash(const struct type_reader *reader, const struct raw 
 		const struct raw_member *member = &reader->members.v[i];
 
 		hash = hash_mix(hash, member->offset ^ (uint64_t)member->kind << 60 ^ (uint64_t)member->bit_offset << 56);
-		hash = hash_mix(hash, member->name ? hash_bytes(member->name, strnlen(member->name, TYPE_NAME_MAX)) : 3);
+		hash = hash_mix(hash, member->name ? name_hash(reader, member->name) : 3);
 		if (member->kind != MEMBER_ENUMERATOR)
 			hash = hash_mix(hash, link_signature(reader, member->type));
 	}
@@ -576,7 +620,7 @@ static type_id plain_type(struct type_reader *reader, int32_t index)
 
 	uint64_t hash = hash_mix(UINT64_C(0xa0) + (is_class ? TYPE_STRUCT : kind), scope_hash(reader, reader->is_c ? -1 : raw->scope));
 
-	hash = hash_mix(hash, raw->name ? hash_bytes(raw->name, strnlen(raw->name, TYPE_NAME_MAX)) : 11);
+	hash = hash_mix(hash, raw->name ? name_hash(reader, raw->name) : 11);
 	hash = hash_mix(hash, raw->is_declaration ? 13 : raw->size);
 	if (!raw->is_declaration && raw->n)
 		hash = hash_mix(hash, members_hash(reader, raw));
@@ -645,10 +689,10 @@ static type_id type_around(struct type_reader *reader, const struct raw *raw, ty
 {
 	switch (raw->tag) {
 	case DW_TAG_pointer_type:
-		return derived_type(reader, TYPE_POINTER, inner, 0, POINTER_SIZE, NULL, 0);
+		return pointer_type(reader, TYPE_POINTER, inner);
 	case DW_TAG_reference_type:
 	case DW_TAG_rvalue_reference_type:
-		return derived_type(reader, TYPE_REFERENCE, inner, 0, POINTER_SIZE, NULL, 0);
+		return pointer_type(reader, TYPE_REFERENCE, inner);
 	case DW_TAG_ptr_to_member_type:
 		return derived_type(reader, TYPE_MEMBER_POINTER, inner, 0, raw->has_size ? raw->size : POINTER_SIZE, NULL, 0);
 	case DW_TAG_array_type:
@@ -671,7 +715,7 @@ static type_id type_around(struct type_reader *reader, const struct raw *raw, ty
 }
 
 /* The type that a reference leads to. Follows it through pointers, arrays and typedefs to a struct or the like, then builds on the way back. */
-static type_id link_type(struct type_reader *reader, struct die_link link)
+static type_id link_type(struct type_reader *reader, struct raw_link link)
 {
 	int32_t way[REFERENCES_MAX];
 	size_t n = 0;
@@ -738,7 +782,7 @@ static void pending_resolve(struct type_reader *reader)
 			continue;
 		}
 		for (int32_t i = raw->first; i >= 0; i = reader->members.v[i].next) {
-			struct die_link link = reader->members.v[i].type;
+			struct raw_link link = reader->members.v[i].type;
 			type_id type = link_type(reader, link);
 
 			reader->table->members.v[at++].type = type;
@@ -777,7 +821,7 @@ static void names_complete(struct type_reader *reader)
 		if (raw->tag != DW_TAG_typedef || !raw->name)
 			continue;
 
-		struct die_link link = raw->type;
+		struct raw_link link = raw->type;
 
 		for (int step = 0; step < SIGNATURE_STEPS; step++) {
 			int32_t index = raw_of_link(reader, link);
@@ -821,12 +865,12 @@ static void variables_keep(struct type_reader *reader)
 {
 	for (size_t i = 0; i < reader->variables.n; i++) {
 		const struct raw_variable *variable = &reader->variables.v[i];
-		struct die_link link = variable->type;
+		struct raw_link link = variable->type;
 
 		if (!variable->has_place)
 			continue;
 		if (link.space == LINK_NONE && variable->origin.space == LINK_INFO) {
-			const struct raw_variable *origin = bsearch(&variable->origin.to, reader->variables.v, reader->variables.n,
+			const struct raw_variable *origin = bsearch(&(uint64_t){ variable->origin.to }, reader->variables.v, reader->variables.n,
 								    sizeof(*reader->variables.v), raw_variable_compare);
 
 			if (origin)
@@ -841,9 +885,11 @@ static void variables_keep(struct type_reader *reader)
 }
 
 /* Types of variables that are completed in another unit than they are declared in. */
-static void distant_keep(struct type_reader *reader, const struct dwarf_file *file)
+static void distant_keep(struct type_reader *reader, struct modules *modules)
 {
-	for (size_t i = 0; i < reader->distant.n; i++) {
+	const struct dwarf_file *file = reader->distant.n ? module_dwarf(modules, &modules->v.v[reader->module_index]) : NULL;
+
+	for (size_t i = 0; file && i < reader->distant.n; i++) {
 		Dwarf_Die die, type;
 		type_id id;
 
@@ -863,13 +909,13 @@ static void unit_keep(struct type_reader *reader)
 	ranks_count(reader);
 	names_complete(reader);
 	for (size_t i = 0; i < reader->raws.n; i++) {
-		link_type(reader, (struct die_link){ LINK_INFO, reader->raws.v[i].offset });
+		link_type(reader, (struct raw_link){ LINK_INFO, reader->raws.v[i].offset });
 		pending_resolve(reader);
 	}
 	for (size_t i = 0; i < reader->raws.n; i++) {
 		const struct raw *raw = &reader->raws.v[i];
 
-		array_append(&dies->v, (struct type_die){ raw->offset, raw->id == TYPE_NONE ? 0 : raw->id });
+		array_append(&dies->v, (struct type_die){ (uint32_t)raw->offset, raw->id == TYPE_NONE ? 0 : raw->id });
 	}
 	variables_keep(reader);
 }
@@ -888,14 +934,15 @@ static void signatures_collect(struct type_reader *reader)
 	}
 }
 
-static uint32_t file_read(struct type_table *table, const struct module *module, size_t index, const struct dwarf_file *file,
+static uint32_t file_read(struct type_table *table, struct modules *modules, size_t index, const struct dwarf_file *file,
 			  const struct dwarf_sections *sections, uint32_t shared_file)
 {
 	struct type_reader reader = { .table = table,
-				      .module = module,
+				      .module = &modules->v.v[index],
 				      .module_index = (uint32_t)index,
 				      .file = (uint32_t)table->n_dies,
-				      .shared_file = shared_file };
+				      .shared_file = shared_file,
+				      .names = xcalloc(1 << NAMES_BITS, sizeof(*reader.names)) };
 
 	table->dies = xreallocarray(table->dies, table->n_dies + 1, sizeof(*table->dies));
 	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections };
@@ -903,7 +950,7 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 	signatures_collect(&reader);
 	die_reader_deinit(&reader.dies);
 	die_reader_init(&reader.dies, sections);
-	die_reader_with_facts(&reader.dies, file->shared && sections == &file->sections ? &file->shared_sections : NULL);
+	die_reader_with_facts(&reader.dies, file->has_shared && sections == &file->sections ? &file->shared_sections : NULL);
 	for (uint64_t at = 0; die_reader_unit(&reader.dies, at) || reader.dies.unit.end; at = reader.dies.unit.end) {
 		unit_scan(&reader);
 		unit_keep(&reader);
@@ -911,9 +958,10 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 			break;
 	}
 	if (sections == &file->sections)
-		distant_keep(&reader, file);
+		distant_keep(&reader, modules);
 	table->bytes_read += sections->info.size;
 	die_reader_deinit(&reader.dies);
+	free(reader.names);
 	hash_map_deinit(&reader.signatures);
 	array_deinit(&reader.signature_dies);
 	array_deinit(&reader.raws);
@@ -924,18 +972,19 @@ static uint32_t file_read(struct type_table *table, const struct module *module,
 	array_deinit(&reader.pending);
 	array_deinit(&reader.bits);
 	array_deinit(&reader.ranks);
+	array_trim(&table->dies[reader.file].v);
 	return reader.file;
 }
 
 bool type_table_read(struct type_table *table, struct modules *modules, size_t module)
 {
-	const struct dwarf_file *file = module_dwarf(modules, &modules->v.v[module]);
+	const struct dwarf_file *file = module_dwarf_sections(modules, &modules->v.v[module]);
 	uint32_t shared = UINT32_MAX;
 
 	if (!file || !file->sections.info.size)
 		return false;
-	if (file->shared && file->shared_sections.info.size)
-		shared = file_read(table, &modules->v.v[module], module, file, &file->shared_sections, UINT32_MAX);
-	file_read(table, &modules->v.v[module], module, file, &file->sections, shared);
+	if (file->has_shared && file->shared_sections.info.size)
+		shared = file_read(table, modules, module, file, &file->shared_sections, UINT32_MAX);
+	file_read(table, modules, module, file, &file->sections, shared);
 	return true;
 }

@@ -56,7 +56,8 @@ uint32_t hash_map_get(const struct hash_map *map, uint64_t hash)
 void hash_map_set(struct hash_map *map, uint64_t hash, uint32_t value)
 {
 	hash |= !hash;
-	if (map->n * 2 >= map->capacity) {
+	// Three of four at most.
+	if (map->n + map->n / 3 + 1 >= map->capacity) {
 		struct hash_map larger = { .capacity = map->capacity ? map->capacity * 2 : 256, .n = map->n };
 
 		larger.v = xcalloc(larger.capacity, sizeof(*larger.v));
@@ -129,6 +130,8 @@ void type_table_deinit(struct type_table *table)
 	free(table->dies);
 	if (index) {
 		hash_map_deinit(&index->equal);
+		array_deinit(&index->pointers);
+		array_deinit(&index->references);
 		hash_map_deinit(&index->named);
 		hash_map_deinit(&index->texts_by_hash);
 		array_deinit(&index->texts);
@@ -364,6 +367,8 @@ void type_table_seal(struct type_table *table)
 	if (table->variables.n)
 		qsort(table->variables.v, table->variables.n, sizeof(*table->variables.v), variable_compare);
 	hash_map_deinit(&table->index->equal);
+	array_deinit(&table->index->pointers);
+	array_deinit(&table->index->references);
 	array_deinit(&table->index->forwards);
 }
 

@@ -12,6 +12,7 @@
 #include "types/containers.h"
 #include "types/content.h"
 #include "types/inference.h"
+#include "types/places.h"
 #include "types/vtables.h"
 
 enum {
@@ -131,6 +132,9 @@ static void inference_deinit(struct inference *inference)
 	hash_map_deinit(&inference->splits_by_key);
 	hash_map_deinit(&inference->rules_by_key);
 	array_deinit(&inference->hints);
+	for (size_t i = 0; i < inference->sites.n; i++)
+		type_site_deinit(&inference->sites.v[i].site);
+	array_deinit(&inference->sites);
 	free(inference->allocated);
 	hash_map_deinit(&inference->site_sizes);
 	free(inference->sized);
@@ -335,6 +339,7 @@ static void chunks_label(struct types *types, const struct inference *inference)
 			types->label[i] = label_of_type(&labeller, inference->type[i], form_of(inference, i));
 			types->confidence[i] = inference->confidence[i];
 			types->evidence[i] = inference->evidence[i];
+			types->form[i] = (uint8_t)form_of(inference, i);
 			continue;
 		}
 		content = label_of_content(&labeller, &window, (chunk_id)i, &sure);
@@ -361,10 +366,11 @@ void types_allocate(struct types *types, size_t n)
 	types->role = xcalloc(n + 1, sizeof(*types->role));
 	types->confidence = xcalloc(n + 1, 1);
 	types->evidence = xcalloc(n + 1, 1);
+	types->form = xcalloc(n + 1, 1);
 }
 
-void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct types_options *options,
-		 struct types *ret)
+void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
+		 const struct types_options *options, struct types *ret)
 {
 	struct inference inference;
 	struct types *types = ret;
@@ -396,7 +402,14 @@ void types_build(const struct target *target, struct modules *modules, const str
 		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
 			break;
 	}
+	if (orphans_claim(&inference, options->reach))
+		flood(&inference);
 	chunks_label(types, &inference);
+	places_find(&heap->chunks, &target->image, edges, roots, types);
+	types->has_forms = true;
+	types->header = inference.header;
+	parts_build(types);
+	type_sites_build(&inference, types);
 	inference_deinit(&inference);
 }
 
@@ -406,6 +419,9 @@ void types_deinit(struct types *types)
 	free(types->role);
 	free(types->confidence);
 	free(types->evidence);
+	free(types->form);
+	parts_deinit(types);
+	type_sites_deinit(types);
 	for (size_t i = 0; i < types->labels.n; i++)
 		free(types->labels.v[i].name);
 	array_deinit(&types->labels);

@@ -7,7 +7,7 @@
  *   evidence     what decided
  *   role         where it hangs, whatever it is: «← dictEntry.v»
  *
- * The columns outlive the image, and so do the types themselves (table), for those who print a chunk's members.
+ * The columns outlive the image, and so does what these types are made of and where code allocates them (parts, sites), for those who print a chunk's members.
  */
 #ifndef HEAPSNAP_TYPES_TYPES_H
 #define HEAPSNAP_TYPES_TYPES_H
@@ -19,12 +19,16 @@
 #include "base/array.h"
 #include "heap/chunks.h"
 #include "types/layouts.h"
+#include "types/parts.h"
+#include "types/type_sites.h"
 #include "types/type_table.h"
 
 struct target;
 struct modules;
 struct heap;
 struct edges;
+struct roots;
+struct reach;
 
 enum type_evidence {
 	EVIDENCE_NONE,
@@ -62,6 +66,7 @@ enum type_form {
 	FORM_COUNTED,
 	/** One behind a header that the program's own allocator puts in front of all. */
 	FORM_BEHIND,
+	FORMS,
 };
 
 /** What a chunk is called. */
@@ -89,7 +94,18 @@ struct types {
 	label_id *label, *role;
 	/** By chunk: percent; enum type_evidence. */
 	uint8_t *confidence, *evidence;
+	/** By chunk: enum type_form; of what an old file did not keep FORM_NONE. */
+	uint8_t *form;
+	/** Forms are known. */
+	bool has_forms;
+	/** What the program's own allocator puts in front of a chunk of FORM_BEHIND. Units: bytes. */
+	uint32_t header;
 	ARRAY(struct chunk_label) labels;
+	/** By label: what these types are made of (parts.h), with the constants of their enumerations. */
+	ARRAY(struct type_part) parts;
+	ARRAY(struct type_constant) constants;
+	/** By label: where code allocates them (type_sites.h). */
+	ARRAY(struct type_site) sites;
 	/** What types are made of; NULL in what was read from a file. Owned. */
 	struct type_table *table;
 	struct layouts *layouts;
@@ -102,12 +118,14 @@ struct types {
 struct types_options {
 	/** Do without DWARF. */
 	bool without_dwarf;
+	/** What is leaked, so that it can be told by its size and its looks; NULL when that is not known. Borrowed. */
+	const struct reach *reach;
 };
 
 /** Finds the types of all chunks. Edges must have their places. Opens DWARF (the caller releases it). Owner: the caller, types_deinit(). Cost: reading .debug_info; then linear in chunks
     and edges. */
-void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct types_options *options,
-		 struct types *ret);
+void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
+		 const struct types_options *options, struct types *ret);
 
 /** Makes room for the columns of so many chunks, and one more; without a name all of them. */
 void types_allocate(struct types *types, size_t n);

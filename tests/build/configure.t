@@ -10,11 +10,11 @@ configure=$top_srcdir/configure
 PKG_CONFIG_LIBDIR=$tmp/nothing PKG_CONFIG_PATH='' run "$configure" -q
 is "missing libraries end configure" "$status" 1
 matches "the line for apt names the package of each" "$err" \
-	'^ *apt-get install -y --no-install-recommends libcapstone-dev libdw-dev libelf-dev libsqlite3-dev libzstd-dev$'
+	'^ *apt-get install -y --no-install-recommends libcapstone-dev libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev$'
 
 # One library of the wrong version.
 mkdir "$tmp/old"
-for file in libdw libelf capstone libzstd sqlite3 check; do
+for file in libdw libelf capstone zlib libzstd sqlite3 check; do
 	version=99
 	[ "$file" != libdw ] || version=0.186
 	printf 'Name: %s\nDescription: x\nVersion: %s\nLibs:\nCflags:\n' $file $version >"$tmp/old/$file.pc"

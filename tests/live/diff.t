@@ -156,8 +156,10 @@ fails 1 'owner:many count>=100'
 fails 0 'owner:nobody count>1'
 matches "an owner that nobody is" "$err" '"owner:nobody count>1" is about an owner that none of the snapshots has'
 fails 1 'resident > -1 %' 'bytes > 1 M'
-fails 2 'type:struct Conn count>100'
-matches "a choice that is not known yet" "$err" 'chooses by what this version does not know'
+fails 0 'type:struct nobody count>100'
+matches "a type that nothing has" "$err" '"type:struct nobody count>100" is about a type that none of the snapshots has'
+fails 2 'weight:5 count>100'
+matches "a choice that is not known" "$err" 'chooses by what this version does not know'
 
 # ---- other runs, other programs, mistakes ------------------------------------------------------
 

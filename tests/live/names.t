@@ -57,4 +57,20 @@ else
 	not_ok "the fixture compiles"
 	diag_file cc.err
 fi
+# A class that is described in another unit than its variables are.
+programs=$top_srcdir/fixtures/programs
+for compiler in g++ clang++; do
+	if ! command -v $compiler >cc.err || ! $compiler -g -O0 -o named "$programs/declared_class.cc" "$programs/declared_class_key.cc" 2>cc.err; then
+		skip "$compiler: variables of a class that their unit only declares" "$compiler is not there"
+		continue
+	fi
+	start_target ./named || continue
+	first_roots >roots
+	matches "$compiler: a global of a class that its unit only declares" roots '^shared.entries: shared.entries \(declared_class.cc:[0-9]+, named\)'
+	matches "$compiler: a member of such a class" roots '^server.registry.entries: server.registry.entries \(declared_class.cc:[0-9]+, named\)'
+	matches "$compiler: a local of such a class" roots '^own.entries: .*own.entries.*main'
+	run "$HEAPSNAP" list -q --format csv -p "$target_pid"
+	is "$compiler: what hangs from them has its type" "$(grep -c ',56,heap,[0-9]*,in-use,Entry,' "$out")" 3
+	stop_target
+done
 done_testing

@@ -141,8 +141,32 @@ cut -d, -f1-7,12 "$out" >"$tmp/of_process"
 run "$HEAPSNAP" list --format csv -q "$tmp/new.hsnap"
 cut -d, -f1-7,12 "$out" >"$tmp/of_file"
 check "list says the same of a snapshot" cmp "$tmp/of_process" "$tmp/of_file"
-run "$HEAPSNAP" why "$tmp/new.hsnap" py:Connection
-is "why py: of a snapshot: status" "$status" 4
+for words in "why --format json py:Connection" "why --format json py:str" "top --format json"; do
+	# shellcheck disable=SC2086 # command, options and operand
+	run "$HEAPSNAP" ${words% py:*} -q -p "$target_pid" $(expr "$words" : '.*\(py:.*\)')
+	# What differs by itself: how long it took, and which file it is.
+	grep -v -e '_ms"' -e '^    "time"' "$out" >"$tmp/of_process"
+	# shellcheck disable=SC2086
+	run "$HEAPSNAP" ${words% py:*} -q "$tmp/new.hsnap" $(expr "$words" : '.*\(py:.*\)')
+	is "$words of a snapshot: status" "$status" 0
+	grep -v -e '_ms"' -e '^    "time"' "$out" >"$tmp/of_file"
+	check "$words says the same of a snapshot" cmp "$tmp/of_process" "$tmp/of_file"
+done
+run "$HEAPSNAP" top --format json -q "$tmp/new.hsnap"
+check "top: the list of connections, the module that has it, and its type retain them" /usr/bin/python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+objects = {row["path"]: row for row in report["python_objects"]}
+modules = {row["module"]: row["retained"] for row in report["python_modules"]}
+types = {row["type"]: row for row in report["python_types"]}
+# 3100 objects, each with a number of its own from 257 on.
+least = types["__main__.Connection"]["bytes"] + 2743 * 32
+assert objects["__main__.kept"]["type"] == "list" and objects["__main__.kept"]["retained"] >= least, objects
+assert modules["__main__"] >= objects["__main__.kept"]["retained"] == max(row["retained"] for row in report["python_objects"]), modules
+assert types["__main__.Connection"]["count"] == 3100 and least <= types["__main__.Connection"]["retained"] < 2 * least, types["__main__.Connection"]
+assert types["list"]["retained"] >= objects["__main__.kept"]["retained"], types["list"]' "$out"
+run "$HEAPSNAP" why "$tmp/new.hsnap" py:NoSuchThing
+is "an unknown type in a snapshot: status" "$status" 2
 stop_target
 
 # Memory of extensions is their objects'.

@@ -15,6 +15,9 @@ need_suites $MATRIX_SUITES
 # shellcheck disable=SC2086
 need_suites --python $MATRIX_SUITES
 
+story_cores=
+command -v gcore >/dev/null && story_cores=yes
+leaky_build suite_cc "$oldest_suite" || skip_all "the extension that leaks cannot be built"
 for suite in $MATRIX_SUITES; do
 	suite_use "$suite"
 	suite_use_python

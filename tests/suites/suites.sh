@@ -44,10 +44,11 @@ suite_use() {
 	suite_run="$suite_loader --library-path $suite_libs"
 }
 
-# suite_use_python: after suite_use and need_suites --python; sets suite_python (the command that runs the suite's Python) and
-# suite_python_version.
+# suite_use_python [dbg]: after suite_use and need_suites --python (or --python-dbg); sets suite_python (the command that runs the suite's
+# Python), suite_python_version and suite_python_debug (for --debuginfo-path).
 suite_use_python() {
-	_suites_python=$suites_cache/$suite-python
+	_suites_python=$suites_cache/$suite-python${1:+-$1}
+	suite_python_debug=$_suites_python/root/usr/lib/debug
 	for suite_python in "$_suites_python"/root/usr/bin/python3.*[0-9]; do
 		[ -e "$suite_python" ] && break
 	done

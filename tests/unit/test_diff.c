@@ -9,6 +9,7 @@
 #include "snapshot/diff.h"
 #include "snapshot/threshold.h"
 #include "snapshot_builder.h"
+#include "types_builder.h"
 #include "unit.h"
 #include "written.h"
 
@@ -234,7 +235,8 @@ START_TEST(conditions)
 	is_no_condition("count>10k", "compares with no number");
 	is_no_condition("bytes>%", "compares with no number");
 	is_no_condition("bytes>1.5%", "compares with no number");
-	is_no_condition("type:struct Conn count>100", "chooses by what this version does not know");
+	is_no_condition("type: count>1", "names no type");
+	is_no_condition("type:struct Conn leaked>1", "chooses from what cannot be chosen from");
 	is_no_condition("size: count>1", "names no size");
 	is_no_condition("size:x count>1", "names no size");
 	is_no_condition("size:5-4 count>1", "ends before it begins");
@@ -270,6 +272,65 @@ START_TEST(conditions)
 	judges(&diff, "leaked>0", THRESHOLD_UNKNOWN, 0);
 	judges(&diff, "owner:x bytes>0", THRESHOLD_UNKNOWN, 0);
 	judges(&diff, "size:77 bytes>0", THRESHOLD_KEPT, 0);
+	diff_deinit(&diff);
+	snapshot_deinit(&a);
+	snapshot_deinit(&b);
+}
+END_TEST
+
+START_TEST(types_that_changed)
+{
+	struct snapshot a, b;
+	struct diff diff;
+
+	live_snapshot(&a), live_snapshot(&b);
+	types_add(&a);
+	chunks_deinit(&b.heap.chunks);
+	for (unsigned i = 0; i < 400; i++)
+		chunks_add(&b.heap.chunks, 0x10000 + i * 2048, 1032, CHUNK_IN_USE, CHUNK_HEAP);
+	chunks_seal(&b.heap.chunks);
+	b.heap.sources.n = 0;
+	types_add(&b);
+	diff_init(&diff);
+	diff_add(&diff, "a", &a);
+	ck_assert(diff.census.has_labels);
+	diff_add(&diff, "b", &b);
+	judges(&diff, "type:struct req\x1b[31muest count>99", THRESHOLD_FAILED, 100);
+	judges(&diff, "type:req\x1b[31muest count > 100", THRESHOLD_KEPT, 100);
+	judges(&diff, "type:session count<0", THRESHOLD_FAILED, -2030);
+	judges(&diff, "type:struct session bytes<-50%", THRESHOLD_FAILED, -2030 * 88);
+	judges(&diff, "type:sess bytes<0", THRESHOLD_KEPT, 0);
+
+	struct threshold slip;
+	struct error *error = threshold_parse("type:sess bytes<0", &slip);
+
+	ck_assert_ptr_null(error);
+	ck_assert(threshold_is_about_nobody(&slip, &diff));
+	diff_survivors(&diff, &a, &b);
+	for (enum format format = FORMAT_TEXT; format <= FORMAT_JSON; format++) {
+		struct writer *writer = write_in_memory((struct writer_options){ .format = format });
+
+		writer_begin(writer, "diff");
+		print_diff(writer, &diff, &(struct diff_options){ .growth = { .limit = 3, .only_changed = format == FORMAT_TEXT } });
+
+		_cleanup_free_ char *text = written(writer);
+
+		ck_assert_ptr_null(strchr(text, '\x1b'));
+		if (format == FORMAT_TEXT) {
+			ck_assert_msg(strstr(text, "1 fewer of 2,097,136 bytes") != NULL, "%s", text);
+			ck_assert_msg(strstr(text, "\nstruct req\\x1b[31muest     400    +100") != NULL, "%s", text);
+		} else {
+			ck_assert_msg(strstr(text, "{\"type\": \"struct session\", \"old_count\": 2030, \"new_count\": 0, \"count_change\": -2030") != NULL, "%s", text);
+		}
+	}
+	diff_deinit(&diff);
+
+	// One that does not know its types, and nobody's are known.
+	types_deinit(&b.types);
+	diff_init(&diff);
+	diff_add(&diff, "a", &a);
+	diff_add(&diff, "b", &b);
+	judges(&diff, "type:session count<0", THRESHOLD_UNKNOWN, 0);
 	diff_deinit(&diff);
 	snapshot_deinit(&a);
 	snapshot_deinit(&b);
@@ -317,4 +378,4 @@ START_TEST(diffs_are_printed)
 }
 END_TEST
 
-UNIT_SUITE("diff", relations, the_worst_relation_counts, survivors, conditions, diffs_are_printed)
+UNIT_SUITE("diff", relations, the_worst_relation_counts, survivors, conditions, types_that_changed, diffs_are_printed)

@@ -140,7 +140,7 @@ static void sample_with(struct snapshot *snapshot, const char *rules)
 
 	dominators_compute(&builder.chunks, &edges, &builder.roots, &graph->reach, graph->leaked, &graph->dominators);
 	suspects_find(&builder.chunks, &image, &builder.roots, &graph->dominators, 5, &graph->suspects);
-	graph->nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots);
+	graph->nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots, &graph->reach);
 	graph->roots = builder.roots;
 	graph->options.with_edges = graph->options.with_dominators = true;
 	graph->is_built = true;
@@ -201,7 +201,7 @@ static void why_leaked(struct writer *writer, const struct snapshot *snapshot)
 
 static void why_size(struct writer *writer, const struct snapshot *snapshot)
 {
-	print_why_size(writer, snapshot, 88, &(struct why_options){ .depth = 5, .min_share = 0.01, .lines = 10, .target = "-p 4711" });
+	print_why_chunks(writer, snapshot, &(struct chunk_choice){ .usable = 88 }, &(struct why_options){ .chains = 1, .hops = 24, .depth = 5, .min_share = 0.01, .lines = 10, .target = "-p 4711" });
 }
 
 static void show(struct writer *writer, const struct snapshot *snapshot)

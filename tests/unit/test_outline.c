@@ -20,9 +20,9 @@ static struct outline outline_of(struct graph_builder *builder, uint64_t usable)
 
 	reach_compute(&builder->chunks, &edges, &builder->roots, &reach);
 	if (usable)
-		outline_referrers(&builder->chunks, &edges, &builder->roots, &reach, usable, &outline);
+		outline_referrers(&(struct kinds){ .chunks = &builder->chunks }, &edges, &builder->roots, &reach, usable, &outline);
 	else
-		outline_leaks(&builder->chunks, &edges, &reach, &outline);
+		outline_leaks(&(struct kinds){ .chunks = &builder->chunks }, &edges, &reach, &outline);
 	reach_deinit(&reach);
 	edges_deinit(&edges);
 	return outline;
@@ -113,7 +113,7 @@ START_TEST(sums_hold_and_sizes_stay_few_on_random_graphs)
 		struct reach reach;
 		struct outline outline;
 		reach_compute(&builder.chunks, &edges, &builder.roots, &reach);
-		outline_leaks(&builder.chunks, &edges, &reach, &outline);
+		outline_leaks(&(struct kinds){ .chunks = &builder.chunks }, &edges, &reach, &outline);
 		for (size_t i = 0; i < outline.nodes.n; i++) {
 			const struct outline_node *node = &outline.nodes.v[i];
 
@@ -137,7 +137,7 @@ START_TEST(sums_hold_and_sizes_stay_few_on_random_graphs)
 		uint64_t wanted = chunk_usable(&builder.chunks, 0), held = 0, placed = 0;
 		for (size_t i = 0; i < builder.chunks.n; i++)
 			held += chunk_usable(&builder.chunks, i) == wanted && (reach.kind[i] == REACH_REACHABLE || reach.kind[i] == REACH_POSSIBLE);
-		outline_referrers(&builder.chunks, &edges, &builder.roots, &reach, wanted, &outline);
+		outline_referrers(&(struct kinds){ .chunks = &builder.chunks }, &edges, &builder.roots, &reach, wanted, &outline);
 		for (size_t i = 0; i < outline.nodes.n; i++) {
 			placed += outline.nodes.v[i].place != PLACE_NONE ? outline.nodes.v[i].count : 0;
 			ck_assert_uint_le(outline.nodes.v[i].count, held);

@@ -160,7 +160,7 @@ START_TEST(children_add_up_on_random_graphs)
 			if (world.dominators.idom[i] != VERTEX_NONE)
 				expected[world.dominators.idom[i]] += world.dominators.retained[i];
 		}
-		children_group(&world.builder.chunks, &world.dominators, vertices, n, 200, &groups);
+		children_group(&(struct kinds){ .chunks = &world.builder.chunks }, &world.dominators, vertices, n, 200, &groups);
 		for (size_t i = 0; i < groups.n; i++) {
 			const struct child_group *group = &groups.v[i];
 
