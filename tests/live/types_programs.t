@@ -4,8 +4,8 @@
 # The types of programs that were not written for this, built from Debian source with -g -O2: held
 # against tables made by hand of which type each place in the source allocates (tests/truth/types).
 # HEAPSNAP_JUDGE names some of the programs; all by default. One that cannot be built (sources need
-# dpkg-dev; sqlite3 needs tcl, tmux libevent-dev and libncurses-dev) is skipped, or a failure with
-# HEAPSNAP_NEED_PROGRAMS.
+# dpkg-dev; sqlite3 needs tcl, tmux and zsh libncurses-dev, tmux libevent-dev too) is skipped, or a
+# failure with HEAPSNAP_NEED_PROGRAMS.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
 need_ptrace
 need /usr/bin/python3
