@@ -499,12 +499,12 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into)
 		return TEXT_POINTERS;
 	if (!image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return 0;
-	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
+	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f && bytes[i] < 0x80 : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
 	// A text that takes just the room that was asked for it; of a short one, that proves little.
 	if (i < size && bytes[i] == 0 && i > 0 && usable_of(into + i + 1) == usable + into)
-		return i > 2 ? TEXT_FITS : TEXT_SHORT;
-	return i == size || (bytes[i] == 0 && i > 2) ? TEXT_GOOD : TEXT_BAD;
+		return i >= 8 ? TEXT_FITS : TEXT_SHORT;
+	return i == size || (bytes[i] == 0 && i >= 8) ? TEXT_GOOD : bytes[i] == 0 && i > 2 ? TEXT_SHORT : TEXT_BAD;
 }
 
 /* How well a chunk looks like a type; sets whether it fits exactly. */
