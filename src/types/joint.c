@@ -43,6 +43,7 @@ enum {
 	BONUS_DECLARED_TEXT = 60,
 	BONUS_HINT = 150,
 	BONUS_NAMED = 80,
+	BONUS_INCUMBENT = 60,
 	TEXT_GOOD = 140,
 	TEXT_FITS = 190,
 	TEXT_SHORT = 40,
@@ -83,6 +84,8 @@ struct option {
 	/** What speaks for it besides its looks. Units: hundredths of a point. */
 	int bonus;
 	uint8_t evidence;
+	/** Pointers lead at least so far into it: the code has their offset. Units: bytes. */
+	int32_t into;
 };
 
 /** How well a chunk looks, by option. */
@@ -117,8 +120,8 @@ struct group {
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
-	/** The option that its value is named for; CANDIDATES_MAX for none. */
-	size_t named;
+	/** The option that its value is named for, and the one that it had in the round before; CANDIDATES_MAX for none. */
+	size_t named, incumbent;
 };
 
 struct verdict {
@@ -238,7 +241,7 @@ static int entry_compare(const void *a, const void *b)
 
 /* ---- what the chunks of a key can be ---- */
 
-static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
+static void option_add_into(struct decision *decision, type_id type, int bonus, enum type_evidence evidence, int32_t into)
 {
 	// Bytes are bytes, with or without a sign.
 	if (type_at(decision->inference->table, type)->kind == TYPE_CHAR && decision->text != TYPE_NONE)
@@ -248,10 +251,17 @@ static void option_add(struct decision *decision, type_id type, int bonus, enum 
 			continue;
 		if (bonus > decision->options[i].bonus)
 			decision->options[i].bonus = bonus;
+		if (into < decision->options[i].into)
+			decision->options[i].into = into;
 		return;
 	}
 	if (decision->n_options < CANDIDATES_MAX)
-		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence };
+		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence, into };
+}
+
+static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
+{
+	option_add_into(decision, type, bonus, evidence, 0);
 }
 
 /* Types that the code was seen to take the slot for. */
@@ -276,7 +286,7 @@ static void hints_add(struct decision *decision, slot_id slot_index)
 			high = middle;
 	}
 	for (; low < inference->hints.n && inference->hints.v[low].owner == owner && inference->hints.v[low].offset == offset; low++)
-		option_add(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW);
+		option_add_into(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW, inference->hints.v[low].into);
 }
 
 /* Types that settled chunks of the same key have. */
@@ -315,7 +325,7 @@ static void declared_take(declared_array *found, type_id type, int bonus, enum t
 		return;
 	}
 	if (found->n < DECLARED_MAX)
-		array_append(found, (struct declared){ { type, bonus, (uint8_t)evidence }, 1 });
+		array_append(found, (struct declared){ { .type = type, .bonus = bonus, .evidence = (uint8_t)evidence }, 1 });
 }
 
 /* What the chunk of one pointer can be, by what its slot declares. */
@@ -520,7 +530,7 @@ static int look_of(struct decision *decision, const struct option *option, const
 	*exact_ret = fit.form == FORM_ONE && fit.fit == 100;
 	if (is_witness(inference, target) && inference->slot[target] != entry->passage.slot)
 		return inference->type[target] == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
-	if (!fit.fit)
+	if (!fit.fit || (option->into > 0 && entry->passage.into < (uint64_t)option->into))
 		return LOOK_MISFIT;
 	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
 		return text_look(inference, target, entry->passage.into);
@@ -618,6 +628,24 @@ static size_t named_option(const struct decision *decision, const struct feature
 	return best;
 }
 
+/* The option that the round before chose for a value. What one verdict opens can speak against it in the next round; it takes more than that little to undo it, or two verdicts that
+   depend on each other would alternate for ever. */
+static size_t incumbent_option(const struct decision *decision, const struct feature *feature, uint64_t value)
+{
+	const struct inference *inference = decision->inference;
+	uint32_t split = hash_map_get(&inference->splits_by_key, hash_mix(3, decision->key)), rule;
+	const struct feature *before = split == UINT32_MAX ? NULL : &inference->splits.v[split].feature;
+
+	if (!before || before->kind != feature->kind || before->offset != feature->offset || before->size != feature->size)
+		return CANDIDATES_MAX;
+	rule = hash_map_get(&inference->rules_by_key, hash_mix(hash_mix(5, decision->key), value));
+	for (size_t j = 0; rule != UINT32_MAX && inference->rules.v[rule].confidence >= SURE_LIKELY && j < decision->n_options; j++) {
+		if (decision->options[j].type == inference->rules.v[rule].type)
+			return j;
+	}
+	return CANDIDATES_MAX;
+}
+
 /* Splits the chunks by a feature, and looks at some of each group: how many groups, 0 when they are too many or it cannot be told. */
 static size_t groups_make(struct decision *decision, const struct feature *feature, struct group *groups)
 {
@@ -640,6 +668,7 @@ static size_t groups_make(struct decision *decision, const struct feature *featu
 	}
 	for (size_t j = 0; j < n; j++) {
 		groups[j].named = named_option(decision, feature, groups[j].value);
+		groups[j].incumbent = incumbent_option(decision, feature, groups[j].value);
 		groups[j].step = groups[j].n / (n == 1 ? SAMPLE_MAX : GROUP_SAMPLE_MAX) + 1;
 	}
 	for (size_t i = 0; i < decision->n; i += decision->stride) {
@@ -670,7 +699,7 @@ static int option_score(const struct decision *decision, const struct group *gro
 
 	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
-	return j == group->named ? score + BONUS_NAMED : score;
+	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->incumbent ? BONUS_INCUMBENT : 0);
 }
 
 static struct verdict verdict_of(const struct decision *decision, const struct group *group)
