@@ -43,6 +43,7 @@ enum option_id {
 	OPTION_NO_TYPES,
 	OPTION_NO_CACHE,
 	OPTION_TYPE,
+	OPTION_RETAINED,
 	OPTION_OUTPUT,
 	OPTION_FAIL_IF,
 	OPTION_INTERVAL,
@@ -145,7 +146,7 @@ struct options {
 
 	/** -k and --depth; only with their bits in given. */
 	uint64_t chains, depth;
-	bool contents, tagged_top_byte, unaligned, no_types, no_cache;
+	bool contents, tagged_top_byte, unaligned, no_types, no_cache, retained;
 	/** Path. Borrowed; NULL when not given. */
 	const char *suppress;
 

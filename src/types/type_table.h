@@ -85,6 +85,10 @@ enum member_kind {
 	/** Type parameter of a template: type; a value parameter has its value in offset. */
 	MEMBER_TEMPLATE_TYPE,
 	MEMBER_TEMPLATE_VALUE,
+	/** Of an enum of Rust: where its discriminant lies, and of which type that is. */
+	MEMBER_DISCRIMINANT,
+	/** The field in front of it is a variant: offset is its discriminant, MEMBER_NO_OFFSET for that of all others. */
+	MEMBER_VARIANT,
 };
 
 #define MEMBER_NO_OFFSET UINT64_MAX

@@ -133,14 +133,14 @@ static void sample_with(struct snapshot *snapshot, const char *rules)
 		struct error *error = suppressions_parse(rules, strlen(rules), "rules", &graph->suppressions);
 
 		ck_assert_ptr_null(error);
-		suppressions_apply(graph->suppressions, &image, &modules, &builder.chunks, &graph->edges, &graph->reach);
+		suppressions_apply(graph->suppressions, &image, &modules, &builder.chunks, NULL, &graph->edges, &graph->reach);
 	}
 
 	struct edges edges = builder_edges(&builder);
 
 	dominators_compute(&builder.chunks, &edges, &builder.roots, &graph->reach, graph->leaked, &graph->dominators);
 	suspects_find(&builder.chunks, &image, &builder.roots, &graph->dominators, 5, &graph->suspects);
-	graph->nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots);
+	graph->nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots, &graph->reach);
 	graph->roots = builder.roots;
 	graph->options.with_edges = graph->options.with_dominators = true;
 	graph->is_built = true;
