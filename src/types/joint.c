@@ -44,6 +44,8 @@ enum {
 	BONUS_HINT = 150,
 	BONUS_NAMED = 80,
 	BONUS_INCUMBENT = 60,
+	/** Rounds in which what was decided before counts for nothing. */
+	ROUNDS_FREE = 4,
 	TEXT_GOOD = 140,
 	TEXT_FITS = 190,
 	TEXT_SHORT = 40,
@@ -513,8 +515,8 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into)
 		i++;
 	// A text that takes just the room that was asked for it; of a short one, that proves little.
 	if (i < size && bytes[i] == 0 && i > 0 && usable_of(into + i + 1) == usable + into)
-		return i >= 8 ? TEXT_FITS : TEXT_SHORT;
-	return i == size || (bytes[i] == 0 && i >= 8) ? TEXT_GOOD : bytes[i] == 0 && i > 2 ? TEXT_SHORT : TEXT_BAD;
+		return i > 2 ? TEXT_FITS : TEXT_SHORT;
+	return i == size || (bytes[i] == 0 && i > 2) ? TEXT_GOOD : bytes[i] == 0 && i > 2 ? TEXT_SHORT : TEXT_BAD;
 }
 
 /* How well a chunk looks like a type; sets whether it fits exactly. */
@@ -628,15 +630,15 @@ static size_t named_option(const struct decision *decision, const struct feature
 	return best;
 }
 
-/* The option that the round before chose for a value. What one verdict opens can speak against it in the next round; it takes more than that little to undo it, or two verdicts that
-   depend on each other would alternate for ever. */
+/* The option that the round before chose for a value. What one verdict opens can speak against it in the next round; after some rounds it takes more than that little to undo it, or two
+   verdicts that depend on each other would alternate for ever. */
 static size_t incumbent_option(const struct decision *decision, const struct feature *feature, uint64_t value)
 {
 	const struct inference *inference = decision->inference;
 	uint32_t split = hash_map_get(&inference->splits_by_key, hash_mix(3, decision->key)), rule;
 	const struct feature *before = split == UINT32_MAX ? NULL : &inference->splits.v[split].feature;
 
-	if (!before || before->kind != feature->kind || before->offset != feature->offset || before->size != feature->size)
+	if (inference->rounds < ROUNDS_FREE || !before || before->kind != feature->kind || before->offset != feature->offset || before->size != feature->size)
 		return CANDIDATES_MAX;
 	rule = hash_map_get(&inference->rules_by_key, hash_mix(hash_mix(5, decision->key), value));
 	for (size_t j = 0; rule != UINT32_MAX && inference->rules.v[rule].confidence >= SURE_LIKELY && j < decision->n_options; j++) {
