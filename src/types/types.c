@@ -307,10 +307,10 @@ static char *role_name(const struct inference *inference, slot_id id)
 			return xasprintf("← %s%s%s", root->name, path, suffix);
 		}
 		case SLOT_MEMBER: {
-			const struct type *type = type_at(inference->table, slot->origin);
+			_cleanup_free_ char *name = class_name_short(type_at(inference->table, slot->origin)->name);
 
 			path = layout_path(inference->layouts, slot->origin, slot->offset, true);
-			return xasprintf("← %s%s%s", *type->name ? type->name : "(anonymous)", path, suffix);
+			return xasprintf("← %s%s%s", *name ? name : "(anonymous)", path, suffix);
 		}
 		}
 	}
