@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/memory.h"
+#include "cmd/package.h"
 #include "cmd/phase.h"
 #include "cmd/progress.h"
 #include "cmd/python_labels.h"
@@ -509,12 +510,36 @@ static unsigned needs_of(const struct options *options)
 	return options->no_types ? needs & ~(unsigned)NEEDS_TYPES : needs;
 }
 
+/* How to get the debug information that would tell most. */
+static void fill_remedies(struct types *types, const struct modules *modules, const struct options *options, const struct target_choice *choice)
+{
+	enum { ASKED = 3 };
+	_cleanup_free_ char *root = package_root((int)choice->pid, options->sysroot);
+
+	for (size_t i = 0; i < types->undescribed.n && i < ASKED; i++) {
+		struct undescribed *one = &types->undescribed.v[i];
+
+		for (size_t j = 0; j < modules->v.n && one->chunks && !one->remedy; j++) {
+			const struct module *module = &modules->v.v[j];
+			struct build_id id;
+
+			if (strcmp(module_name(module), one->module) != 0)
+				continue;
+			_cleanup_free_ char *build_id = module_build_id(modules, module, &id) ? build_id_hex(&id) : NULL;
+
+			one->remedy = package_remedy(root, module->path, build_id, options->debuginfod_urls);
+		}
+	}
+}
+
 /* What each chunk is. */
-static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options)
+static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
+		       const struct target_choice *choice)
 {
 	struct types_options types = { .reach = &snapshot->graph.reach };
 
 	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
+	fill_remedies(&snapshot->types, modules, options, choice);
 	python_labels_set(snapshot);
 	if (modules->cache_trouble && options->verbose && !options->quiet)
 		fprintf(stderr, "heapsnap: nothing was kept of the debug information: %s\n", modules->cache_trouble);
@@ -665,7 +690,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 		phase_next(&phase, "graph");
 	if (needs_of(options) & NEEDS_TYPES) {
 		progress_phase("finding types");
-		fill_types(&snapshot, target, &found.modules, options);
+		fill_types(&snapshot, target, &found.modules, options, choice);
 		phase_next(&phase, "types");
 	}
 	if (snapshot.graph.suppressions && suppressions_have_types(snapshot.graph.suppressions))
