@@ -297,6 +297,29 @@ char *class_name_short(const char *name)
 	return text;
 }
 
+/* Whether a member has a name that only the standard library may use, in either of them: _M_impl, __begin_. */
+static bool is_of_library(const char *name, size_t length)
+{
+	return (length > 3 && strncmp(name, "_M_", 3) == 0) || (length > 3 && strncmp(name, "__", 2) == 0 && name[length - 1] == '_');
+}
+
+char *member_path_short(const char *path)
+{
+	char *ret = xmalloc(strlen(path) + 1), *to = ret;
+
+	while (*path) {
+		// A dot with a name, and what indices there are.
+		size_t dot = *path == '.', name = strcspn(path + dot, ".["), whole = strcspn(path + dot, ".");
+		size_t skipped = is_of_library(path + dot, name) ? dot + name : 0;
+
+		memcpy(to, path + skipped, dot + whole - skipped);
+		to += dot + whole - skipped;
+		path += dot + whole;
+	}
+	*to = '\0';
+	return ret;
+}
+
 /* ---- types of classes ---- */
 
 /* What a class of a function is called in it: «f(int)::Local» is Local. The name itself when it is of none. */

@@ -22,6 +22,9 @@ char *class_name_key(const char *name);
     allocator goes too) stays as it is. Owner: the caller. */
 char *class_name_short(const char *name);
 
+/** A path of members («.second.functions._M_t._M_impl») without those that are the standard library's own business («.second.functions»). Owner: the caller. */
+char *member_path_short(const char *path);
+
 /** The type of each class of the vtables, by its index; TYPE_NONE where debug information has none. Owner: the caller, free(). Cost: linear in the classes, and
     in the types with a name of C++. */
 type_id *class_types_find(const struct type_table *table, const struct vtables *vtables);

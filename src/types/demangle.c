@@ -1176,3 +1176,20 @@ char *demangle_symbol(const char *symbol)
 	parser_deinit(&parser);
 	return text;
 }
+
+char *demangle_function(const char *symbol)
+{
+	char *text = demangle_symbol(symbol);
+	struct name_traits traits;
+	const char *name;
+
+	if (!text || !strchr(text, '('))
+		return text;
+	struct parser parser = {.at = symbol + 2, .end = symbol + strlen(symbol)};
+	if (parse_name(&parser, false, &name, &traits)) {
+		free(text);
+		text = xstrdup(name);
+	}
+	parser_deinit(&parser);
+	return text;
+}

@@ -13,6 +13,7 @@
 #include "types/content.h"
 #include "types/inference.h"
 #include "types/places.h"
+#include "types/type_index.h"
 #include "types/vtables.h"
 
 enum {
@@ -199,6 +200,14 @@ static void objects_find(struct inference *inference, const struct vtables *vtab
 
 /* ---- names ---- */
 
+/* Owner: the caller. */
+static char *member_path(const struct inference *inference, type_id type, uint64_t offset)
+{
+	_cleanup_free_ char *path = layout_path(inference->layouts, type, offset, true);
+
+	return member_path_short(path);
+}
+
 /* «← dictEntry.v», «← g_table[]». Owner: the caller. */
 static char *role_name(const struct inference *inference, slot_id id)
 {
@@ -222,14 +231,15 @@ static char *role_name(const struct inference *inference, slot_id id)
 
 			for (int i = 0; i < ROLE_DEPTH_MAX && type != TYPE_NONE && type_at(inference->table, type)->kind == TYPE_ARRAY; i++)
 				type = type_strip(inference->table, type_at(inference->table, type)->target);
-			path = type == TYPE_NONE ? xstrdup("") : layout_path(inference->layouts, type, slot->offset, true);
+			path = type == TYPE_NONE ? xstrdup("") : member_path(inference, type, slot->offset);
 			return xasprintf("← %s%s%s", root->name, path, suffix);
 		}
 		case SLOT_MEMBER: {
 			const struct type *type = type_at(inference->table, slot->origin);
+			_cleanup_free_ char *name = class_name_short(*type->name ? type->name : "(anonymous)");
 
-			path = layout_path(inference->layouts, slot->origin, slot->offset, true);
-			return xasprintf("← %s%s%s", *type->name ? type->name : "(anonymous)", path, suffix);
+			path = member_path(inference, slot->origin, slot->offset);
+			return xasprintf("← %s%s%s", name, path, suffix);
 		}
 		}
 	}
@@ -281,7 +291,18 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 
 	if (label != UINT32_MAX)
 		return label;
-	label = label_add(labeller->types, role_name(labeller->inference, slot), TYPE_NONE, FORM_NONE);
+
+	// Several members of a container are one place.
+	char *name = role_name(labeller->inference, slot);
+	uint64_t name_hash = hash_mix(3, hash_bytes(name, strlen(name)));
+
+	label = hash_map_get(&labeller->places, name_hash);
+	if (label == UINT32_MAX) {
+		label = label_add(labeller->types, name, TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, name_hash, label);
+	} else {
+		free(name);
+	}
 	hash_map_set(&labeller->places, hash, label);
 	return label;
 }

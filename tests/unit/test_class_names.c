@@ -49,6 +49,30 @@ START_TEST(spellings_of_one_class_have_one_key)
 }
 END_TEST
 
+START_TEST(paths_leave_out_what_is_the_librarys)
+{
+	static const char *const cases[][2] = {
+		{"", ""},
+		{".buf", ".buf"},
+		{"[].next", "[].next"},
+		{"._M_storage._M_storage.second.functions._M_t._M_impl._M_header._M_parent", ".second.functions"},
+		{".words._M_impl._M_start[]", ".words[]"},
+		{"._M_elems[].name._M_dataplus._M_p", "[].name"},
+		{".rows.__begin_", ".rows"},
+		{".__m._M_", ".__m._M_"},
+		{".__next.__prev", ".__next.__prev"},
+		{"._M_impl", ""},
+		{"..", ".."},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_free_ char *path = member_path_short(cases[i][0]);
+
+		ck_assert_str_eq(path, cases[i][1]);
+	}
+}
+END_TEST
+
 START_TEST(short_names_leave_out_the_defaults)
 {
 	static const char *const cases[][2] = {
@@ -107,4 +131,4 @@ START_TEST(no_classes_have_no_types)
 }
 END_TEST
 
-UNIT_SUITE("class_names", spellings_of_one_class_have_one_key, short_names_leave_out_the_defaults, no_classes_have_no_types)
+UNIT_SUITE("class_names", spellings_of_one_class_have_one_key, paths_leave_out_what_is_the_librarys, short_names_leave_out_the_defaults, no_classes_have_no_types)
