@@ -16,6 +16,7 @@
 #include "types/gobjects.h"
 #include "types/inference.h"
 #include "types/places.h"
+#include "types/type_index.h"
 #include "types/vtables.h"
 
 enum {
@@ -364,7 +365,18 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 
 	if (label != UINT32_MAX)
 		return label;
-	label = label_add(labeller->types, role_name(labeller->inference, slot), TYPE_NONE, FORM_NONE);
+
+	// Several members of a container are one place.
+	char *name = role_name(labeller->inference, slot);
+	uint64_t name_hash = hash_mix(3, hash_bytes(name, strlen(name)));
+
+	label = hash_map_get(&labeller->places, name_hash);
+	if (label == UINT32_MAX) {
+		label = label_add(labeller->types, name, TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, name_hash, label);
+	} else {
+		free(name);
+	}
 	hash_map_set(&labeller->places, hash, label);
 	return label;
 }
