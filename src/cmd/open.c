@@ -504,6 +504,18 @@ static struct error *open_file(const struct options *options, const struct targe
 	return NULL;
 }
 
+/* A Python whose objects cannot be read leaves its memory to the others. */
+static void note_unread_pythons(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->python.runtimes.n; i++) {
+		const struct py_runtime *runtime = &snapshot->python.runtimes.v[i];
+
+		if (runtime->why_not)
+			array_append(&snapshot->notices, xasprintf("the objects of CPython %s (%s) are not told apart: %s", runtime->version ? runtime->version : "",
+								   runtime->module, runtime->why_not));
+	}
+}
+
 struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
 			    struct snapshot *ret)
 {
@@ -558,6 +570,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
 	cpython = cpython_walk(&found.modules, target, &snapshot.heap, &snapshot.python);
+	note_unread_pythons(&snapshot);
 	phase_next(&phase, "python");
 	error = fill_graph(&snapshot, target, &found.modules, cpython, options, choice, &suppressions);
 	cpython_destroy(cpython);

@@ -95,14 +95,18 @@ static bool is_used_pools(struct py_walk *walk, vaddr address, size_t *n_live_re
 	return true;
 }
 
-/* Whether a table of arenas says that a pool is in the arena that the pool says it is in. */
+/* Whether a table of arenas says that a pool is in the arena that the pool says it is in; what else that entry says must make sense. */
 static bool table_has(struct py_walk *walk, vaddr table, vaddr pool)
 {
 	uint32_t index = py_u32(walk, pool + POOL_ARENA);
-	uint64_t address;
+	vaddr entry = table + (vaddr)index * ARENA_SIZE;
+	uint64_t address, fresh, counts;
 
-	return index < ARENAS_MAX && py_word(walk, table + (vaddr)index * ARENA_SIZE + ARENA_ADDRESS, &address) && address && address % PAGE == 0 &&
-	       address <= pool && pool - address < arena_size(walk);
+	if (index >= ARENAS_MAX || !py_word(walk, entry + ARENA_ADDRESS, &address) || !address || address % PAGE || address > pool ||
+	    pool - address >= arena_size(walk))
+		return false;
+	return py_word(walk, entry + ARENA_FRESH, &fresh) && fresh > pool && fresh <= address + arena_size(walk) && fresh % pool_size(walk) == 0 &&
+	       py_word(walk, entry + ARENA_N_FREE, &counts) && (uint32_t)counts <= counts >> 32 && counts >> 32 <= arena_size(walk) / pool_size(walk);
 }
 
 static bool table_has_all(struct py_walk *walk, vaddr table, vaddr used_pools)
@@ -209,7 +213,8 @@ static bool visit_table(struct py_walk *walk, vaddr address, uint64_t word, void
 	struct table_search *search = context;
 
 	(void)address;
-	if (!word || word % 8 || !table_has(walk, word, search->pool) || !table_has_all(walk, word, search->used_pools))
+	// It came from malloc; other words may lead to what begins with the address of an arena, too.
+	if (!word || word % 8 || chunks_find(&walk->heap->chunks, word) == CHUNK_NONE || !table_has(walk, word, search->pool) || !table_has_all(walk, word, search->used_pools))
 		return false;
 	search->found = word;
 	return true;
