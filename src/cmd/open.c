@@ -433,6 +433,19 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 	}
 }
 
+/* Why Python objects are there: of a type or an address that was named. What is kept may be asked for any type. */
+static void find_python_ways(struct snapshot *snapshot, struct cpython *cpython, const struct options *options, const struct target_choice *choice)
+{
+	const char *operand = options->command == &command_why && choice->n_operands ? choice->operands[0] : NULL;
+	chunk_id chunk = CHUNK_NONE;
+	vaddr address;
+
+	// That there is no such chunk is said when it is printed.
+	if (operand)
+		error_destroy(operand_chunk(snapshot, operand, &address, &chunk));
+	python_ways_find(snapshot, cpython, options->output ? "" : operand ? operand_python_type(operand) : NULL, chunk);
+}
+
 /* What the command needs of the graph. */
 static struct error *fill_graph(struct snapshot *snapshot, const struct target *target,
 				struct modules *modules, struct cpython *cpython, const struct options *options,
@@ -468,8 +481,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
 		fill_contents(snapshot, target, named, options->command == &command_save);
-	// What is kept may be asked for any type.
-	python_ways_find(snapshot, cpython, options->output ? "" : choice->n_operands ? operand_python_type(choice->operands[0]) : NULL);
+	find_python_ways(snapshot, cpython, options, choice);
 	return NULL;
 }
 

@@ -142,11 +142,11 @@ run "$HEAPSNAP" list --format csv -q "$tmp/new.hsnap"
 cut -d, -f1-7,12 "$out" >"$tmp/of_file"
 check "list says the same of a snapshot" cmp "$tmp/of_process" "$tmp/of_file"
 for words in "why --format json py:Connection" "why --format json py:str" "top --format json"; do
-	# shellcheck disable=SC2086 # command, options and operand
+	# shellcheck disable=SC2046,SC2086 # command, options and operand
 	run "$HEAPSNAP" ${words% py:*} -q -p "$target_pid" $(expr "$words" : '.*\(py:.*\)')
 	# What differs by itself: how long it took, and which file it is.
 	grep -v -e '_ms"' -e '^    "time"' "$out" >"$tmp/of_process"
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2046,SC2086
 	run "$HEAPSNAP" ${words% py:*} -q "$tmp/new.hsnap" $(expr "$words" : '.*\(py:.*\)')
 	is "$words of a snapshot: status" "$status" 0
 	grep -v -e '_ms"' -e '^    "time"' "$out" >"$tmp/of_file"

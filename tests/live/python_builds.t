@@ -31,7 +31,7 @@ fi
 while read -r version free_threaded says; do
 	start_target "$tmp/odd" "$version" "$free_threaded" || continue
 	for words in python "why py:str"; do
-		# shellcheck disable=SC2086 # a command and its operand
+		# shellcheck disable=SC2046,SC2086 # a command and its operand
 		run "$HEAPSNAP" ${words%% *} -p "$target_pid" $(expr "$words" : '.* \(.*\)')
 		is "$words of $version: status" "$status" 4
 	done
