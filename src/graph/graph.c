@@ -21,7 +21,7 @@ static bool is_any_shared(const suspect_array *suspects)
 void graph_find_nearest(struct graph *graph, const struct heap *heap)
 {
 	if (graph->is_built && graph->edges.first && !graph->nearest && is_any_shared(&graph->suspects))
-		graph->nearest = nearest_find(heap, &graph->edges, &graph->roots);
+		graph->nearest = nearest_find(heap, &graph->edges, &graph->roots, &graph->reach);
 }
 
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
@@ -50,8 +50,12 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	graph.unread_chunks = graph.edges.unread;
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
-	if (options->with_owners)
-		owners_compute(heap, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
+	if (options->with_owners) {
+		uint32_t *nearest = nearest_find(heap, &graph.edges, &graph.roots, &graph.reach);
+
+		owners_compute(nearest, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
+		nearest_free(nearest, graph.reach.n);
+	}
 	if (graph.suppressions)
 		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, &graph.edges, &graph.reach);
 	if (options->with_dominators) {

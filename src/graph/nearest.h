@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nearest: for chunks that several places share, which root has the shortest way to them.
+ * Nearest: the one root that each chunk is put down to.
  *
- * Dominators leave what is shared to nobody. People still know it by the variable they would look for it in, so this gives each chunk one: variables (thread-local ones,
- * and keys of threads too) come first, those of libc after the others, and only what none of them leads to belongs to a frame, a register or a mapping.
+ * That is the root from which a chain reaches the chunk first: global variables are asked before those of libc, these before thread-local ones, then other mappings,
+ * stacks, registers; within these the shortest chain, and of equally long ones the root that comes first. As where chains are told (chains.h), a
+ * reachable chunk has its root by chains without weak edges, and only a possible one by others. What is leaked has none.
+ *
+ * Dominators leave what several places share to nobody. People still know it by the variable they would look for it in.
  */
 #ifndef HEAPSNAP_GRAPH_NEAREST_H
 #define HEAPSNAP_GRAPH_NEAREST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "graph/dominators.h"
 #include "graph/edges.h"
 #include "graph/kinds.h"
+#include "graph/reach.h"
 #include "graph/roots.h"
 #include "heap/heap.h"
-
-/** The place is one of a module that has malloc, as libc is: what the program has itself says more. */
-bool place_is_of_malloc(const struct heap *heap, const struct root_place *place);
 
 /** No root leads there. */
 #define NEAREST_NONE UINT32_MAX
 
-/** For each chunk the root nearest to it, NEAREST_NONE where there is none; of its kind (roots_kinds()) the first. The edges need no places. Owner: the caller, nearest_free(). Memory: 4 bytes per chunk, and 4
+/** For each chunk the index of the root nearest to it, NEAREST_NONE where there is none. The edges need no places. Owner: the caller, nearest_free(). Memory: 4 bytes per chunk, and 4
     more while it works. Cost: linear in chunks and edges. */
-uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots);
+uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct reach *reach);
 
 /** Frees it; NULL is accepted. */
 void nearest_free(uint32_t *nearest, size_t n_chunks);
 
 struct nearest_share {
-	/** Index of a root, which stands for its kind. */
+	/** Index of a root, which stands for its kind (roots_kinds()). */
 	uint32_t root;
 	uint64_t count;
 };

@@ -1,11 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One search along the edges, from all roots of a tier at once, then on from those of the next. While it works, what has no owner yet is marked in the column
- * itself by how it may be reached, so that an edge costs one look at its target:
- *
- *   AWAITS_STRONG   reachable: by edges that are not weak, from reachable chunks
- *   AWAITS_ANY      possible: by any edge
- */
 #include "graph/owners.h"
 
 #include <stdlib.h>
@@ -15,15 +8,6 @@
 #include "base/column.h"
 #include "base/names.h"
 #include "graph/nearest.h"
-
-#define AWAITS_STRONG (OWNER_NONE - 1)
-#define AWAITS_ANY (OWNER_NONE - 2)
-
-enum {
-	TIERS = 6,
-	/** How far ahead of the queue memory is asked for. */
-	AHEAD = 16,
-};
 
 /* ---- names ---- */
 
@@ -108,101 +92,7 @@ static owner_id *roots_name(struct owners *owners, const struct roots *roots)
 	return of_root;
 }
 
-/* ---- the search ---- */
-
-/* Who is asked first. */
-static unsigned tier_of(const struct heap *heap, const struct root_place *place)
-{
-	switch (place->kind) {
-	case PLACE_VARIABLE:
-	case PLACE_MODULE:
-		// stdout's buffer is in a list of libc's, and in a variable of the program's.
-		return place_is_of_malloc(heap, place);
-	case PLACE_TLS:
-	case PLACE_DESCRIPTOR:
-		return 2;
-	case PLACE_LIBC:
-	case PLACE_MAPPING:
-		return 3;
-	case PLACE_FRAME:
-	case PLACE_THREAD:
-		return 4;
-	case PLACE_REGISTER:
-	case PLACE_LEAKED:
-	case PLACE_KINDS:
-		break;
-	}
-	return TIERS - 1;
-}
-
-struct search {
-	const struct edges *edges;
-	const struct reach *reach;
-	owner_id *of;
-	/** Chunks that were met, in that order; those from head on were not yet looked at. A little larger than there are chunks. */
-	chunk_id *queue;
-	size_t head, tail;
-};
-
-static inline void meet(struct search *search, chunk_id chunk, owner_id owner)
-{
-	search->of[chunk] = owner;
-	search->queue[search->tail++] = chunk;
-}
-
-/* Everything that chunks in the queue lead to. */
-static void spread(struct search *search)
-{
-	const struct edges *edges = search->edges;
-	owner_id *of = search->of;
-
-	while (search->head < search->tail) {
-		chunk_id chunk = search->queue[search->head];
-		bool is_reachable = search->reach->kind[chunk] == REACH_REACHABLE;
-
-		// Behind the tail are zeroes: ids all the same.
-		__builtin_prefetch(&edges->first[search->queue[search->head + AHEAD - 1]]);
-		__builtin_prefetch(&edges->to[edges->first[search->queue[search->head + AHEAD / 2]]]);
-		search->head++;
-		for (size_t edge = edges->first[chunk]; edge < edges->first[chunk + 1]; edge++) {
-			chunk_id to = edge_to(edges, edge);
-
-			if (of[to] == AWAITS_ANY || (of[to] == AWAITS_STRONG && is_reachable && !(edges->to[edge] & EDGE_WEAK)))
-				meet(search, to, of[chunk]);
-		}
-	}
-}
-
-static void search_run(struct search *search, const struct heap *heap, const struct roots *roots, const owner_id *of_root)
-{
-	_cleanup_free_ uint8_t *tiers = xmalloc(roots->places.n + 1);
-
-	for (size_t i = 0; i < roots->places.n; i++)
-		tiers[i] = (uint8_t)tier_of(heap, &roots->places.v[i]);
-	for (unsigned tier = 0; tier < TIERS; tier++) {
-		for (size_t i = 0; i < roots->v.n; i++) {
-			const struct root *root = &roots->v.v[i];
-			owner_id waits = search->of[root->chunk];
-
-			if (tiers[root->place] != tier)
-				continue;
-			if (waits == AWAITS_ANY || (waits == AWAITS_STRONG && root->hit != HIT_INTERIOR))
-				meet(search, root->chunk, of_root[i]);
-		}
-		spread(search);
-	}
-}
-
-static void marks_set(const struct reach *reach, owner_id leaked, owner_id *of)
-{
-	const owner_id marks[REACH_KINDS] = {
-		[REACH_NONE] = OWNER_NONE, [REACH_REACHABLE] = AWAITS_STRONG, [REACH_POSSIBLE] = AWAITS_ANY,
-		[REACH_DIRECT] = leaked,   [REACH_INDIRECT] = leaked, [REACH_SUPPRESSED] = leaked,
-	};
-
-	for (size_t i = 0; i < reach->n; i++)
-		of[i] = marks[reach->kind[i]];
-}
+/* ---- owners ---- */
 
 static size_t owners_bytes(const struct owners *owners)
 {
@@ -215,27 +105,21 @@ void owners_reserve(struct owners *owners, size_t n_chunks)
 	owners->of = column_grow(NULL, 0, owners_bytes(owners));
 }
 
-void owners_compute(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct reach *reach,
-		    place_id leaked, struct owners *ret)
+/* The owner of a chunk that no root leads to. */
+static owner_id owner_without_root(enum reach_kind kind, owner_id leaked)
 {
-	const struct chunks *chunks = &heap->chunks;
+	return kind == REACH_DIRECT || kind == REACH_INDIRECT || kind == REACH_SUPPRESSED ? leaked : OWNER_NONE;
+}
+
+void owners_compute(const uint32_t *nearest, const struct roots *roots, const struct reach *reach, place_id leaked, struct owners *ret)
+{
 	struct owners owners = { 0 };
 	_cleanup_free_ owner_id *of_root = roots_name(&owners, roots);
-	size_t queue_bytes = (chunks->n + AHEAD) * sizeof(chunk_id);
 
 	owner_add(&owners, roots, leaked, "");
-	owners_reserve(&owners, chunks->n);
-	marks_set(reach, (owner_id)owners.v.n - 1, owners.of);
-
-	struct search search = {
-		.edges = edges,
-		.reach = reach,
-		.of = owners.of,
-		.queue = column_grow(NULL, 0, queue_bytes),
-	};
-
-	search_run(&search, heap, roots, of_root);
-	column_free(search.queue, queue_bytes);
+	owners_reserve(&owners, reach->n);
+	for (size_t i = 0; i < reach->n; i++)
+		owners.of[i] = nearest[i] == NEAREST_NONE ? owner_without_root((enum reach_kind)reach->kind[i], (owner_id)owners.v.n - 1) : of_root[nearest[i]];
 	*ret = owners;
 }
 

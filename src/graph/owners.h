@@ -2,9 +2,7 @@
 /*
  * Owners: the one place that each chunk is put down to, by a name that a developer knows: «server.db», «session in worker_main».
  *
- * That is the root from which a chain reaches the chunk first: global variables are asked before those of libc, these before thread-local ones, then other mappings,
- * stacks, registers; within these the shortest chain, and of equally long ones the root that comes first. As where chains are told (chains.h), a
- * reachable chunk has an owner by chains without weak edges, and only a possible one by others.
+ * That is the root nearest to the chunk (nearest.h).
  *
  * Where a variable or a frame alone keeps a chunk (it dominates it), every chain begins there, so that is the owner. Where several do, whole modules or
  * threads would be what keeps it, which tells nobody anything.
@@ -18,10 +16,9 @@
 #include <stdint.h>
 
 #include "base/array.h"
-#include "graph/edges.h"
+#include "graph/nearest.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
-#include "heap/heap.h"
 
 typedef uint32_t owner_id;
 #define OWNER_NONE UINT32_MAX
@@ -40,9 +37,8 @@ struct owners {
 	size_t n_chunks;
 };
 
-/** Finds them. `leaked` is the place of leaked chunks. Owner: the caller, owners_deinit(). Memory: 4 bytes per chunk to stay, 4 more while it works. Cost: linear. */
-void owners_compute(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct reach *reach,
-		    place_id leaked, struct owners *ret);
+/** Takes them from the roots nearest to the chunks (nearest.h). `leaked` is the place of leaked chunks. Owner: the caller, owners_deinit(). Memory: 4 bytes per chunk. Cost: linear. */
+void owners_compute(const uint32_t *nearest, const struct roots *roots, const struct reach *reach, place_id leaked, struct owners *ret);
 
 /** Makes room for the owners of n chunks, none of which has one known yet: 0. */
 void owners_reserve(struct owners *owners, size_t n_chunks);

@@ -64,6 +64,7 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 	}
 
 	struct edges spent = builder_edges(&builder);
+	uint32_t *nearest;
 
 	graph->is_built = true;
 	graph->options = (struct graph_options){ .with_dominators = true,
@@ -73,7 +74,9 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 	graph->leaked = PLACE_LEAKED;
 	graph->unread_chunks = 4096;
 	reach_compute(chunks, &spent, &graph->roots, &graph->reach);
-	owners_compute(&snapshot->heap, &spent, &graph->roots, &graph->reach, graph->leaked, &graph->owners);
+	nearest = nearest_find(&snapshot->heap, &spent, &graph->roots, &graph->reach);
+	owners_compute(nearest, &graph->roots, &graph->reach, graph->leaked, &graph->owners);
+	nearest_free(nearest, graph->reach.n);
 	dominators_compute(chunks, &spent, &graph->roots, &graph->reach, graph->leaked,
 			   &graph->dominators);
 	graph->edges = builder_edges(&builder);

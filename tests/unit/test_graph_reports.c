@@ -140,7 +140,7 @@ static void sample_with(struct snapshot *snapshot, const char *rules)
 
 	dominators_compute(&builder.chunks, &edges, &builder.roots, &graph->reach, graph->leaked, &graph->dominators);
 	suspects_find(&builder.chunks, &image, &builder.roots, &graph->dominators, 5, &graph->suspects);
-	graph->nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots);
+	graph->nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots, &graph->reach);
 	graph->roots = builder.roots;
 	graph->options.with_edges = graph->options.with_dominators = true;
 	graph->is_built = true;

@@ -36,12 +36,17 @@ START_TEST(variables_come_first_and_short_ways)
 	array_append(&heap.allocators, (struct heap_allocator){ .module = xstrdup("/lib/libc.so.6") });
 
 	const place_id expected[] = { a, b, b, frame, libc, libc, PLACE_NONE };
-	uint32_t *nearest = nearest_find(&heap, &edges, &builder.roots);
+	struct reach reach;
+
+	reach_compute(&heap.chunks, &edges, &builder.roots, &reach);
+
+	uint32_t *nearest = nearest_find(&heap, &edges, &builder.roots, &reach);
 
 	for (size_t i = 0; i < 7; i++)
 		ck_assert_msg((nearest[i] == NEAREST_NONE ? PLACE_NONE : builder.roots.v.v[nearest[i]].place) == expected[i], "chunk %zu: root %u", i,
 			      nearest[i]);
 	nearest_free(nearest, 7);
+	reach_deinit(&reach);
 	edges_deinit(&edges);
 	roots_deinit(&builder.roots);
 	array_deinit(&builder.pairs);

@@ -30,7 +30,11 @@ static void world_find(struct world *world)
 
 	// Borrowed.
 	heap.chunks = builder->chunks;
-	owners_compute(&heap, &world->edges, &builder->roots, &world->reach, world->leaked, &world->owners);
+
+	uint32_t *nearest = nearest_find(&heap, &world->edges, &builder->roots, &world->reach);
+
+	owners_compute(nearest, &builder->roots, &world->reach, world->leaked, &world->owners);
+	nearest_free(nearest, world->reach.n);
 	heap.chunks = none;
 	heap_deinit(&heap);
 }
