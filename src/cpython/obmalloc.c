@@ -95,18 +95,24 @@ static bool is_used_pools(struct py_walk *walk, vaddr address, size_t *n_live_re
 	return true;
 }
 
-/* Whether a table of arenas says that a pool is in the arena that the pool says it is in; what else that entry says must make sense. */
+/* Whether a table of arenas says that a pool is in the arena that the pool says it is in. */
 static bool table_has(struct py_walk *walk, vaddr table, vaddr pool)
 {
 	uint32_t index = py_u32(walk, pool + POOL_ARENA);
-	vaddr entry = table + (vaddr)index * ARENA_SIZE;
-	uint64_t address, fresh, counts;
+	uint64_t address;
 
-	if (index >= ARENAS_MAX || !py_word(walk, entry + ARENA_ADDRESS, &address) || !address || address % PAGE || address > pool ||
-	    pool - address >= arena_size(walk))
-		return false;
-	return py_word(walk, entry + ARENA_FRESH, &fresh) && fresh > pool && fresh <= address + arena_size(walk) && fresh % pool_size(walk) == 0 &&
-	       py_word(walk, entry + ARENA_N_FREE, &counts) && (uint32_t)counts <= counts >> 32 && counts >> 32 <= arena_size(walk) / pool_size(walk);
+	return index < ARENAS_MAX && py_word(walk, table + (vaddr)index * ARENA_SIZE + ARENA_ADDRESS, &address) && address && address % PAGE == 0 &&
+	       address <= pool && pool - address < arena_size(walk);
+}
+
+/* Whether what else the entry of that arena says makes sense. */
+static bool entry_fits(struct py_walk *walk, vaddr table, vaddr pool)
+{
+	vaddr entry = table + (vaddr)py_u32(walk, pool + POOL_ARENA) * ARENA_SIZE;
+	uint64_t fresh = py_at(walk, entry + ARENA_FRESH), counts = py_at(walk, entry + ARENA_N_FREE);
+
+	return fresh > pool && fresh - pool <= arena_size(walk) && fresh % pool_size(walk) == 0 && (uint32_t)counts <= counts >> 32 &&
+	       counts >> 32 <= arena_size(walk) / pool_size(walk);
 }
 
 static bool table_has_all(struct py_walk *walk, vaddr table, vaddr used_pools)
@@ -214,7 +220,8 @@ static bool visit_table(struct py_walk *walk, vaddr address, uint64_t word, void
 
 	(void)address;
 	// It came from malloc; other words may lead to what begins with the address of an arena, too.
-	if (!word || word % 8 || chunks_find(&walk->heap->chunks, word) == CHUNK_NONE || !table_has(walk, word, search->pool) || !table_has_all(walk, word, search->used_pools))
+	if (!word || word % 8 || chunks_find(&walk->heap->chunks, word) == CHUNK_NONE || !table_has(walk, word, search->pool) ||
+	    !entry_fits(walk, word, search->pool) || !table_has_all(walk, word, search->used_pools))
 		return false;
 	search->found = word;
 	return true;

@@ -576,5 +576,5 @@ void print_python_way(struct writer *writer, const struct snapshot *snapshot, ch
 	_cleanup_free_ char *escaped = text_escape(way, strlen(way));
 
 	writer_field(writer, "path", value_text(way));
-	writer_print(writer, STYLE_PLAIN, "In Python: %s\n\n", escaped);
+	writer_print(writer, STYLE_PLAIN, "In Python: %s\n", escaped);
 }

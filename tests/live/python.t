@@ -26,6 +26,11 @@ is "list has every block" "$(cat "$tmp/got")" "$(cat "$tmp/wanted")"
 is "list: 1000 connections" "$(awk -F, '$6 == "__main__.Connection" && $12 == "python"' "$out" | wc -l | tr -d ' ')" 1000
 is "list: each is reachable" "$(awk -F, '$6 == "__main__.Connection" && $9 == "reachable"' "$out" | wc -l | tr -d ' ')" 1000
 
+connection=$(awk -F, '$6 == "__main__.Connection" { print $1; exit }' "$out")
+run "$HEAPSNAP" why -q -p "$target_pid" "$connection"
+sed -n 1,10p "$out" >"$tmp/first"
+matches "why of an object: the way by name" "$tmp/first" "^In Python: __main__\\.leak\\['cache'\\]\\[i\\]\$"
+
 # The sums of every report include the blocks.
 run "$HEAPSNAP" report --format json -q -p "$target_pid"
 check "the sums close" /usr/bin/python3 -c '
