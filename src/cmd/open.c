@@ -549,6 +549,19 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 	}
 }
 
+/* Why Python objects are there: of a type or an address that was named. What is kept may be asked for any type. */
+static void find_python_ways(struct snapshot *snapshot, struct cpython *cpython, const struct options *options, const struct target_choice *choice)
+{
+	const char *operand = options->command == &command_why && choice->n_operands ? choice->operands[0] : NULL;
+	chunk_id chunk = CHUNK_NONE;
+	vaddr address;
+
+	// That there is no such chunk is said when it is printed.
+	if (operand)
+		error_destroy(operand_chunk(snapshot, operand, &address, &chunk));
+	python_ways_find(snapshot, cpython, options->output ? "" : operand ? operand_python_type(operand) : NULL, chunk);
+}
+
 /* What the command needs of the graph. */
 static struct error *fill_graph(struct snapshot *snapshot, const struct target *target,
 				struct modules *modules, struct cpython *cpython, const struct options *options,
@@ -586,8 +599,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		fill_contents(snapshot, target, named, options->command == &command_save);
 	if (options->contents)
 		fill_symbols(snapshot, modules);
-	// What is kept may be asked for any type.
-	python_ways_find(snapshot, cpython, options->output ? "" : choice->n_operands ? operand_python_type(choice->operands[0]) : NULL);
+	find_python_ways(snapshot, cpython, options, choice);
 	return NULL;
 }
 
@@ -622,6 +634,18 @@ static struct error *open_file(const struct options *options, const struct targe
 		graph_find_nearest(&ret->graph, &ret->heap);
 	phase_next(phase, "read");
 	return NULL;
+}
+
+/* A Python whose objects cannot be read leaves its memory to the others. */
+static void note_unread_pythons(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->python.runtimes.n; i++) {
+		const struct py_runtime *runtime = &snapshot->python.runtimes.v[i];
+
+		if (runtime->why_not)
+			array_append(&snapshot->notices, xasprintf("the objects of CPython %s (%s) are not told apart: %s", runtime->version ? runtime->version : "",
+								   runtime->module, runtime->why_not));
+	}
 }
 
 struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
@@ -678,6 +702,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
 	cpython = cpython_walk(&found.modules, target, &snapshot.heap, &snapshot.python);
+	note_unread_pythons(&snapshot);
 	phase_next(&phase, "python");
 	error = fill_graph(&snapshot, target, &found.modules, cpython, options, choice, &suppressions);
 	cpython_destroy(cpython);

@@ -16,7 +16,6 @@
 #include "types/gobjects.h"
 #include "types/inference.h"
 #include "types/places.h"
-#include "types/type_index.h"
 #include "types/vtables.h"
 
 enum {
