@@ -275,10 +275,10 @@ static void variant_read(struct type_reader *reader, const struct open_die *arou
 	const struct die_facts *facts = &reader->dies.facts;
 
 	if (around->is_variant)
-		member_add(reader, around->raw, (struct raw_member){ .type = raw_link(reader, facts->type), .offset = around->discriminant, .kind = MEMBER_VARIANT });
+		member_add(reader, around->raw, (struct raw_member){ .type = raw_link(facts->type), .offset = around->discriminant, .kind = MEMBER_VARIANT });
 	else if (around->is_variant_part)
 		member_add(reader, around->raw,
-			   (struct raw_member){ .type = raw_link(reader, facts->type), .offset = facts->has_place ? facts->place : 0, .kind = MEMBER_DISCRIMINANT });
+			   (struct raw_member){ .type = raw_link(facts->type), .offset = facts->has_place ? facts->place : 0, .kind = MEMBER_DISCRIMINANT });
 }
 
 static void variable_read(struct type_reader *reader)
