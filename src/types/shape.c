@@ -44,6 +44,8 @@ enum {
 	FURTHER_PART = 2,
 	FURTHER_MOST = 40,
 	FURTHER_LEAST = -120,
+	/** What is settled as surely is nothing else. Units: percent. */
+	SURE_SETTLED = 85,
 	/** A fit that is as good as none. Units: percent. */
 	FIT_HALF = 50,
 };
@@ -131,7 +133,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	if (look->depth && candidates.n == 1 && settled == TYPE_NONE)
 		further = look_at_target(look, &candidates.v[0], chunk);
 	// What is settled as something else is not what this one points to.
-	if (settled != TYPE_NONE && inference->confidence[chunk] >= 90 && !(inference->form[chunk] & FORM_BY_RULE))
+	if (settled != TYPE_NONE && inference->confidence[chunk] >= SURE_SETTLED)
 		return POINTER_MISFIT;
 	return POINTER_START + (fit > FIT_HALF ? POINTER_FITS * (fit - FIT_HALF) / (100 - FIT_HALF) : 0) + further;
 }
