@@ -293,15 +293,6 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 	return confidence;
 }
 
-/* How well the start of something looks like a struct: all of it, or what it begins with, which is all that the further blocks of a pool have of its first one. */
-static int look_of_start(struct inference *inference, type_id type, chunk_id chunk, uint64_t into)
-{
-	const struct type_layout *layout = layout_of(inference->layouts, type);
-	int look = shape_score_inside(inference, type, chunk, into);
-
-	return look >= LOOK_START_MIN || !layout->inner.n || layout->inner.v[0].offset ? look : shape_score_inside(inference, layout->inner.v[0].type, chunk, into);
-}
-
 /* What a pointer leads to that no type of that size is known for: the start of something longer, or an object in the middle. */
 static void claim_loosely(struct inference *inference, type_id target, const struct passage *passage, unsigned confidence)
 {
@@ -314,7 +305,7 @@ static void claim_loosely(struct inference *inference, type_id target, const str
 	}
 	candidate = fit_of_start(inference, target, passage->target, into);
 	confidence = least(confidence, candidate.fit);
-	if (confidence > inference->best[passage->target] && look_of_start(inference, target, passage->target, into) >= LOOK_START_MIN)
+	if (confidence > inference->best[passage->target] && shape_score_begin(inference, target, passage->target, into) >= LOOK_START_MIN)
 		claim_push(inference, passage, &candidate, confidence);
 }
 

@@ -295,6 +295,10 @@ int shape_score(struct inference *inference, type_id type, enum type_form form, 
 /** The same of a struct that lies inside of a chunk. */
 int shape_score_inside(struct inference *inference, type_id type, chunk_id chunk, uint64_t into);
 
+/** How well so far into a chunk a struct begins: all of it, or some beginning, behind which something else may lie: it was cut short, or is a further block of a pool, which
+    has only a part of what its first one has. */
+int shape_score_begin(struct inference *inference, type_id type, chunk_id chunk, uint64_t into);
+
 /* ---- seeds.c ---- */
 
 /** Finds the typed pointers outside of the chunks. */
