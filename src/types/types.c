@@ -390,7 +390,7 @@ static label_id label_of_content(struct labeller *labeller, struct window *windo
 	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
 		return 0;
 	*confidence_ret = (uint8_t)content.confidence;
-	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && bytes_are_plain(labeller->inference, chunk, 0)) {
+	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && bytes_are_plain(labeller->inference, chunk, 0, false)) {
 		if (*confidence_ret > SURE_CONTENT)
 			*confidence_ret = SURE_CONTENT;
 		return label_of_type(labeller, text, FORM_ARRAY);
@@ -508,7 +508,6 @@ void types_build(const struct target *target, struct modules *modules, const str
 	gobjects_deinit(&gobjects);
 	for (types->rounds = 1;; types->rounds++) {
 		flood(&inference);
-		inference.rounds = types->rounds;
 		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
 			break;
 	}
