@@ -132,6 +132,8 @@ static void inference_deinit(struct inference *inference)
 	free(inference->confidence);
 	free(inference->evidence);
 	free(inference->best);
+	array_deinit(&inference->tenants);
+	hash_map_deinit(&inference->tenants_by_place);
 	array_deinit(&inference->splits);
 	array_deinit(&inference->rules);
 	hash_map_deinit(&inference->splits_by_key);
@@ -377,7 +379,7 @@ static label_id label_of_content(struct labeller *labeller, struct window *windo
 	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
 		return 0;
 	*confidence_ret = (uint8_t)content.confidence;
-	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && chunk_is_plain(labeller->inference, chunk)) {
+	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && bytes_are_plain(labeller->inference, chunk, 0)) {
 		if (*confidence_ret > SURE_CONTENT)
 			*confidence_ret = SURE_CONTENT;
 		return label_of_type(labeller, text, FORM_ARRAY);
@@ -450,6 +452,19 @@ void types_allocate(struct types *types, size_t n)
 	types->form = xcalloc(n + 1, 1);
 }
 
+/* Reads the types of all modules. */
+static void types_read(struct types *types, struct modules *modules)
+{
+	_cleanup_free_ bool *described = type_table_read_all(types->table, modules);
+
+	for (size_t i = 0; i < modules->v.n; i++) {
+		if (described[i])
+			types->has_debug = true;
+		else if (modules->v.v[i].fd >= 0)
+			array_append(&types->undescribed, (struct undescribed){ .module = xstrdup(module_name(&modules->v.v[i])) });
+	}
+}
+
 void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
 		 const struct types_options *options, struct types *ret)
 {
@@ -465,13 +480,10 @@ void types_build(const struct target *target, struct modules *modules, const str
 	types->table = xcalloc(1, sizeof(*types->table));
 	types->layouts = xcalloc(1, sizeof(*types->layouts));
 	type_table_init(types->table);
-	for (size_t i = 0; i < modules->v.n && !options->without_dwarf; i++) {
-		if (type_table_read(types->table, modules, i))
-			types->has_debug = true;
-		else if (modules->v.v[i].fd >= 0)
-			array_append(&types->undescribed, (struct undescribed){ .module = xstrdup(module_name(&modules->v.v[i])) });
-	}
-	type_table_seal(types->table);
+	if (options->without_dwarf)
+		type_table_seal(types->table);
+	else
+		types_read(types, modules);
 	containers_apply(types->table);
 	glib_structs_apply(types->table);
 	vtables_build(modules, &target->image, &vtables);
