@@ -89,7 +89,11 @@ static void diagnose_allocator(struct doctor *doctor, const struct allocator *al
 			      foreign ? "glibc's part" : "allocator",
 			      "glibc %s in %s; offsets from %s", release, name, from);
 	}
-	if (runtime)
+	if (allocator->runtime == RUNTIME_CPYTHON)
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "runtime",
+			      "the objects of CPython 3.8 to 3.14 (with the GIL) are read, too: "
+			      "heapsnap python");
+	else if (runtime)
 		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "runtime",
 			      "the %s keeps objects of its own outside malloc: reports are about "
 			      "the native C heap",

@@ -200,7 +200,7 @@ static char *path_of_any(const char *path)
 /* What a symbol is called in its language. Owner: the caller. */
 static char *plain_name(const char *symbol)
 {
-	char *name = demangle_symbol(symbol);
+	char *name = demangle_function(symbol);
 
 	return name ? name : xstrdup(symbol);
 }

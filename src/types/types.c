@@ -364,7 +364,18 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 
 	if (label != UINT32_MAX)
 		return label;
-	label = label_add(labeller->types, role_name(labeller->inference, slot), TYPE_NONE, FORM_NONE);
+
+	// Several members of a container are one place.
+	char *name = role_name(labeller->inference, slot);
+	uint64_t name_hash = hash_mix(3, hash_bytes(name, strlen(name)));
+
+	label = hash_map_get(&labeller->places, name_hash);
+	if (label == UINT32_MAX) {
+		label = label_add(labeller->types, name, TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, name_hash, label);
+	} else {
+		free(name);
+	}
 	hash_map_set(&labeller->places, hash, label);
 	return label;
 }
@@ -379,7 +390,7 @@ static label_id label_of_content(struct labeller *labeller, struct window *windo
 	if (content.kind == CONTENT_UNKNOWN || content.confidence < CONFIDENCE_SHOWN)
 		return 0;
 	*confidence_ret = (uint8_t)content.confidence;
-	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && bytes_are_plain(labeller->inference, chunk, 0)) {
+	if (text != TYPE_NONE && (content.kind == CONTENT_TEXT || content.kind == CONTENT_JSON) && bytes_are_plain(labeller->inference, chunk, 0, false)) {
 		if (*confidence_ret > SURE_CONTENT)
 			*confidence_ret = SURE_CONTENT;
 		return label_of_type(labeller, text, FORM_ARRAY);
