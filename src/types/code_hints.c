@@ -82,7 +82,8 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 	for (size_t i = 0; i < facts->sites.n; i++) {
 		const struct code_site *site = &facts->sites.v[i];
 
-		if (!site->types && site->form == CODE_SIZE_CONSTANT && site->c > 0 && site->function >= 0 && site->callee >= 0)
+		if (!site->types && site->form == CODE_SIZE_CONSTANT && site->c > 0 && site->function >= 0 && site->callee >= 0 &&
+		    !is_pool[site->callee])
 			array_append(&inference->untyped_sites, site_found(facts, site, 0, TYPE_NONE, ALLOCATED_ALONE));
 		for (uint32_t j = 0; j < site->types; j++) {
 			const struct code_site_type *one = &facts->site_types.v[site->first_type + j];

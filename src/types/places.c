@@ -251,13 +251,21 @@ static void roots_begin(struct places *places, bool of_variables)
 	size_t end;
 
 	for (size_t first = 0; first < roots->v.n; first = end) {
+		uint32_t of_array = UINT32_MAX;
+
 		roots_of_place(roots, roots->v.v[first].place, &end);
 		for (size_t i = first; i < end; i++) {
 			const struct root *root = &roots->v.v[i];
+			bool is_array = end - first >= ARRAY_MIN;
 
 			if (places->of[root->chunk] != UINT32_MAX || places->types->role[root->chunk] || places->chunks->state[root->chunk] != CHUNK_IN_USE)
 				continue;
-			char *name = root_name(&roots->places.v[root->place], root, end - first >= ARRAY_MIN, of_variables);
+			// All elements have one name, and there may be millions.
+			if (of_array != UINT32_MAX && !root->path) {
+				chunk_reach(places, root->chunk, of_array);
+				continue;
+			}
+			char *name = root_name(&roots->places.v[root->place], root, is_array, of_variables);
 
 			if (!name)
 				break;
@@ -271,6 +279,8 @@ static void roots_begin(struct places *places, bool of_variables)
 						   name);
 			else
 				free(name);
+			if (is_array && !root->path)
+				of_array = place;
 			chunk_reach(places, root->chunk, place);
 		}
 	}
