@@ -21,6 +21,7 @@
 #include "cmd/recognise.h"
 #include "cpython/cpython.h"
 #include "debug/allocator.h"
+#include "debug/cache.h"
 #include "debug/modules.h"
 #include "debug/symbols.h"
 #include "glibc/glibc.h"
@@ -171,6 +172,8 @@ struct error *target_open(const struct options *options, const struct target_cho
 /* The modules of a target, and the mallocs among them: all that is known from files. */
 struct found {
 	struct modules modules;
+	/** Owned; NULL for no cache. */
+	char *cache_dir;
 	struct allocator allocator;
 	struct glibc *glibc;
 };
@@ -181,6 +184,7 @@ static void found_init(struct found *found, const struct target *target,
 	struct debug_options debug = { .debug_path = options->debug_path,
 				       .sysroot = options->sysroot };
 
+	debug.cache_dir = found->cache_dir = options->no_cache ? NULL : cache_directory();
 	modules_init(&found->modules, target, &debug);
 	allocator_recognise(&found->modules, &found->allocator);
 	found->glibc = glibc_find(&found->modules);
@@ -192,6 +196,7 @@ static void found_deinit(struct found *found)
 	glibc_destroy(found->glibc);
 	free(found->allocator.evidence);
 	modules_deinit(&found->modules);
+	free(found->cache_dir);
 }
 
 /* Which files are mapped where, as a number: the same before and after the stop, or modules came or went meanwhile. */
@@ -459,6 +464,13 @@ static struct error *suppressions_read(const char *path, struct suppressions **r
 	return suppressions_parse(text, size, name, ret);
 }
 
+/* Whether a command is about Python alone. */
+static bool asks_python(const struct options *options)
+{
+	return options->command == &command_python ||
+	       (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]));
+}
+
 /* Applies rules when types are known; without a target (NULL) modules, functions and variables have no names. */
 static void suppress(struct snapshot *snapshot, const struct target *target, struct modules *modules)
 {
@@ -489,7 +501,7 @@ static unsigned needs_of(const struct options *options)
 	if (options->output)
 		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
 	// Python says itself what its objects are, and who holds them.
-	else if (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]))
+	else if (options->command == &command_why && asks_python(options))
 		needs = NEEDS_GRAPH;
 	// A list of sizes has no use for types, nor for what they are found by.
 	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON && !options->type)
@@ -504,6 +516,8 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 
 	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
 	python_labels_set(snapshot);
+	if (modules->cache_trouble && options->verbose && !options->quiet)
+		fprintf(stderr, "heapsnap: nothing was kept of the debug information: %s\n", modules->cache_trouble);
 	if (!(needs_of(options) & NEEDS_EDGES)) {
 		edges_deinit(&snapshot->graph.edges);
 		snapshot->graph.options.with_edges = false;
@@ -525,6 +539,8 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		.with_owners = needs & NEEDS_OWNERS,
 		// Types are found along edges.
 		.with_edges = needs & (NEEDS_EDGES | NEEDS_TYPES),
+		// What a Python's objects hold they say themselves.
+		.marks_alone = needs == NEEDS_GRAPH && python_is_known(&snapshot->python) && !*suppressions && asks_python(options),
 		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
 	chunk_id named = CHUNK_NONE;

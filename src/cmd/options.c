@@ -56,6 +56,7 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_UNALIGNED, 0, "unaligned", NULL,
 	  "pointers may lie at any address, as in packed structs; slower" },
 	{ OPTION_NO_TYPES, 0, "no-types", NULL, "do not find out what types chunks are of; faster" },
+	{ OPTION_NO_CACHE, 0, "no-cache", NULL, "neither use nor keep what was read of debug information" },
 	{ OPTION_TYPE, 0, "type", "TYPE", "only chunks of this type, as the report names it («struct conn», «conn[]»)" },
 	{ OPTION_RETAINED, 0, "retained", NULL,
 	  "what the chunks of each type keep alive, too; takes a second look at all pointers, and 20 bytes for each chunk" },
@@ -297,6 +298,9 @@ static struct error *option_set(struct options *options, const struct option_ent
 		break;
 	case OPTION_NO_TYPES:
 		options->no_types = true;
+		break;
+	case OPTION_NO_CACHE:
+		options->no_cache = true;
 		break;
 	case OPTION_OUTPUT:
 		if (!*value)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/graph.h"
 
+#include "graph/marks.h"
 #include "graph/root_areas.h"
 #include "graph/root_scan.h"
 #include "heap/heap.h"
@@ -37,10 +38,16 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	roots_scan(target, modules, heap, &areas, &roots, &graph.roots, &graph.leaked);
 	edges.cuts = areas.cuts.v;
 	edges.n_cuts = areas.cuts.n;
+	graph.unread_roots = graph.roots.unread;
+	if (options->marks_alone) {
+		graph.unread_chunks = reach_mark(&heap->chunks, &target->image, &edges, &graph.roots, &graph.reach);
+		root_areas_deinit(&areas);
+		*ret = graph;
+		return;
+	}
 	edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
 	graph.n_edges = graph.edges.n;
 	graph.unread_chunks = graph.edges.unread;
-	graph.unread_roots = graph.roots.unread;
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
 	if (options->with_owners) {
