@@ -90,6 +90,10 @@ START_TEST(paths_lead_to_what_lies_there)
 	_cleanup_free_ char *member = chunk_member(&snapshot.types, &snapshot.heap.chunks, session, 0);
 
 	ck_assert_str_eq(member, "session.next");
+
+	_cleanup_free_ char *gap = chunk_member(&snapshot.types, &snapshot.heap.chunks, session, 13);
+
+	ck_assert_str_eq(gap, "session at +0xd");
 	ck_assert_ptr_null(chunk_member(&snapshot.types, &snapshot.heap.chunks, other, 0));
 
 	// As many as there is room for, and behind a header.
