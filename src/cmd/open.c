@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/memory.h"
+#include "cmd/package.h"
 #include "cmd/phase.h"
 #include "cmd/progress.h"
 #include "cmd/python_labels.h"
@@ -509,12 +510,36 @@ static unsigned needs_of(const struct options *options)
 	return options->no_types ? needs & ~(unsigned)NEEDS_TYPES : needs;
 }
 
+/* How to get the debug information that would tell most. */
+static void fill_remedies(struct types *types, const struct modules *modules, const struct options *options, const struct target_choice *choice)
+{
+	enum { ASKED = 3 };
+	_cleanup_free_ char *root = package_root((int)choice->pid, options->sysroot);
+
+	for (size_t i = 0; i < types->undescribed.n && i < ASKED; i++) {
+		struct undescribed *one = &types->undescribed.v[i];
+
+		for (size_t j = 0; j < modules->v.n && one->chunks && !one->remedy; j++) {
+			const struct module *module = &modules->v.v[j];
+			struct build_id id;
+
+			if (strcmp(module_name(module), one->module) != 0)
+				continue;
+			_cleanup_free_ char *build_id = module_build_id(modules, module, &id) ? build_id_hex(&id) : NULL;
+
+			one->remedy = package_remedy(root, module->path, build_id, options->debuginfod_urls);
+		}
+	}
+}
+
 /* What each chunk is. */
-static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options)
+static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
+		       const struct target_choice *choice)
 {
 	struct types_options types = { .reach = &snapshot->graph.reach };
 
 	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
+	fill_remedies(&snapshot->types, modules, options, choice);
 	python_labels_set(snapshot);
 	if (modules->cache_trouble && options->verbose && !options->quiet)
 		fprintf(stderr, "heapsnap: nothing was kept of the debug information: %s\n", modules->cache_trouble);
@@ -522,6 +547,19 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 		edges_deinit(&snapshot->graph.edges);
 		snapshot->graph.options.with_edges = false;
 	}
+}
+
+/* Why Python objects are there: of a type or an address that was named. What is kept may be asked for any type. */
+static void find_python_ways(struct snapshot *snapshot, struct cpython *cpython, const struct options *options, const struct target_choice *choice)
+{
+	const char *operand = options->command == &command_why && choice->n_operands ? choice->operands[0] : NULL;
+	chunk_id chunk = CHUNK_NONE;
+	vaddr address;
+
+	// That there is no such chunk is said when it is printed.
+	if (operand)
+		error_destroy(operand_chunk(snapshot, operand, &address, &chunk));
+	python_ways_find(snapshot, cpython, options->output ? "" : operand ? operand_python_type(operand) : NULL, chunk);
 }
 
 /* What the command needs of the graph. */
@@ -561,8 +599,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		fill_contents(snapshot, target, named, options->command == &command_save);
 	if (options->contents)
 		fill_symbols(snapshot, modules);
-	// What is kept may be asked for any type.
-	python_ways_find(snapshot, cpython, options->output ? "" : choice->n_operands ? operand_python_type(choice->operands[0]) : NULL);
+	find_python_ways(snapshot, cpython, options, choice);
 	return NULL;
 }
 
@@ -597,6 +634,18 @@ static struct error *open_file(const struct options *options, const struct targe
 		graph_find_nearest(&ret->graph, &ret->heap);
 	phase_next(phase, "read");
 	return NULL;
+}
+
+/* A Python whose objects cannot be read leaves its memory to the others. */
+static void note_unread_pythons(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->python.runtimes.n; i++) {
+		const struct py_runtime *runtime = &snapshot->python.runtimes.v[i];
+
+		if (runtime->why_not)
+			array_append(&snapshot->notices, xasprintf("the objects of CPython %s (%s) are not told apart: %s", runtime->version ? runtime->version : "",
+								   runtime->module, runtime->why_not));
+	}
 }
 
 struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
@@ -653,6 +702,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
 	cpython = cpython_walk(&found.modules, target, &snapshot.heap, &snapshot.python);
+	note_unread_pythons(&snapshot);
 	phase_next(&phase, "python");
 	error = fill_graph(&snapshot, target, &found.modules, cpython, options, choice, &suppressions);
 	cpython_destroy(cpython);
@@ -665,7 +715,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 		phase_next(&phase, "graph");
 	if (needs_of(options) & NEEDS_TYPES) {
 		progress_phase("finding types");
-		fill_types(&snapshot, target, &found.modules, options);
+		fill_types(&snapshot, target, &found.modules, options, choice);
 		phase_next(&phase, "types");
 	}
 	if (snapshot.graph.suppressions && suppressions_have_types(snapshot.graph.suppressions))

@@ -342,6 +342,14 @@ static const struct field constant_fields[] = {
 	{ "name", FIELD_STRING, TE(name), NULL },
 };
 
+#define UD(member) offsetof(struct undescribed, member)
+static const struct field undescribed_fields[] = {
+	{ "module", FIELD_STRING, UD(module), NULL },
+	{ "remedy", FIELD_TEXT, UD(remedy), NULL },
+	{ "chunks", FIELD_U64, UD(chunks), NULL },
+	{ "bytes", FIELD_U64, UD(bytes), NULL },
+};
+
 #define TS(member) offsetof(struct type_site, member)
 static const struct field site_fields[] = {
 	{ "label", FIELD_INDEX, TS(label), NULL },	  { "confidence", FIELD_U32, TS(confidence), NULL },
@@ -408,7 +416,7 @@ const struct record schema_records[] = {
 	RECORD("type_members", part_fields, struct type_part, PARTS_MAX, types.parts, SNAPSHOT_TYPES),
 	RECORD("type_constants", constant_fields, struct type_constant, PART_CONSTANTS_MAX, types.constants, SNAPSHOT_TYPES),
 	RECORD("type_sites", site_fields, struct type_site, 1 << 22, types.sites, SNAPSHOT_TYPES),
-	RECORD("undescribed", notice_fields, char *, 1 << 16, types.undescribed, SNAPSHOT_TYPES),
+	RECORD("undescribed", undescribed_fields, struct undescribed, 1 << 16, types.undescribed, SNAPSHOT_TYPES),
 	{ NULL, NULL, 0, 0, 0, 0, 0 },
 };
 
