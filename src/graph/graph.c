@@ -56,8 +56,9 @@ void graph_build(const struct target *target, struct modules *modules, const str
 		owners_compute(nearest, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
 		nearest_free(nearest, graph.reach.n);
 	}
-	if (graph.suppressions)
-		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, &graph.edges, &graph.reach);
+	// By type only when types are known, which takes the graph.
+	if (graph.suppressions && !suppressions_have_types(graph.suppressions))
+		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, NULL, &graph.edges, &graph.reach);
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
 		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);

@@ -38,7 +38,7 @@ struct graph_options {
 	/** Only find out what is reachable (marks.h); with none of the above, and without suppressions. */
 	bool marks_alone;
 	bool without_dwarf;
-	/** Takes; NULL for none. */
+	/** Takes; NULL for none. Those that go by type are the caller's to apply. */
 	struct suppressions *suppressions;
 };
 

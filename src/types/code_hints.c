@@ -29,21 +29,21 @@ static type_id *types_find(const struct inference *inference, const struct code_
 	return types;
 }
 
-static unsigned form_of_size(uint64_t size, uint64_t asked)
+static unsigned form_of_size(uint64_t size, uint64_t asked, bool is_pool)
 {
-	return asked == size ? ALLOCATED_ALONE : asked > size && asked % size == 0 ? ALLOCATED_AS_ARRAY : asked > size ? ALLOCATED_LONGER : ALLOCATED_OTHER;
+	return asked == size ? ALLOCATED_ALONE : asked > size && asked % size == 0 && !is_pool ? ALLOCATED_AS_ARRAY : asked > size ? ALLOCATED_LONGER : ALLOCATED_OTHER;
 }
 
-/* In which forms a site allocates a type. */
-static unsigned forms_of(const struct code_site *site, uint64_t size)
+/* In which forms a site allocates a type. What gives parts of a pool as well says less of what chunks are. */
+static unsigned forms_of(const struct code_site *site, uint64_t size, bool is_pool)
 {
 	if (!size || size > INT32_MAX)
 		return ALLOCATED_ALONE;
 	switch (site->form) {
 	case CODE_SIZE_CONSTANT:
-		return site->c > 0 ? form_of_size(size, (uint64_t)site->c) : ALLOCATED_OTHER;
+		return site->c > 0 ? form_of_size(size, (uint64_t)site->c, is_pool) : ALLOCATED_OTHER;
 	case CODE_SIZE_EITHER:
-		return (site->c > 0 ? form_of_size(size, (uint64_t)site->c) : 0u) | (site->k > 0 ? form_of_size(size, (uint64_t)site->k) : 0u);
+		return (site->c > 0 ? form_of_size(size, (uint64_t)site->c, is_pool) : 0u) | (site->k > 0 ? form_of_size(size, (uint64_t)site->k, is_pool) : 0u);
 	case CODE_SIZE_SUM:
 		return ALLOCATED_LONGER | ALLOCATED_ALONE;
 	case CODE_SIZE_SCALED:
@@ -54,7 +54,7 @@ static unsigned forms_of(const struct code_site *site, uint64_t size)
 	case CODE_SIZE_OPAQUE:
 		break;
 	}
-	return site->allocator == CODE_NEW_ARRAY ? ALLOCATED_AS_ARRAY : ALLOCATED_OTHER | ALLOCATED_AS_ARRAY | ALLOCATED_LONGER | ALLOCATED_ALONE;
+	return is_pool ? ALLOCATED_ALONE | ALLOCATED_LONGER | ALLOCATED_OTHER : site->allocator == CODE_NEW_ARRAY ? ALLOCATED_AS_ARRAY : ALLOCATED_ANYHOW;
 }
 
 /* Keeps what a report says of a site: who allocates, where that is written down, by what. */
@@ -75,6 +75,10 @@ static void site_keep(struct inference *inference, const struct code_facts *fact
 
 static void sites_take(struct inference *inference, const struct code_facts *facts, const type_id *types)
 {
+	_cleanup_free_ bool *is_pool = xcalloc(facts->functions.n + 1, sizeof(*is_pool));
+
+	for (size_t i = 0; i < facts->wrappers.n; i++)
+		is_pool[facts->wrappers.v[i].function] = facts->wrappers.v[i].is_partial;
 	inference->allocated = xcalloc(inference->table->v.n + 1, 1);
 	for (size_t i = 0; i < facts->sites.n; i++) {
 		const struct code_site *site = &facts->sites.v[i];
@@ -87,9 +91,11 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 			if (type == TYPE_NONE || type == 0 || one->weight * 100 < SITE_WEIGHT_MIN || one->offset != 0)
 				continue;
 			size = type_at(inference->table, type)->size;
-			inference->allocated[type] |= (uint8_t)forms_of(site, size);
+			unsigned forms = forms_of(site, size, site->callee >= 0 && is_pool[site->callee]);
+
+			inference->allocated[type] |= (uint8_t)forms;
 			if (site->function >= 0 && site->callee >= 0)
-				site_keep(inference, facts, site, one, type, forms_of(site, size));
+				site_keep(inference, facts, site, one, type, forms);
 			// Cut short, or longer than it is.
 			if (site->form == CODE_SIZE_CONSTANT && site->c > 0 && (uint64_t)site->c != size && type_is_aggregate(inference->table, type) &&
 			    (uint64_t)site->c % (size ? size : 1) != 0)

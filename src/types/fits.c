@@ -19,12 +19,16 @@ enum {
 	FIT_UNSPLIT = 75,
 	FIT_SITE = 85,
 	FIT_LONGER = 65,
+	FIT_START = 55,
+	FIT_SHORTER = 52,
 	FIT_ARRAY_SITE = 88,
 	FIT_TEXT_INSIDE = 80,
 	/** Headers of strings, in front of what the program holds. Units: bytes. */
 	TEXT_HEADER_MAX = 32,
 	FIT_FLEXIBLE = 88,
+	FIT_ARRAY_ANYHOW = 82,
 	FIT_ARRAY = 68,
+	FIT_ARRAY_AROUND = 58,
 	FIT_ARRAY_UNSPLIT = 45,
 	FIT_TEXT = 95,
 	FIT_NUMBERS = 88,
@@ -55,12 +59,42 @@ static unsigned fit_of_size(const struct chunks *chunks, chunk_id chunk, uint64_
 	return usable_of(size) == usable ? FIT_ONE : usable_of(size) + UNSPLIT == usable ? FIT_UNSPLIT : 0;
 }
 
+/* In which forms code was seen to allocate a type; 0 for none. */
+static unsigned allocated_forms(const struct inference *inference, type_id type)
+{
+	return inference->allocated ? inference->allocated[type] : 0;
+}
+
+bool type_is_link(const struct inference *inference, type_id type)
+{
+	enum { LINK_SIZE_MAX = 32 };
+	const struct enclosing *enclosing = &inference->enclosing;
+	const struct type_layout *layout;
+	bool is_linked = false;
+
+	if (!type_is_aggregate(inference->table, type) || type_at(inference->table, type)->size > LINK_SIZE_MAX ||
+	    (type_at(inference->table, type)->size > 8 && enclosing->first[type] == enclosing->first[type + 1]))
+		return false;
+	layout = layout_of(inference->layouts, type);
+	for (size_t i = 0; i < layout->v.n; i++) {
+		const struct layout_field *field = &layout->v.v[i];
+
+		if (field->kind != LAYOUT_POINTER)
+			continue;
+		if (field->target != type)
+			return false;
+		is_linked = true;
+	}
+	return is_linked;
+}
+
 static struct candidate fit_of_array(const struct inference *inference, type_id type, uint64_t size, chunk_id chunk)
 {
 	uint64_t usable = chunk_usable(inference->chunks, chunk), n = size ? usable / size : 0, rest = size ? usable % size : 0;
 	struct candidate ret = { .type = type, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
-	bool is_known = inference->allocated && (inference->allocated[type] & ALLOCATED_AS_ARRAY);
+	unsigned forms = allocated_forms(inference, type);
+	bool is_known = forms & (type_is_link(inference, type) ? ALLOCATED_AS_ARRAY : ALLOCATED_AS_ARRAY | ALLOCATED_ANYHOW);
 
 	if (n < 2 || (size < ARRAY_ELEMENT_MIN && !is_known))
 		return ret;
@@ -71,10 +105,10 @@ static struct candidate fit_of_array(const struct inference *inference, type_id 
 	bool is_c = !(type_at(inference->table, type)->flags & TYPE_IS_CLASSY);
 
 	// One that code allocates, but never so, is none; though where containers allocate, the code does not say what for.
-	if (inference->allocated && !(inference->allocated[type] & ALLOCATED_AS_ARRAY))
-		ret.fit = inference->allocated[type] && is_c ? ret.fit / 3 : ret.fit * 3 / 4;
-	else if (inference->allocated && ret.fit == FIT_ARRAY)
-		ret.fit = FIT_ARRAY_SITE;
+	if (inference->allocated && !is_known)
+		ret.fit = forms && is_c ? ret.fit / 3 : ret.fit * 3 / 4;
+	else if (is_known && ret.fit == FIT_ARRAY)
+		ret.fit = forms & ALLOCATED_AS_ARRAY ? FIT_ARRAY_SITE : FIT_ARRAY_ANYHOW;
 	return ret;
 }
 
@@ -105,7 +139,7 @@ static struct candidate fit_of_struct(const struct inference *inference, type_id
 		return ret;
 
 	// Code that asks for sizeof and something more.
-	if (array.fit < FIT_LONGER && inference->allocated && (inference->allocated[id] & ALLOCATED_LONGER) && usable_of(type->size) <= usable) {
+	if (array.fit < FIT_LONGER && (allocated_forms(inference, id) & (ALLOCATED_LONGER | ALLOCATED_ANYHOW)) && usable_of(type->size) <= usable) {
 		ret.fit = FIT_LONGER;
 		return ret;
 	}
@@ -196,13 +230,13 @@ static void behind_add(struct inference *inference, type_id target, chunk_id chu
 		if (!fit && tail != UINT64_MAX && usable_of(tail + header) <= chunk_usable(inference->chunks, chunk))
 			fit = FIT_FLEXIBLE;
 		uint64_t size = type_at(table, target)->size, room = chunk_usable(inference->chunks, chunk) - header;
-		unsigned forms = inference->allocated ? inference->allocated[target] : 0;
+		unsigned forms = allocated_forms(inference, target);
 
 		if (fit) {
 			candidate_add(candidates, (struct candidate){ target, FORM_BEHIND, EVIDENCE_POINTER, (uint8_t)fit });
-		} else if (header == COUNTER && (forms & ALLOCATED_AS_ARRAY) && room / size >= 2 && room % size < CHUNK_ALIGN) {
-			candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_ARRAY_SITE });
-		} else if ((forms & ALLOCATED_LONGER) && size <= room) {
+		} else if (header == COUNTER && (forms & (ALLOCATED_AS_ARRAY | ALLOCATED_ANYHOW)) && room / size >= 2 && room % size < CHUNK_ALIGN) {
+			candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, forms & ALLOCATED_AS_ARRAY ? FIT_ARRAY_SITE : FIT_ARRAY });
+		} else if ((forms & (ALLOCATED_LONGER | ALLOCATED_ANYHOW)) && size <= room) {
 			candidate_add(candidates, (struct candidate){ target, FORM_BEHIND, EVIDENCE_POINTER, FIT_LONGER });
 		}
 	}
@@ -257,7 +291,7 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 			return;
 		counted_add(inference, target, chunk, into, ret);
 	} else if (type_at(table, target)->kind == TYPE_POINTER && into % 8 == 0) {
-		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, 60 });
+		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_ARRAY_AROUND });
 	}
 	if (!type_is_aggregate(table, target))
 		return;
@@ -267,7 +301,7 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		struct candidate one;
 
 		// A mere wrapper adds nothing to what is declared.
-		if ((into == 0 && outer->size == type_at(table, target)->size) || (outer->kind == TYPE_UNION && (outer->flags & TYPE_IS_RUST)))
+		if ((into == 0 && outer->size == type_at(table, target)->size && !(outer->flags & TYPE_IS_FLEXIBLE)) || (outer->kind == TYPE_UNION && (outer->flags & TYPE_IS_RUST)))
 			continue;
 		// Rows are by size: what is far too small comes first.
 		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)
@@ -280,7 +314,7 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 	}
 	unallocated_drop(inference, ret);
 	// A link is smaller than what it links: as an array it would fit nearly everything.
-	if (ret->n > 1 && ret->v[0].type == target && ret->v[0].form == FORM_ARRAY && !(inference->allocated && (inference->allocated[target] & ALLOCATED_AS_ARRAY))) {
+	if (ret->n > 1 && ret->v[0].type == target && ret->v[0].form == FORM_ARRAY && !(allocated_forms(inference, target) & (ALLOCATED_AS_ARRAY | ALLOCATED_ANYHOW))) {
 		for (size_t i = 1; i < ret->n; i++) {
 			if (ret->v[i].fit != FIT_ONE)
 				continue;
@@ -292,9 +326,33 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 	if (into > 0 && type_at(table, target)->size && into % type_at(table, target)->size == 0 && !ret->n) {
 		struct candidate array = fit_of_array(inference, target, type_at(table, target)->size, chunk);
 
-		if (array.fit > 10) {
-			array.fit -= 10;
+		// Where it begins, none of them says.
+		if (array.fit > FIT_ARRAY_AROUND)
+			array.fit = FIT_ARRAY_AROUND;
+		if (array.fit)
 			candidate_add(ret, array);
-		}
 	}
+}
+
+struct candidate fit_of_start(const struct inference *inference, type_id target, chunk_id chunk, uint64_t into)
+{
+	uint64_t size = type_at(inference->table, target)->size, usable = chunk_usable(inference->chunks, chunk);
+	bool is_any = allocated_forms(inference, target) & (ALLOCATED_LONGER | ALLOCATED_OTHER | ALLOCATED_ANYHOW);
+	struct candidate ret = { target, into ? FORM_BEHIND : FORM_ONE, EVIDENCE_POINTER, 0 };
+	size_t heirs;
+
+	if (!type_is_aggregate(inference->table, target) || !size || (into && into != inference->header) || into >= usable)
+		return ret;
+	// A union is the base of what it may be.
+	if (type_at(inference->table, target)->kind == TYPE_UNION || type_is_link(inference, target))
+		return ret;
+	// A base or a link says nothing of the whole, unless it is allocated by itself.
+	enclosing_find(&inference->enclosing, target, 0, &heirs);
+	if (heirs && !is_any)
+		return ret;
+	if (size <= usable - into)
+		ret.fit = FIT_START;
+	else if (is_any || !inference->allocated)
+		ret.fit = FIT_SHORTER;
+	return ret;
 }

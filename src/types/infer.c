@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "types/inference.h"
+#include "types/variants.h"
 
 enum {
 	/** What is declared, but may be something else. Units: percent. */
@@ -27,26 +28,53 @@ enum {
 	/** Looks of those forms that fit many sizes. Units: hundredths of a point. */
 	LOOK_MIN = -100,
 	LOOK_ARRAY_MIN = -20,
+	LOOK_ARRAY_AROUND_MIN = 10,
 	COUNTER_SIZE = 8,
+	/** What is said by an object inside of a chunk. Units: percent; and how it must look at least. */
+	SURE_TENANT = 85,
+	FIT_TENANT = 60,
+	LOOK_TENANT_MIN = 0,
+	LOOK_START_MIN = 0,
+	TENANTS_MAX = 1 << 22,
+	/** Less behind a struct is not worth a look. Units: bytes. */
+	REST_MIN = 16,
 	/** Types that embed another one: above, it is a link, and says little. */
 	FAMILY_MAX = 20,
 };
 
-bool chunk_is_plain(const struct inference *inference, chunk_id chunk)
+/* The first edge out of a chunk that is not before an offset. */
+static size_t edge_at(const struct edges *edges, chunk_id source, uint64_t offset)
+{
+	size_t low = edges->first[source], high = edges->first[source + 1];
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (edge_offset(edges, middle) < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into)
 {
 	enum { LOOKED_AT = 128, LENGTH_MIN = 8 };
-	size_t first = inference->edges->first[chunk], size, i = 0;
+	const struct edges *edges = inference->edges;
+	size_t first = edge_at(edges, chunk, into), size, i = 0;
 	uint8_t bytes[LOOKED_AT];
 
-	if (first == inference->edges->first[chunk + 1])
+	if (first == edges->first[chunk + 1])
 		return true;
 	// What was there before is still there behind the end of a text.
-	size = edge_offset(inference->edges, first) < LOOKED_AT ? edge_offset(inference->edges, first) : LOOKED_AT;
-	if (!size || !image_get(inference->window.image, inference->chunks->mem[chunk], bytes, size))
+	size = edge_offset(edges, first) - into < LOOKED_AT ? edge_offset(edges, first) - into : LOOKED_AT;
+	if (!size || !image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return false;
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
-	return i >= LENGTH_MIN && i < size && bytes[i] == 0;
+	// In the smallest of chunks there is no room for more.
+	return i >= (chunk_usable(inference->chunks, chunk) > usable_of(1) ? LENGTH_MIN : 1) && i < size && bytes[i] == 0;
 }
 
 uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
@@ -66,6 +94,7 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 {
 	type_id type = inference->type[source];
 	uint64_t offset = edge_offset(inference->edges, edge);
+	vaddr start = inference->chunks->mem[source];
 	const struct type *description = type_at(inference->table, type);
 
 	if (description->kind == TYPE_POINTER || description->kind == TYPE_REFERENCE) {
@@ -79,15 +108,17 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 		if (offset < COUNTER_SIZE)
 			return SLOT_NONE;
 		offset -= COUNTER_SIZE;
+		start += COUNTER_SIZE;
 	}
 	if (form_of(inference, source) == FORM_BEHIND) {
 		if (offset < inference->header)
 			return SLOT_NONE;
 		offset -= inference->header;
+		start += inference->header;
 	}
 	if (!description->size)
 		return SLOT_NONE;
-	return layout_slot(inference->layouts, type, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
+	return variant_slot(inference->layouts, &inference->window, type, start, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
 }
 
 group_key slot_key(const struct inference *inference, slot_id id)
@@ -178,30 +209,59 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-struct candidate candidate_of(struct inference *inference, type_id type, const struct passage *passage)
+/* Whether such an object may lie inside of a chunk, where a pointer leads. */
+static bool tenant_may_be(const struct inference *inference, type_id type, const struct passage *passage)
 {
-	struct candidates candidates;
+	uint64_t size = type_at(inference->table, type)->size;
 
-	// Bytes may have a header in front.
-	if (passage->into < 8 || type_at(inference->table, type)->kind == TYPE_CHAR)
-		return fit_of(inference, type, passage->target);
-	candidates_find(inference, type, passage->target, passage->into, &candidates);
-	return candidates.n == 1 ? candidates.v[0] : (struct candidate){ .type = type };
+	return type_is_aggregate(inference->table, type) && size >= 8 && passage->into >= 8 && passage->into != inference->header && passage->into % 8 == 0 &&
+	       passage->into + size <= chunk_usable(inference->chunks, passage->target) && !type_is_link(inference, type);
 }
 
-/* Claims by a rule; false when there is none, or what it says does not fit. */
-static bool claim_by_rule(struct inference *inference, group_key key, const struct passage *passage, unsigned confidence)
+static void tenant_take(struct inference *inference, type_id type, const struct passage *passage, unsigned confidence)
 {
-	const struct rule *rule = rule_find(inference, key, passage);
-	struct candidate candidate;
+	uint64_t place = hash_mix(hash_mix(11, passage->target), passage->into);
+	struct tenant tenant = { passage->target, type, passage->into, (uint8_t)least(confidence, SURE_TENANT) };
 
-	if (!rule)
-		return false;
-	candidate = candidate_of(inference, rule->type, passage);
-	candidate.evidence = rule->evidence;
-	candidate.form |= FORM_BY_RULE;
+	if (!tenant_may_be(inference, type, passage) || inference->tenants.n >= TENANTS_MAX || hash_map_get(&inference->tenants_by_place, place) != UINT32_MAX)
+		return;
+	// It must look like one.
+	if (shape_score_inside(inference, type, passage->target, passage->into) < LOOK_TENANT_MIN)
+		return;
+	hash_map_set(&inference->tenants_by_place, place, (uint32_t)inference->tenants.n);
+	array_append(&inference->tenant_levels[tenant.confidence], (uint32_t)inference->tenants.n);
+	array_append(&inference->tenants, tenant);
+}
+
+struct candidate candidate_of(struct inference *inference, type_id type, enum type_evidence evidence, const struct passage *passage)
+{
+	struct candidates candidates;
+	struct candidate fit = { .type = type };
+
+	if (passage->into < 8) {
+		fit = fit_of(inference, type, passage->target);
+	} else {
+		candidates_find(inference, type, passage->target, passage->into, &candidates);
+		if (candidates.n == 1)
+			fit = candidates.v[0];
+	}
+	if (!fit.fit && tenant_may_be(inference, type, passage))
+		return (struct candidate){ type, FORM_TENANT, evidence, FIT_TENANT };
+	return fit.fit || evidence != EVIDENCE_POINTER ? fit : fit_of_start(inference, type, passage->target, passage->into < 8 ? 0 : passage->into);
+}
+
+/* Claims by a rule; false when what it says does not fit. */
+static bool claim_by_rule(struct inference *inference, const struct rule *rule, const struct passage *passage, unsigned confidence)
+{
+	struct candidate candidate = candidate_of(inference, rule->type, rule->evidence, passage);
 	if (!candidate.fit)
 		return false;
+	if (candidate.form == FORM_TENANT) {
+		tenant_take(inference, rule->type, passage, least(confidence, rule->confidence));
+		return true;
+	}
+	candidate.evidence = rule->evidence;
+	candidate.form |= FORM_BY_RULE;
 	claim_push(inference, passage, &candidate, least(least(confidence, rule->confidence), candidate.fit));
 	return true;
 }
@@ -210,28 +270,66 @@ static bool claim_by_rule(struct inference *inference, group_key key, const stru
 static unsigned candidate_confidence(struct inference *inference, const struct candidate *candidate, const struct passage *passage, type_id target)
 {
 	unsigned confidence = candidate->fit;
-	bool is_exact = candidate->form == FORM_ONE && candidate->fit == 100;
+	bool is_exact = (candidate->form == FORM_ONE || candidate->form == FORM_BEHIND) && candidate->fit == 100;
 
 	if (candidate->evidence == EVIDENCE_EMBEDDED)
 		confidence = least(confidence, passage->into == 0 && enclosing_heirs(&inference->enclosing, target) > FAMILY_MAX ? SURE_EMBEDDED_FAMILY : SURE_EMBEDDED);
 	if (candidate->type == target && type_at(inference->table, target)->kind == TYPE_CHAR)
-		return chunk_is_plain(inference, passage->target) ? SURE_TEXT : SURE_TEXT_WITH_POINTERS;
+		return bytes_are_plain(inference, passage->target, passage->into) ? SURE_TEXT : SURE_TEXT_WITH_POINTERS;
 	if (confidence <= inference->best[passage->target])
 		return confidence;
 	// Forms that fit many sizes must look like it, too.
-	if (type_is_aggregate(inference->table, candidate->type) && (!is_exact || candidate->evidence == EVIDENCE_EMBEDDED)) {
-		int look = shape_score(inference, candidate->type, candidate->form, passage->target);
+	if ((type_is_aggregate(inference->table, candidate->type) && (!is_exact || candidate->evidence == EVIDENCE_EMBEDDED)) ||
+	    (type_at(inference->table, candidate->type)->kind == TYPE_POINTER && passage->into >= 8)) {
+		int look = shape_score(inference, candidate->type, candidate->form, passage->target, 0);
 
-		if (look < (candidate->form == FORM_ARRAY ? LOOK_ARRAY_MIN : LOOK_MIN))
+		// What leads into the middle says nothing of how many there are in front.
+		if (look < (candidate->form != FORM_ARRAY ? LOOK_MIN : passage->into < 8 ? LOOK_ARRAY_MIN : LOOK_ARRAY_AROUND_MIN))
 			return 0;
 	}
 	return confidence;
+}
+
+/* How well the start of something looks like a struct: all of it, or what it begins with, which is all that the further blocks of a pool have of its first one. */
+static int look_of_start(struct inference *inference, type_id type, chunk_id chunk, uint64_t into)
+{
+	const struct type_layout *layout = layout_of(inference->layouts, type);
+	int look = shape_score_inside(inference, type, chunk, into);
+
+	return look >= LOOK_START_MIN || !layout->inner.n || layout->inner.v[0].offset ? look : shape_score_inside(inference, layout->inner.v[0].type, chunk, into);
+}
+
+/* What a pointer leads to that no type of that size is known for: the start of something longer, or an object in the middle. */
+static void claim_loosely(struct inference *inference, type_id target, const struct passage *passage, unsigned confidence)
+{
+	uint64_t into = passage->into < 8 ? 0 : passage->into;
+	struct candidate candidate;
+
+	if (into && into != inference->header) {
+		tenant_take(inference, target, passage, confidence);
+		return;
+	}
+	candidate = fit_of_start(inference, target, passage->target, into);
+	confidence = least(confidence, candidate.fit);
+	if (confidence > inference->best[passage->target] && look_of_start(inference, target, passage->target, into) >= LOOK_START_MIN)
+		claim_push(inference, passage, &candidate, confidence);
+}
+
+/* Of several candidates, what is declared fits best. */
+static bool is_best(const struct candidates *candidates)
+{
+	for (size_t i = 1; i < candidates->n; i++) {
+		if (candidates->v[i].fit >= candidates->v[0].fit && candidates->v[0].form != FORM_ONE)
+			return false;
+	}
+	return candidates->v[0].fit == 100 || candidates->v[0].form == FORM_ARRAY;
 }
 
 static void claim_by_declaration(struct inference *inference, type_id target, const struct passage *passage, unsigned confidence)
 {
 	const struct rule *rule = passage->into < 8 ? rule_find(inference, key_of_base(target), passage) : NULL;
 	struct candidates candidates;
+	unsigned sure = 0;
 
 	if (target == 0 || target == TYPE_NONE)
 		return;
@@ -243,14 +341,14 @@ static void claim_by_declaration(struct inference *inference, type_id target, co
 			return;
 		}
 	}
-	if (candidates.n == 1 && !candidates.overflow) {
-		unsigned sure = candidate_confidence(inference, &candidates.v[0], passage, target);
-
-		if (sure)
-			claim_push(inference, passage, &candidates.v[0], least(confidence, sure));
-	} else if (candidates.n > 1 && candidates.v[0].type == target && candidates.v[0].form == FORM_ONE && candidates.v[0].fit == 100) {
+	if (candidates.n == 1 && !candidates.overflow)
+		sure = candidate_confidence(inference, &candidates.v[0], passage, target);
+	if (sure)
+		claim_push(inference, passage, &candidates.v[0], least(confidence, sure));
+	else if (candidates.n <= 1 && !candidates.overflow)
+		claim_loosely(inference, target, passage, confidence);
+	else if (candidates.v[0].type == target && is_best(&candidates))
 		claim_push(inference, passage, &candidates.v[0], least(confidence, SURE_AMBIGUOUS));
-	}
 }
 
 /* Claims what the words beside a pointer say, where its declaration says nothing; false when these say nothing, too. */
@@ -261,10 +359,10 @@ static bool claim_erased(struct inference *inference, const struct slot *slot, c
 	type_id type;
 
 	for (size_t i = 0; i < slot->n_targets; i++)
-		is_open |= slot->targets[i] == 0 || type_at(inference->table, slot->targets[i])->size == 0;
+		is_open |= erasures_may_tell(&inference->erasures, slot->targets[i]);
 	if (!is_open || passage->address == VADDR_NONE || passage->into != 0)
 		return false;
-	type = erasures_target(&inference->erasures, &inference->window, passage->address);
+	type = erasures_target(&inference->erasures, &inference->window, passage->address, slot->n_targets == 1 ? slot->targets[0] : 0);
 	if (type == TYPE_NONE)
 		return false;
 	candidate = fit_of(inference, type, passage->target);
@@ -292,21 +390,53 @@ static bool claim_buckets(struct inference *inference, const struct slot *slot, 
 	return true;
 }
 
+/* Where the type of a chunk ends. Units: bytes. */
+static uint64_t covered_end(const struct inference *inference, chunk_id chunk)
+{
+	enum type_form form = form_of(inference, chunk);
+	uint64_t size = type_at(inference->table, inference->type[chunk])->size;
+
+	return form == FORM_ONE ? size : form == FORM_BEHIND ? size + inference->header : UINT64_MAX - REST_MIN;
+}
+
+/* A pointer to what lies behind the struct that a chunk begins with. */
+static void rest_take(struct inference *inference, const struct passage *passage, unsigned confidence)
+{
+	const struct slot *slot = slot_at(inference->layouts, passage->slot);
+
+	if ((inference->form[passage->target] & FORM_HAS_REST) && passage->into >= covered_end(inference, passage->target) && slot->n_targets == 1 && !slot->in_union &&
+	    slot->targets[0] != TYPE_NONE)
+		tenant_take(inference, slot->targets[0], passage, confidence);
+}
+
+/* What is declared to be text, and may be text: only what is none needs a verdict. */
+static bool is_plain_text(struct inference *inference, const struct slot *slot, const struct passage *passage)
+{
+	return slot->n_targets == 1 && !slot->in_union && slot->targets[0] != TYPE_NONE && type_at(inference->table, slot->targets[0])->kind == TYPE_CHAR &&
+	       bytes_are_plain(inference, passage->target, passage->into);
+}
+
 /* A pointer of a known slot leads to a chunk. */
 static void passage_take(struct inference *inference, const struct passage *passage, unsigned confidence)
 {
 	chunk_id target = passage->target;
 	slot_id slot_index = passage->slot;
 
-	if (inference->type[target] != TYPE_NONE || inference->chunks->state[target] != CHUNK_IN_USE)
+	if (inference->chunks->state[target] != CHUNK_IN_USE)
 		return;
+	if (inference->type[target] != TYPE_NONE) {
+		rest_take(inference, passage, confidence);
+		return;
+	}
 	if (inference->slot[target] == SLOT_NONE)
 		inference->slot[target] = slot_index;
-	if (claim_by_rule(inference, slot_key(inference, slot_index), passage, confidence))
-		return;
 
 	struct slot slot = *slot_at(inference->layouts, slot_index);
+	const struct rule *rule = is_plain_text(inference, &slot, passage) ? NULL : rule_find(inference, slot_key(inference, slot_index), passage);
 
+	// What is declared is more than a doubtful verdict.
+	if (rule && claim_by_rule(inference, rule, passage, confidence) && (rule->confidence >= CONFIDENCE_SHOWN || slot.in_union || slot.n_targets != 1))
+		return;
 	if (claim_erased(inference, &slot, passage, confidence) || claim_buckets(inference, &slot, passage, confidence))
 		return;
 	if (slot.n_targets > 1 || slot.in_union)
@@ -323,6 +453,8 @@ static void settle(struct inference *inference, const struct claim *claim)
 
 	inference->type[chunk] = claim->type;
 	inference->form[chunk] = claim->form;
+	if (covered_end(inference, chunk) + REST_MIN <= chunk_usable(inference->chunks, chunk))
+		inference->form[chunk] |= FORM_HAS_REST;
 	inference->confidence[chunk] = claim->confidence;
 	inference->evidence[chunk] = claim->evidence;
 	if (claim->slot != SLOT_NONE)
@@ -351,7 +483,7 @@ static void emit(struct inference *inference, chunk_id source)
 	for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++) {
 		struct passage passage = { .source = source, .target = edge_to(edges, edge) };
 
-		if (passage.target == source || inference->type[passage.target] != TYPE_NONE)
+		if ((passage.target == source || inference->type[passage.target] != TYPE_NONE) && !(inference->form[passage.target] & FORM_HAS_REST))
 			continue;
 		passage.slot = edge_slot(inference, source, edge);
 		if (passage.slot == SLOT_NONE)
@@ -361,6 +493,62 @@ static void emit(struct inference *inference, chunk_id source)
 		if (passage.into != UINT64_MAX)
 			passage_take(inference, &passage, inference->confidence[source]);
 	}
+}
+
+void tenant_passages(struct inference *inference, const struct tenant *tenant, passage_taker *take, void *data)
+{
+	const struct edges *edges = inference->edges;
+	uint64_t end = tenant->into + type_at(inference->table, tenant->type)->size;
+	size_t edge = edge_at(edges, tenant->chunk, tenant->into), last = edges->first[tenant->chunk + 1];
+
+	for (; edge < last && edge_offset(edges, edge) < end; edge++) {
+		struct passage passage = { .source = CHUNK_NONE, .target = edge_to(edges, edge), .address = inference->chunks->mem[tenant->chunk] + edge_offset(edges, edge) };
+
+		passage.slot = layout_slot(inference->layouts, tenant->type, edge_offset(edges, edge) - tenant->into, false);
+		if (passage.slot == SLOT_NONE)
+			continue;
+		passage.into = pointer_into(inference, tenant->chunk, edge);
+		if (passage.into != UINT64_MAX)
+			take(inference, &passage, tenant->confidence, data);
+	}
+}
+
+bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant)
+{
+	return inference->type[tenant->chunk] != TYPE_NONE && tenant->into < covered_end(inference, tenant->chunk);
+}
+
+static void tenant_passage_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)
+{
+	(void)data;
+	passage_take(inference, passage, confidence);
+}
+
+/* Settles what is claimed with such a confidence; what comes of that is not surer. */
+static void level_settle(struct inference *inference, size_t level)
+{
+	size_t next = 0, next_tenant = 0;
+
+	// Both grow while they are gone through.
+	for (;;) {
+		if (next < inference->levels[level].n) {
+			struct claim claim = inference->levels[level].v[next++];
+
+			if (inference->type[claim.chunk] != TYPE_NONE)
+				continue;
+			settle(inference, &claim);
+			emit(inference, claim.chunk);
+		} else if (next_tenant < inference->tenant_levels[level].n) {
+			struct tenant tenant = inference->tenants.v[inference->tenant_levels[level].v[next_tenant++]];
+
+			if (!tenant_is_covered(inference, &tenant))
+				tenant_passages(inference, &tenant, tenant_passage_take, NULL);
+		} else {
+			break;
+		}
+	}
+	array_deinit(&inference->levels[level]);
+	array_deinit(&inference->tenant_levels[level]);
 }
 
 void flood(struct inference *inference)
@@ -375,6 +563,8 @@ void flood(struct inference *inference)
 	memset(inference->confidence, 0, n);
 	memset(inference->evidence, 0, n);
 	memset(inference->form, 0, n);
+	array_deinit(&inference->tenants);
+	hash_map_deinit(&inference->tenants_by_place);
 	for (size_t i = 0; i < inference->given.n; i++) {
 		const struct claim *claim = &inference->given.v[i];
 
@@ -389,16 +579,6 @@ void flood(struct inference *inference)
 
 		passage_take(inference, &passage, seed->confidence);
 	}
-	for (size_t level = CONFIDENCE_MAX; level > 0; level--) {
-		// It grows while it is gone through.
-		for (size_t i = 0; i < inference->levels[level].n; i++) {
-			struct claim claim = inference->levels[level].v[i];
-
-			if (inference->type[claim.chunk] != TYPE_NONE)
-				continue;
-			settle(inference, &claim);
-			emit(inference, claim.chunk);
-		}
-		array_deinit(&inference->levels[level]);
-	}
+	for (size_t level = CONFIDENCE_MAX; level > 0; level--)
+		level_settle(inference, level);
 }

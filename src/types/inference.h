@@ -36,13 +36,18 @@ enum {
 	CONFIDENCE_SHOWN = 50,
 };
 
+/** Beside enum type_form. */
 enum {
-	/** Beside enum type_form: a rule said so. */
+	/** A rule said so. */
 	FORM_BY_RULE = 0x80,
+	/** There is more in the chunk, of which the type says nothing. */
+	FORM_HAS_REST = 0x40,
+	/** Of a candidate: it is not the chunk that is of the type, but an object inside of it. */
+	FORM_TENANT = 0x20,
 };
 
 /** The form of a settled chunk. */
-#define form_of(inference, chunk) ((enum type_form)((inference)->form[chunk] & ~FORM_BY_RULE))
+#define form_of(inference, chunk) ((enum type_form)((inference)->form[chunk] & ~(FORM_BY_RULE | FORM_HAS_REST)))
 
 /** A chunk is of a type. */
 struct claim {
@@ -77,6 +82,16 @@ struct seed_root {
 	/** Of a static variable: index in modules.v, and its DIE; 0 for others. */
 	uint32_t module;
 	uint64_t die;
+};
+
+/** An object that lies inside of a chunk, where a typed pointer leads: a pool has many of them. What it points to counts, whatever the chunk is. */
+struct tenant {
+	chunk_id chunk;
+	type_id type;
+	/** Where it begins in the chunk. Units: bytes. */
+	uint64_t into;
+	/** Units: percent. */
+	uint8_t confidence;
 };
 
 /** A type that a chunk may have, and how well it fits. */
@@ -118,6 +133,8 @@ struct feature {
 	/** Units: bytes; of FEATURE_CONTEXT how far up. */
 	uint8_t size;
 	int32_t offset;
+	/** The enumeration that the number is of; TYPE_NONE for none. */
+	type_id enumeration;
 };
 
 /** What is decided together: the chunks behind a slot, or all that pointers to a base type lead to, whatever slot they lie in. */
@@ -204,6 +221,11 @@ struct inference {
 	uint8_t *best;
 	/** Queues by confidence, of claims. */
 	ARRAY(struct claim) levels[CONFIDENCE_MAX + 1];
+	/** Objects inside of chunks, in the order in which they were found, one for each place; and where they are by that. */
+	ARRAY(struct tenant) tenants;
+	struct hash_map tenants_by_place;
+	/** Queues of them by confidence: indices in tenants. */
+	ARRAY(uint32_t) tenant_levels[CONFIDENCE_MAX + 1];
 	/** What was decided, and where it is by its key (and value). */
 	ARRAY(struct split) splits;
 	ARRAY(struct rule) rules;
@@ -223,11 +245,14 @@ struct inference {
 	size_t n_sized;
 };
 
+/** The sizes that code asks for, of a type. */
 enum allocated_as {
 	ALLOCATED_ALONE = 1,
 	ALLOCATED_AS_ARRAY = 2,
 	ALLOCATED_LONGER = 4,
 	ALLOCATED_OTHER = 8,
+	/** Sizes that the code does not tell. */
+	ALLOCATED_ANYHOW = 16,
 };
 
 struct sized_type {
@@ -240,16 +265,25 @@ struct sized_type {
 /** The usable size that malloc gives for so many bytes. */
 uint64_t usable_of(uint64_t size);
 
+/** A link: small, inside of other types or nothing but a pointer, and all its pointers lead to its like. Of what it links it says nothing. */
+bool type_is_link(const struct inference *inference, type_id type);
+
 /** How a type fits a chunk, as one, with a flexible end, or as an array; fit 0 when it does not. */
 struct candidate fit_of(const struct inference *inference, type_id type, chunk_id chunk);
 
 /** What a chunk can be that a pointer to `target` leads to, `into` bytes from its start. */
 void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret);
 
+/** How the start of a chunk can be a struct that a pointer is declared to lead to, when its size says something else: there is more behind it, or it was cut short. Fit 0 when it cannot. */
+struct candidate fit_of_start(const struct inference *inference, type_id target, chunk_id chunk, uint64_t into);
+
 /* ---- shape.c ---- */
 
-/** How well the bytes of a chunk look like a type: hundredths of a point; more is better, below 0 speaks against it. */
-int shape_score(struct inference *inference, type_id type, enum type_form form, chunk_id chunk);
+/** How well the bytes of a chunk look like a type: hundredths of a point; more is better, below 0 speaks against it. With depth 1 what its pointers lead to is looked at, too. */
+int shape_score(struct inference *inference, type_id type, enum type_form form, chunk_id chunk, unsigned depth);
+
+/** The same of a struct that lies inside of a chunk. */
+int shape_score_inside(struct inference *inference, type_id type, chunk_id chunk, uint64_t into);
 
 /* ---- seeds.c ---- */
 
@@ -284,9 +318,6 @@ uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
 /** The slot of an edge out of a settled chunk; SLOT_NONE when its type has no pointer there. */
 slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge);
 
-/** The key that a slot is decided under. */
-group_key slot_key(const struct inference *inference, slot_id id);
-
 /** A pointer on its way: from a settled chunk (at an offset of it), or from outside (CHUNK_NONE), to a chunk. */
 struct passage {
 	slot_id slot;
@@ -297,17 +328,30 @@ struct passage {
 	uint64_t into;
 };
 
+/** What is called with each pointer, how sure it is, and the caller's data. */
+typedef void passage_taker(struct inference *inference, const struct passage *passage, unsigned confidence, void *data);
+
+/** Calls back with the pointers of an object inside of a chunk: they have no source, as those of a variable. */
+void tenant_passages(struct inference *inference, const struct tenant *tenant, passage_taker *take, void *data);
+
+/** Whether the type of its chunk says the same, or better. */
+bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant);
+
+/** The key that a slot is decided under. */
+group_key slot_key(const struct inference *inference, slot_id id);
+
 /** The value of a feature for a pointer. False when it cannot be told. */
 bool feature_value(struct inference *inference, const struct feature *feature, const struct passage *passage, uint64_t *ret);
 
-/** How the target of a pointer that is said to lead to a type is one: of itself, or of what has it inside where the pointer hits. Fit 0 when it is not. */
-struct candidate candidate_of(struct inference *inference, type_id type, const struct passage *passage);
+/** How the target of a pointer that is said to lead to a type is one: of itself, or of what has it inside where the pointer hits, or (where it is declared to) the start of it. Fit 0
+    when it is not. */
+struct candidate candidate_of(struct inference *inference, type_id type, enum type_evidence evidence, const struct passage *passage);
 
 /** The rule for a pointer under a key; NULL when there is none. */
 const struct rule *rule_find(struct inference *inference, group_key key, const struct passage *passage);
 
-/** Bytes that hold no pointer to a chunk. */
-bool chunk_is_plain(const struct inference *inference, chunk_id chunk);
+/** Bytes from so far into a chunk that hold no pointer to a chunk; a text before the first one is plain, too. */
+bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into);
 
 /* ---- joint.c ---- */
 

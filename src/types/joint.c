@@ -8,6 +8,7 @@
  *
  * One chunk at a time the same evidence is wrong more often than not: what 30 chunks look like, one does by chance.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,15 +34,19 @@ enum {
 	LOOK_MISFIT = -400,
 	LOOK_LEAST = -300,
 	LOOK_NUMBERS = -50,
-	LOOK_MOST = 400,
+	LOOK_MOST = 1000,
 	WITNESS_FOR = 300,
 	WITNESS_AGAINST = -300,
 	BONUS_EXACT = 60,
 	BONUS_EXACT_MANY = 40,
 	BONUS_DECLARED = 90,
+	BONUS_DECLARED_TEXT = 60,
 	BONUS_HINT = 150,
+	BONUS_NAMED = 80,
+	BONUS_INCUMBENT = 60,
 	TEXT_GOOD = 140,
 	TEXT_FITS = 190,
+	TEXT_SHORT = 40,
 	TEXT_BAD = -60,
 	TEXT_POINTERS = -200,
 	PENALTY_GROUP = 3,
@@ -60,6 +65,10 @@ enum {
 	SURE_WEAK = 30,
 	SURE_SHAPE = 62,
 	SURE_FEW = 65,
+	/** Candidates by declaration. */
+	DECLARED_MAX = 256,
+	/** Of a fit; what is declared is meant then. Units: percent. */
+	FIT_SURE = 80,
 	/** Types of a size that are tried where nothing else is known. */
 	SIZED_MAX = 12,
 };
@@ -75,6 +84,8 @@ struct option {
 	/** What speaks for it besides its looks. Units: hundredths of a point. */
 	int bonus;
 	uint8_t evidence;
+	/** Pointers lead at least so far into it: the code has their offset. Units: bytes. */
+	int32_t into;
 };
 
 /** How well a chunk looks, by option. */
@@ -109,6 +120,8 @@ struct group {
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
+	/** The option that its value is named for, and the one that it had in the round before; CANDIDATES_MAX for none. */
+	size_t named, incumbent;
 };
 
 struct verdict {
@@ -142,7 +155,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 	type_id target = slot.targets[0];
 	enum type_kind kind = (enum type_kind)type_at(inference->table, target == TYPE_NONE ? 0 : target)->kind;
 
-	if (kind == TYPE_VOID || (kind == TYPE_CHAR && !chunk_is_plain(inference, passage->target))) {
+	if (kind == TYPE_VOID || (kind == TYPE_CHAR && !bytes_are_plain(inference, passage->target, passage->into))) {
 		*ret = slot_key(inference, passage->slot);
 		return true;
 	}
@@ -176,6 +189,12 @@ static void entry_take(struct inference *inference, const struct passage *passag
 		array_append(entries, entry);
 }
 
+static void tenant_entry_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)
+{
+	(void)confidence;
+	entry_take(inference, passage, data);
+}
+
 static void entries_collect(struct inference *inference, entry_array *entries)
 {
 	const struct edges *edges = inference->edges;
@@ -201,6 +220,10 @@ static void entries_collect(struct inference *inference, entry_array *entries)
 				entry_take(inference, &passage, entries);
 		}
 	}
+	for (size_t i = 0; i < inference->tenants.n; i++) {
+		if (!tenant_is_covered(inference, &inference->tenants.v[i]))
+			tenant_passages(inference, &inference->tenants.v[i], tenant_entry_take, entries);
+	}
 }
 
 static int entry_compare(const void *a, const void *b)
@@ -218,7 +241,7 @@ static int entry_compare(const void *a, const void *b)
 
 /* ---- what the chunks of a key can be ---- */
 
-static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
+static void option_add_into(struct decision *decision, type_id type, int bonus, enum type_evidence evidence, int32_t into)
 {
 	// Bytes are bytes, with or without a sign.
 	if (type_at(decision->inference->table, type)->kind == TYPE_CHAR && decision->text != TYPE_NONE)
@@ -228,10 +251,17 @@ static void option_add(struct decision *decision, type_id type, int bonus, enum 
 			continue;
 		if (bonus > decision->options[i].bonus)
 			decision->options[i].bonus = bonus;
+		if (into < decision->options[i].into)
+			decision->options[i].into = into;
 		return;
 	}
 	if (decision->n_options < CANDIDATES_MAX)
-		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence };
+		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence, into };
+}
+
+static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
+{
+	option_add_into(decision, type, bonus, evidence, 0);
 }
 
 /* Types that the code was seen to take the slot for. */
@@ -256,7 +286,7 @@ static void hints_add(struct decision *decision, slot_id slot_index)
 			high = middle;
 	}
 	for (; low < inference->hints.n && inference->hints.v[low].owner == owner && inference->hints.v[low].offset == offset; low++)
-		option_add(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW);
+		option_add_into(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW, inference->hints.v[low].into);
 }
 
 /* Types that settled chunks of the same key have. */
@@ -272,30 +302,99 @@ static void witnesses_add(struct decision *decision)
 	}
 }
 
-static void declared_add(struct decision *decision)
+/* Candidates by what their slots declare: how many sizes of chunks each is one for. */
+struct declared {
+	struct option option;
+	uint32_t sizes;
+};
+
+typedef ARRAY(struct declared) declared_array;
+
+static void declared_take(declared_array *found, type_id type, int bonus, enum type_evidence evidence)
 {
-	enum { LOOKED_AT = 64 };
-	struct inference *inference = decision->inference;
-	size_t step = decision->n / LOOKED_AT + 1;
+	for (size_t i = 0; i < found->n; i++) {
+		struct declared *one = &found->v[i];
 
-	for (size_t i = 0; i < decision->n; i += step) {
-		const struct passage *passage = &decision->entries[i].passage;
-		struct slot slot = *slot_at(inference->layouts, passage->slot);
+		if (one->option.type != type)
+			continue;
+		one->sizes++;
+		if (bonus > one->option.bonus) {
+			one->option.bonus = bonus;
+			one->option.evidence = (uint8_t)evidence;
+		}
+		return;
+	}
+	if (found->n < DECLARED_MAX)
+		array_append(found, (struct declared){ { .type = type, .bonus = bonus, .evidence = (uint8_t)evidence }, 1 });
+}
 
-		for (size_t j = 0; j < slot.n_targets; j++) {
-			struct candidates candidates;
+/* What the chunk of one pointer can be, by what its slot declares. */
+static void declared_find(struct inference *inference, const struct passage *passage, declared_array *found)
+{
+	struct slot slot = *slot_at(inference->layouts, passage->slot);
 
-			if (slot.targets[j] == 0 || slot.targets[j] == TYPE_NONE)
-				continue;
-			candidates_find(inference, slot.targets[j], passage->target, passage->into, &candidates);
-			for (size_t k = 0; k < candidates.n; k++) {
-				bool is_own = candidates.v[k].type == slot.targets[j] && candidates.v[k].form == FORM_ONE;
-				bool is_alone = !inference->allocated || (inference->allocated[candidates.v[k].type] & ALLOCATED_ALONE);
+	for (size_t j = 0; j < slot.n_targets; j++) {
+		struct candidates candidates;
 
-				option_add(decision, candidates.v[k].type, is_own && is_alone ? BONUS_DECLARED : 0, is_own ? EVIDENCE_POINTER : EVIDENCE_EMBEDDED);
-			}
+		if (slot.targets[j] == 0 || slot.targets[j] == TYPE_NONE)
+			continue;
+		candidates_find(inference, slot.targets[j], passage->target, passage->into, &candidates);
+		if (!candidates.n && fit_of_start(inference, slot.targets[j], passage->target, passage->into < 8 ? 0 : passage->into).fit)
+			declared_take(found, slot.targets[j], 0, EVIDENCE_POINTER);
+		for (size_t k = 0; k < candidates.n; k++) {
+			const struct candidate *one = &candidates.v[k];
+			bool is_own = one->type == slot.targets[j] && (one->form == FORM_ONE || one->form == FORM_BEHIND || one->fit >= FIT_SURE);
+			bool is_alone = !inference->allocated || one->form == FORM_ARRAY || (inference->allocated[one->type] & (ALLOCATED_ALONE | ALLOCATED_ANYHOW));
+			bool is_text = type_at(inference->table, one->type)->kind == TYPE_CHAR;
+
+			declared_take(found, one->type, is_text ? BONUS_DECLARED_TEXT : is_own && is_alone ? BONUS_DECLARED : 0,
+				      is_text || is_own ? EVIDENCE_POINTER : EVIDENCE_EMBEDDED);
 		}
 	}
+}
+
+static int declared_compare(const void *a, const void *b)
+{
+	const struct declared *left = a, *right = b;
+
+	if (left->option.bonus != right->option.bonus)
+		return left->option.bonus > right->option.bonus ? -1 : 1;
+	if (left->sizes != right->sizes)
+		return left->sizes > right->sizes ? -1 : 1;
+	return left->option.type < right->option.type ? -1 : left->option.type > right->option.type;
+}
+
+/* What can be at all depends on the size of a chunk: so of each size some are asked, however rare it is. */
+static void declared_add(struct decision *decision)
+{
+	enum { OF_ONE_SIZE = 3, SIZES_MAX = 256, PROBES_MAX = 8 };
+	struct inference *inference = decision->inference;
+	declared_array found = { .v = NULL };
+	struct {
+		uint64_t key;
+		unsigned n;
+	} sizes[SIZES_MAX] = { { 0 } };
+
+	for (size_t i = 0; i < decision->n; i++) {
+		const struct passage *passage = &decision->entries[i].passage;
+		uint64_t key = hash_mix(hash_mix(13, chunk_usable(inference->chunks, passage->target)), passage->into);
+
+		for (size_t probe = 0; probe < PROBES_MAX; probe++) {
+			size_t j = (key + probe) % SIZES_MAX;
+
+			if (sizes[j].n && sizes[j].key != key)
+				continue;
+			sizes[j].key = key;
+			if (sizes[j].n++ < OF_ONE_SIZE)
+				declared_find(inference, passage, &found);
+			break;
+		}
+	}
+	if (found.n)
+		qsort(found.v, found.n, sizeof(*found.v), declared_compare);
+	for (size_t i = 0; i < found.n; i++)
+		option_add(decision, found.v[i].option.type, found.v[i].option.bonus, (enum type_evidence)found.v[i].option.evidence);
+	array_deinit(&found);
 }
 
 /* Types of the right size, where nothing else is known. */
@@ -342,6 +441,19 @@ static bool is_open_slot(const struct decision *decision)
 	return slot->n_targets != 1 || slot->in_union || !type_is_aggregate(decision->inference->table, slot->targets[0] == TYPE_NONE ? 0 : slot->targets[0]);
 }
 
+/* Whether a slot holds one of the structs that a union declares, and nothing else: none of them is a base of others. */
+static bool is_closed_slot(const struct decision *decision)
+{
+	struct inference *inference = decision->inference;
+	const struct slot *slot = slot_at(inference->layouts, decision->entries[0].passage.slot);
+
+	for (size_t i = 0; i < slot->n_targets; i++) {
+		if (slot->targets[i] == TYPE_NONE || !type_is_aggregate(inference->table, slot->targets[i]) || enclosing_heirs(&inference->enclosing, slot->targets[i]))
+			return false;
+	}
+	return slot->in_union || slot->n_targets > 1;
+}
+
 /* Whether a struct is among what the slot is declared to point to. */
 static bool has_struct_target(const struct decision *decision)
 {
@@ -359,12 +471,12 @@ static void options_find(struct decision *decision)
 	struct inference *inference = decision->inference;
 	bool is_slot = !(decision->key >> 62 & 1), is_open = is_open_slot(decision);
 
-	if (is_slot)
+	if (is_slot && !is_closed_slot(decision))
 		hints_add(decision, decision->entries[0].passage.slot);
 
 	bool has_hints = decision->n_options > 0;
 
-	if (is_open)
+	if (is_open && !is_closed_slot(decision))
 		witnesses_add(decision);
 	declared_add(decision);
 	if (is_text_slot(decision)) {
@@ -393,16 +505,16 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into)
 	uint64_t usable = chunk_usable(inference->chunks, chunk) - into;
 	size_t size = usable < LOOKED_AT ? usable : LOOKED_AT, i = 0;
 
-	if (!chunk_is_plain(inference, chunk))
+	if (!bytes_are_plain(inference, chunk, into))
 		return TEXT_POINTERS;
 	if (!image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return 0;
-	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
+	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f && bytes[i] < 0x80 : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
-	// A text that takes just the room that was asked for it.
-	if (i < size && bytes[i] == 0 && i > 2 && usable_of(into + i + 1) == usable + into)
-		return TEXT_FITS;
-	return i == size || (bytes[i] == 0 && i > 2) ? TEXT_GOOD : TEXT_BAD;
+	// A text that takes just the room that was asked for it; of a short one, that proves little.
+	if (i < size && bytes[i] == 0 && i > 0 && usable_of(into + i + 1) == usable + into)
+		return i >= 8 ? TEXT_FITS : TEXT_SHORT;
+	return i == size || (bytes[i] == 0 && i >= 8) ? TEXT_GOOD : bytes[i] == 0 && i > 2 ? TEXT_SHORT : TEXT_BAD;
 }
 
 /* How well a chunk looks like a type; sets whether it fits exactly. */
@@ -412,22 +524,26 @@ static int look_of(struct decision *decision, const struct option *option, const
 	static const int16_t fit_points[] = { -400, -332, -232, -174, -132, -100, -74, -51, -32, -15, 0 };
 	struct inference *inference = decision->inference;
 	chunk_id target = entry->passage.target;
-	struct candidate fit = candidate_of(inference, option->type, &entry->passage);
+	struct candidate fit = candidate_of(inference, option->type, option->evidence, &entry->passage);
 	int look;
 
 	*exact_ret = fit.form == FORM_ONE && fit.fit == 100;
 	if (is_witness(inference, target) && inference->slot[target] != entry->passage.slot)
 		return inference->type[target] == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
-	if (!fit.fit)
+	if (!fit.fit || (option->into > 0 && entry->passage.into < (uint64_t)option->into))
 		return LOOK_MISFIT;
 	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
 		return text_look(inference, target, entry->passage.into);
+	if (fit.form == FORM_TENANT) {
+		look = shape_score_inside(inference, fit.type, target, entry->passage.into) + fit_points[fit.fit / 10];
+		return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;
+	}
 	if (!type_is_aggregate(inference->table, option->type) && type_at(inference->table, option->type)->kind != TYPE_POINTER)
-		return chunk_is_plain(inference, target) ? LOOK_NUMBERS : TEXT_POINTERS;
+		return bytes_are_plain(inference, target, 0) ? LOOK_NUMBERS : TEXT_POINTERS;
 	// A struct begins at a multiple of eight.
 	if (entry->passage.into % 8)
 		return LOOK_LEAST;
-	look = shape_score(inference, fit.type, (enum type_form)fit.form, target) + fit_points[fit.fit / 10];
+	look = shape_score(inference, fit.type, (enum type_form)fit.form, target, 1) + fit_points[fit.fit / 10];
 	return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;
 }
 
@@ -466,6 +582,70 @@ static size_t group_find(const struct group *groups, size_t n, uint64_t value)
 	return j;
 }
 
+/* Letters and digits of a name, in small letters. */
+static size_t name_plain(const char *name, char *plain, size_t size)
+{
+	size_t n = 0;
+
+	for (; *name && n + 1 < size; name++) {
+		if (isalnum((unsigned char)*name))
+			plain[n++] = (char)tolower((unsigned char)*name);
+	}
+	plain[n] = 0;
+	return n;
+}
+
+/* Programs name the values of a tag for what they tell: cm_while is the tag of the union's member While, and cm_arith_for that of ArithFor, not of For. */
+static size_t named_option(const struct decision *decision, const struct feature *feature, uint64_t value)
+{
+	enum { NAME_MAX_SIZE = 64, NAME_MIN = 2 };
+	const struct type_table *table = decision->inference->table;
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+	char enumerator[NAME_MAX_SIZE], name[NAME_MAX_SIZE];
+	size_t length = 0, best = CANDIDATES_MAX, best_length = 0;
+
+	if (feature->enumeration == TYPE_NONE || slot->owner == TYPE_NONE || type_at(table, slot->owner)->kind != TYPE_UNION)
+		return CANDIDATES_MAX;
+
+	const struct type *of_enum = type_at(table, feature->enumeration), *of_union = type_at(table, slot->owner);
+
+	for (uint32_t i = 0; i < of_enum->n && !length; i++) {
+		if (table->members.v[of_enum->first + i].offset == value)
+			length = name_plain(table->members.v[of_enum->first + i].name, enumerator, sizeof(enumerator));
+	}
+	for (uint32_t i = 0; i < of_union->n && length; i++) {
+		const struct type_member *member = &table->members.v[of_union->first + i];
+		type_id pointer = type_strip(table, member->type), target = pointer == TYPE_NONE ? TYPE_NONE : type_pointee(table, pointer);
+		size_t n = name_plain(member->name, name, sizeof(name)), j = 0;
+
+		while (j < decision->n_options && decision->options[j].type != target)
+			j++;
+		if (j == decision->n_options || n < NAME_MIN || n <= best_length || n > length || memcmp(enumerator + length - n, name, n) != 0)
+			continue;
+		best = j;
+		best_length = n;
+	}
+	return best;
+}
+
+/* The option that the round before chose for a value. What one verdict opens can speak against it in the next round; it takes more than that little to undo it, or two verdicts that
+   depend on each other would alternate for ever. */
+static size_t incumbent_option(const struct decision *decision, const struct feature *feature, uint64_t value)
+{
+	const struct inference *inference = decision->inference;
+	uint32_t split = hash_map_get(&inference->splits_by_key, hash_mix(3, decision->key)), rule;
+	const struct feature *before = split == UINT32_MAX ? NULL : &inference->splits.v[split].feature;
+
+	if (!before || before->kind != feature->kind || before->offset != feature->offset || before->size != feature->size)
+		return CANDIDATES_MAX;
+	rule = hash_map_get(&inference->rules_by_key, hash_mix(hash_mix(5, decision->key), value));
+	for (size_t j = 0; rule != UINT32_MAX && inference->rules.v[rule].confidence >= SURE_LIKELY && j < decision->n_options; j++) {
+		if (decision->options[j].type == inference->rules.v[rule].type)
+			return j;
+	}
+	return CANDIDATES_MAX;
+}
+
 /* Splits the chunks by a feature, and looks at some of each group: how many groups, 0 when they are too many or it cannot be told. */
 static size_t groups_make(struct decision *decision, const struct feature *feature, struct group *groups)
 {
@@ -486,8 +666,11 @@ static size_t groups_make(struct decision *decision, const struct feature *featu
 		}
 		groups[j].n++;
 	}
-	for (size_t j = 0; j < n; j++)
+	for (size_t j = 0; j < n; j++) {
+		groups[j].named = named_option(decision, feature, groups[j].value);
+		groups[j].incumbent = incumbent_option(decision, feature, groups[j].value);
 		groups[j].step = groups[j].n / (n == 1 ? SAMPLE_MAX : GROUP_SAMPLE_MAX) + 1;
+	}
 	for (size_t i = 0; i < decision->n; i += decision->stride) {
 		const struct looks *looks;
 		struct group *group;
@@ -516,7 +699,7 @@ static int option_score(const struct decision *decision, const struct group *gro
 
 	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
-	return score;
+	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->incumbent ? BONUS_INCUMBENT : 0);
 }
 
 static struct verdict verdict_of(const struct decision *decision, const struct group *group)
@@ -560,10 +743,10 @@ static int split_gain(const struct decision *decision, const struct group *group
 	return (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT;
 }
 
-static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset)
+static void feature_add(struct feature *features, size_t *n, enum feature_kind kind, unsigned size, int64_t offset, type_id enumeration)
 {
 	if (*n < FEATURES_MAX)
-		features[(*n)++] = (struct feature){ .kind = (uint8_t)kind, .size = (uint8_t)size, .offset = (int32_t)offset };
+		features[(*n)++] = (struct feature){ .kind = (uint8_t)kind, .size = (uint8_t)size, .offset = (int32_t)offset, .enumeration = enumeration };
 }
 
 static bool field_may_be_tag(const struct layout_field *field)
@@ -601,9 +784,9 @@ static void tags_add(struct inference *inference, type_id type, uint64_t around,
 			// Of bit-fields the byte that they are in.
 			if (field->is_bit_field && pass == 0 && distance >= -BESIDE_MAX && distance <= BESIDE_MAX &&
 			    !(*n && features[*n - 1].kind == kind && features[*n - 1].size == 1 && features[*n - 1].offset == distance))
-				feature_add(features, n, kind, 1, distance);
+				feature_add(features, n, kind, 1, distance, TYPE_NONE);
 			if (!field->is_bit_field && field_may_be_tag(field) && (field->kind == LAYOUT_ENUM) == (pass == 0) && distance >= -BESIDE_MAX && distance <= BESIDE_MAX)
-				feature_add(features, n, kind, field->size, distance);
+				feature_add(features, n, kind, field->size, distance, field->kind == LAYOUT_ENUM ? field->type : TYPE_NONE);
 		}
 	}
 }
@@ -616,25 +799,25 @@ static size_t features_find(struct decision *decision, struct feature *features)
 	bool is_slot = !(decision->key >> 62 & 1);
 	size_t n = 0;
 
-	feature_add(features, &n, FEATURE_NONE, 0, 0);
-	feature_add(features, &n, FEATURE_SIZE, 0, 0);
+	feature_add(features, &n, FEATURE_NONE, 0, 0, TYPE_NONE);
+	feature_add(features, &n, FEATURE_SIZE, 0, 0, TYPE_NONE);
 	if (is_slot) {
 		if (slot.holder != TYPE_NONE)
 			tags_add(inference, slot.holder, slot.holder_offset, FEATURE_BESIDE, features, &n);
-		feature_add(features, &n, FEATURE_SLOT, 0, 0);
-		feature_add(features, &n, FEATURE_CONTEXT, 0, 0);
-		feature_add(features, &n, FEATURE_CONTEXT, 0, 1);
-		feature_add(features, &n, FEATURE_INTO, 0, 0);
+		feature_add(features, &n, FEATURE_INTO, 0, 0, TYPE_NONE);
 	}
+	feature_add(features, &n, FEATURE_SLOT, 0, 0, TYPE_NONE);
+	feature_add(features, &n, FEATURE_CONTEXT, 0, 0, TYPE_NONE);
+	feature_add(features, &n, FEATURE_CONTEXT, 0, 1, TYPE_NONE);
 	for (size_t i = 0; i < slot.n_targets; i++) {
 		if (type_is_aggregate(inference->table, slot.targets[i] == TYPE_NONE ? 0 : slot.targets[i]))
 			tags_add(inference, slot.targets[i], 0, FEATURE_TARGET, features, &n);
 	}
 	if (slot.targets[0] == 0) {
-		feature_add(features, &n, FEATURE_TARGET, 4, 0);
-		feature_add(features, &n, FEATURE_TARGET, 1, 0);
-		feature_add(features, &n, FEATURE_TARGET, 4, 8);
-		feature_add(features, &n, FEATURE_TARGET, 8, 0);
+		feature_add(features, &n, FEATURE_TARGET, 4, 0, TYPE_NONE);
+		feature_add(features, &n, FEATURE_TARGET, 1, 0, TYPE_NONE);
+		feature_add(features, &n, FEATURE_TARGET, 4, 8, TYPE_NONE);
+		feature_add(features, &n, FEATURE_TARGET, 8, 0, TYPE_NONE);
 	}
 	return n;
 }

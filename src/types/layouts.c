@@ -178,6 +178,14 @@ static bool overlaps_before(const struct type_table *table, const struct type *t
 	return false;
 }
 
+/* Whether a member is the «a[1]» at the end of a struct that is allocated with more of them. */
+static bool is_open_end(const struct type_table *table, const struct type *type, uint32_t nth)
+{
+	type_id id = type_strip(table, table->members.v[type->first + nth].type);
+
+	return (type->flags & TYPE_IS_FLEXIBLE) && nth + 1 == type->n && id != TYPE_NONE && type_at(table, id)->kind == TYPE_ARRAY;
+}
+
 static void layout_fill(struct layouts *layouts, struct type_layout *layout, type_id id)
 {
 	const struct type_table *table = layouts->table;
@@ -221,7 +229,7 @@ static void layout_fill(struct layouts *layouts, struct type_layout *layout, typ
 		if (layout->inner.n < INNER_MAX && count) {
 			*array_push(&layout->inner) = (__typeof__(*layout->inner.v)){ offset, type };
 		}
-		if (count != 1) {
+		if (count != 1 || is_open_end(table, top->type, nth)) {
 			struct layout_field field = { .offset = offset, .size = (uint32_t)inner->size, .count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
 						      .type = type, .target = TYPE_NONE, .kind = LAYOUT_ARRAY, .in_union = in_union };
 

@@ -73,7 +73,7 @@ typedef uint32_t slot_id;
 
 enum {
 	/** Pointers that may lie at one offset of a union. */
-	SLOT_TARGETS_MAX = 6,
+	SLOT_TARGETS_MAX = 16,
 };
 
 enum slot_kind {

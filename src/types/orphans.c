@@ -82,7 +82,7 @@ static type_id orphan_type(struct inference *inference, const allocated_array *a
 	size_t n = 0;
 
 	for (size_t i = first_of(allocated, usable); i < allocated->n && allocated->v[i].usable == usable && n < CANDIDATES_MAX; i++, n++) {
-		int score = shape_score(inference, allocated->v[i].type, FORM_ONE, chunk);
+		int score = shape_score(inference, allocated->v[i].type, FORM_ONE, chunk, 1);
 
 		if (best == TYPE_NONE || score > most) {
 			second = best == TYPE_NONE ? second : most;

@@ -40,6 +40,12 @@ enum {
 	LENGTH_FITS = 100,
 	LENGTH_MISFIT = -70,
 	TAIL_MOST = 300,
+	/** Of what the target of a pointer looks like. */
+	FURTHER_PART = 2,
+	FURTHER_MOST = 40,
+	FURTHER_LEAST = -120,
+	/** A fit that is as good as none. Units: percent. */
+	FIT_HALF = 50,
 };
 
 /* What n times the same counts for: its sum by the root of n. */
@@ -53,9 +59,12 @@ static int root_mean(int sum, uint32_t n)
 
 struct look {
 	struct inference *inference;
+	/** What is looked at: so far into the chunk it begins. Units: bytes. */
+	uint64_t from;
 	const uint8_t *bytes;
 	uint64_t size;
-	chunk_id self;
+	/** How many pointers further it is looked. */
+	unsigned depth;
 };
 
 static uint64_t number_at(const struct look *look, uint64_t offset, size_t size)
@@ -65,6 +74,8 @@ static uint64_t number_at(const struct look *look, uint64_t offset, size_t size)
 	memcpy(&value, look->bytes + offset, size);
 	return value;
 }
+
+static int look_at_target(const struct look *look, const struct candidate *candidate, chunk_id chunk);
 
 static int pointer_score(const struct look *look, const struct layout_field *field, uint64_t word)
 {
@@ -102,6 +113,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	uint64_t into = word - inference->chunks->mem[chunk];
 	type_id settled = inference->type[chunk];
 	struct candidates candidates;
+	int fit = 0, further = 0;
 
 	if (settled == field->target && into % 8 == 0)
 		return POINTER_START + POINTER_FITS + POINTER_SETTLED;
@@ -112,10 +124,16 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	}
 	if (!candidates.n)
 		return class == WORD_CHUNK ? POINTER_MISFIT : 0;
+	for (size_t i = 0; i < candidates.n; i++) {
+		if (candidates.v[i].fit > fit)
+			fit = candidates.v[i].fit;
+	}
+	if (look->depth && candidates.n == 1 && settled == TYPE_NONE)
+		further = look_at_target(look, &candidates.v[0], chunk);
 	// What is settled as something else is not what this one points to.
 	if (settled != TYPE_NONE && inference->confidence[chunk] >= 90 && !(inference->form[chunk] & FORM_BY_RULE))
 		return POINTER_MISFIT;
-	return POINTER_START + POINTER_FITS;
+	return POINTER_START + (fit > FIT_HALF ? POINTER_FITS * (fit - FIT_HALF) / (100 - FIT_HALF) : 0) + further;
 }
 
 static int enum_score(const struct look *look, const struct layout_field *field, uint64_t value)
@@ -257,6 +275,9 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 			score += sum;
 			continue;
 		}
+		// Where a variant of Rust ends, another one's bytes are as they were.
+		if (sum < 0 && field->owner != TYPE_NONE && type_at(look->inference->table, field->owner)->flags & TYPE_IS_RUST)
+			sum = 0;
 		if (field->offset != union_offset) {
 			score += best == INT32_MIN ? 0 : best / 2;
 			union_offset = field->offset;
@@ -268,7 +289,7 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 	return score + (best == INT32_MIN ? 0 : best / 2);
 }
 
-/* Whether some number of a flexible struct is the length of its end, by the size of the chunk; -1 when it has no number. */
+/* Whether some number of a flexible struct is the length of its end, by the size of the chunk. */
 static int length_score(const struct look *look, const struct type_layout *layout, uint64_t size, uint64_t usable)
 {
 	const struct layout_field *tail = NULL;
@@ -293,7 +314,7 @@ static int length_score(const struct look *look, const struct type_layout *layou
 			continue;
 		for (uint64_t extra = 0; extra <= (tail->size == 1 ? 2u : 0u); extra++) {
 			// Many ask for sizeof the struct, though its end begins in the padding.
-			if (usable_of(layout->tail + bytes + extra) == usable || usable_of(size + bytes + extra) == usable)
+			if (usable_of(look->from + layout->tail + bytes + extra) == usable || usable_of(look->from + size + bytes + extra) == usable)
 				return LENGTH_FITS + (usable > 128 ? LENGTH_FITS : 0) + (usable > 1024 ? LENGTH_FITS : 0);
 		}
 	}
@@ -313,42 +334,73 @@ static int pointers_score(const struct look *look, const struct type *type, type
 	return root_mean(sum, (uint32_t)looked);
 }
 
-int shape_score(struct inference *inference, type_id id, enum type_form form, chunk_id chunk)
+/* Looks at a chunk; the buffer is for what no view can be had of. */
+static bool look_begin(struct look *look, chunk_id chunk, uint8_t *buffer, size_t buffer_size)
 {
 	enum { LOOK_MAX = 4096 };
+	struct inference *inference = look->inference;
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
+
+	if (look->from >= usable)
+		return false;
+	look->size = usable - look->from < LOOK_MAX ? usable - look->from : LOOK_MAX;
+	look->bytes = image_view(inference->window.image, inference->chunks->mem[chunk] + look->from, look->size);
+	if (look->bytes)
+		return true;
+	if (look->size > buffer_size)
+		look->size = buffer_size;
+	look->bytes = buffer;
+	return image_get(inference->window.image, inference->chunks->mem[chunk] + look->from, buffer, look->size);
+}
+
+/* What a target that is nothing yet adds: little if it looks like what it should be, more against it if it does not. */
+static int look_at_target(const struct look *look, const struct candidate *candidate, chunk_id chunk)
+{
+	struct look target = { .inference = look->inference, .from = candidate->form == FORM_BEHIND ? look->inference->header : 0 };
+	uint8_t buffer[256];
+	int score;
+
+	if (!type_is_aggregate(look->inference->table, candidate->type) || !look_begin(&target, chunk, buffer, sizeof(buffer)))
+		return 0;
+	score = struct_score(&target, layout_of(look->inference->layouts, candidate->type), 0, target.size) / FURTHER_PART;
+	return score > FURTHER_MOST ? FURTHER_MOST : score < FURTHER_LEAST ? FURTHER_LEAST : score;
+}
+
+int shape_score_inside(struct inference *inference, type_id id, chunk_id chunk, uint64_t into)
+{
+	struct look look = { .inference = inference, .from = into };
+	uint8_t buffer[256];
+
+	return look_begin(&look, chunk, buffer, sizeof(buffer)) ? struct_score(&look, layout_of(inference->layouts, id), 0, look.size) : 0;
+}
+
+int shape_score(struct inference *inference, type_id id, enum type_form form, chunk_id chunk, unsigned depth)
+{
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = chunk_usable(inference->chunks, chunk), size = usable < LOOK_MAX ? usable : LOOK_MAX, start = form == FORM_COUNTED ? 8 : form == FORM_BEHIND ? inference->header : 0;
-	struct look look = { .inference = inference, .size = size, .self = chunk };
+	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	struct look look = { .inference = inference, .from = form == FORM_COUNTED ? 8 : form == FORM_BEHIND ? inference->header : 0, .depth = depth };
 	const struct type_layout *layout;
 	uint8_t buffer[256];
 	int score = 0;
 
-	look.bytes = image_view(inference->window.image, inference->chunks->mem[chunk], size);
-	if (!look.bytes) {
-		look.size = size < sizeof(buffer) ? size : sizeof(buffer);
-		if (!image_get(inference->window.image, inference->chunks->mem[chunk], buffer, look.size))
-			return 0;
-		look.bytes = buffer;
-	}
+	if (!look_begin(&look, chunk, buffer, sizeof(buffer)))
+		return 0;
 	if (type->kind == TYPE_POINTER || type->kind == TYPE_REFERENCE)
 		return pointers_score(&look, type, id);
 	if (!type_is_aggregate(inference->table, id) || !type->size)
 		return 0;
 	layout = layout_of(inference->layouts, id);
-	if (form == FORM_ONE || form == FORM_FLEXIBLE) {
+	if (form == FORM_ONE || form == FORM_FLEXIBLE || form == FORM_BEHIND) {
 		score = struct_score(&look, layout, 0, look.size);
-		if (form == FORM_FLEXIBLE)
+		if (form == FORM_FLEXIBLE || (form == FORM_BEHIND && layout->tail != UINT64_MAX && usable_of(look.from + type->size) != usable))
 			score += length_score(&look, layout, type->size, usable);
 		return score;
 	}
 
-	if (form == FORM_BEHIND)
-		return struct_score(&look, layout, start, look.size);
-
-	uint64_t n = (look.size - start) / type->size;
+	uint64_t n = look.size / type->size;
 	int looked = 0;
 
 	for (uint64_t i = 0; i < n && looked < ELEMENTS_MAX; i++, looked++)
-		score += struct_score(&look, layout, start + i * type->size, look.size);
+		score += struct_score(&look, layout, i * type->size, look.size);
 	return root_mean(score, (uint32_t)looked);
 }
