@@ -278,8 +278,7 @@ static void diagnose_target(const struct options *options, const struct target_c
 		return;
 	}
 
-	_cleanup_free_ char *root = choice->pid ? xasprintf("/proc/%d/root", (int)choice->pid)
-						: xstrdup(options->sysroot ? options->sysroot : "");
+	_cleanup_free_ char *root = package_root((int)choice->pid, options->sysroot);
 	struct doctor doctor = {
 		.options = options, .target = target, .root = root, .diagnoses = diagnoses
 	};

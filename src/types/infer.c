@@ -58,7 +58,7 @@ static size_t edge_at(const struct edges *edges, chunk_id source, uint64_t offse
 	return low;
 }
 
-bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into)
+bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into, bool is_declared)
 {
 	enum { LOOKED_AT = 128, LENGTH_MIN = 8 };
 	const struct edges *edges = inference->edges;
@@ -73,8 +73,8 @@ bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t
 		return false;
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
-	// In the smallest of chunks there is no room for more.
-	return i >= (chunk_usable(inference->chunks, chunk) > usable_of(1) ? LENGTH_MIN : 1) && i < size && bytes[i] == 0;
+	// In the smallest of chunks there is no room for more: what is declared to be text is believed then.
+	return i >= (is_declared && chunk_usable(inference->chunks, chunk) == usable_of(1) ? 1 : LENGTH_MIN) && i < size && bytes[i] == 0;
 }
 
 uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
@@ -175,13 +175,20 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 
 const struct rule *rule_find(struct inference *inference, group_key key, const struct passage *passage)
 {
-	uint32_t split = hash_map_get(&inference->splits_by_key, hash_mix(3, key)), rule;
-	uint64_t value;
+	uint32_t found = UINT32_MAX, split;
 
-	if (split == UINT32_MAX || !feature_value(inference, &inference->splits.v[split].feature, passage, &value))
-		return NULL;
-	rule = hash_map_get(&inference->rules_by_key, hash_mix(hash_mix(5, key), value));
-	return rule == UINT32_MAX ? NULL : &inference->rules.v[rule];
+	// What was split may be split again.
+	while ((split = hash_map_get(&inference->splits_by_key, hash_mix(3, key))) != UINT32_MAX) {
+		uint64_t value;
+
+		if (!feature_value(inference, &inference->splits.v[split].feature, passage, &value))
+			value = VALUE_OTHER;
+		found = hash_map_get(&inference->rules_by_key, hash_mix(hash_mix(5, key), value));
+		if (found == UINT32_MAX)
+			found = hash_map_get(&inference->rules_by_key, hash_mix(hash_mix(5, key), VALUE_OTHER));
+		key = key_within(key, value);
+	}
+	return found == UINT32_MAX || !inference->rules.v[found].confidence ? NULL : &inference->rules.v[found];
 }
 
 /* ---- claims ---- */
@@ -275,7 +282,7 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 	if (candidate->evidence == EVIDENCE_EMBEDDED)
 		confidence = least(confidence, passage->into == 0 && enclosing_heirs(&inference->enclosing, target) > FAMILY_MAX ? SURE_EMBEDDED_FAMILY : SURE_EMBEDDED);
 	if (candidate->type == target && type_at(inference->table, target)->kind == TYPE_CHAR)
-		return bytes_are_plain(inference, passage->target, passage->into) ? SURE_TEXT : SURE_TEXT_WITH_POINTERS;
+		return bytes_are_plain(inference, passage->target, passage->into, true) ? SURE_TEXT : SURE_TEXT_WITH_POINTERS;
 	if (confidence <= inference->best[passage->target])
 		return confidence;
 	// Forms that fit many sizes must look like it, too.
@@ -290,15 +297,6 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 	return confidence;
 }
 
-/* How well the start of something looks like a struct: all of it, or what it begins with, which is all that the further blocks of a pool have of its first one. */
-static int look_of_start(struct inference *inference, type_id type, chunk_id chunk, uint64_t into)
-{
-	const struct type_layout *layout = layout_of(inference->layouts, type);
-	int look = shape_score_inside(inference, type, chunk, into);
-
-	return look >= LOOK_START_MIN || !layout->inner.n || layout->inner.v[0].offset ? look : shape_score_inside(inference, layout->inner.v[0].type, chunk, into);
-}
-
 /* What a pointer leads to that no type of that size is known for: the start of something longer, or an object in the middle. */
 static void claim_loosely(struct inference *inference, type_id target, const struct passage *passage, unsigned confidence)
 {
@@ -311,7 +309,7 @@ static void claim_loosely(struct inference *inference, type_id target, const str
 	}
 	candidate = fit_of_start(inference, target, passage->target, into);
 	confidence = least(confidence, candidate.fit);
-	if (confidence > inference->best[passage->target] && look_of_start(inference, target, passage->target, into) >= LOOK_START_MIN)
+	if (confidence > inference->best[passage->target] && shape_score_begin(inference, target, passage->target, into) >= LOOK_START_MIN)
 		claim_push(inference, passage, &candidate, confidence);
 }
 
@@ -413,7 +411,7 @@ static void rest_take(struct inference *inference, const struct passage *passage
 static bool is_plain_text(struct inference *inference, const struct slot *slot, const struct passage *passage)
 {
 	return slot->n_targets == 1 && !slot->in_union && slot->targets[0] != TYPE_NONE && type_at(inference->table, slot->targets[0])->kind == TYPE_CHAR &&
-	       bytes_are_plain(inference, passage->target, passage->into);
+	       bytes_are_plain(inference, passage->target, passage->into, true);
 }
 
 /* A pointer of a known slot leads to a chunk. */

@@ -156,6 +156,15 @@ static inline group_key key_of_base(type_id base)
 	return UINT64_C(1) << 62 | base;
 }
 
+/* Of those of a key that have one value of its split, when they are split once more. */
+static inline group_key key_within(group_key key, uint64_t value)
+{
+	return UINT64_C(3) << 62 | hash_mix(hash_mix(19, key), value) >> 2;
+}
+
+/** The value of those that have a rare one. */
+#define VALUE_OTHER UINT64_MAX
+
 /** How the chunks of a key are told apart. */
 struct split {
 	group_key key;
@@ -168,6 +177,7 @@ struct rule {
 	/** Of the feature; 0 with FEATURE_NONE. */
 	uint64_t value;
 	type_id type;
+	/** Confidence 0: nothing is said. */
 	uint8_t evidence, confidence;
 };
 
@@ -234,6 +244,8 @@ struct inference {
 	ARRAY(struct slot_hint) hints;
 	/** Where code allocates which types, for reports. */
 	ARRAY(struct found_site) sites;
+	/** Sites of a constant size of which nobody says what they allocate: by symbols alone. Their type is TYPE_NONE. */
+	ARRAY(struct found_site) untyped_sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */
@@ -284,6 +296,10 @@ int shape_score(struct inference *inference, type_id type, enum type_form form, 
 
 /** The same of a struct that lies inside of a chunk. */
 int shape_score_inside(struct inference *inference, type_id type, chunk_id chunk, uint64_t into);
+
+/** How well so far into a chunk a struct begins: all of it, or some beginning, behind which something else may lie: it was cut short, or is a further block of a pool, which
+    has only a part of what its first one has. */
+int shape_score_begin(struct inference *inference, type_id type, chunk_id chunk, uint64_t into);
 
 /* ---- seeds.c ---- */
 
@@ -350,8 +366,8 @@ struct candidate candidate_of(struct inference *inference, type_id type, enum ty
 /** The rule for a pointer under a key; NULL when there is none. */
 const struct rule *rule_find(struct inference *inference, group_key key, const struct passage *passage);
 
-/** Bytes from so far into a chunk that hold no pointer to a chunk; a text before the first one is plain, too. */
-bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into);
+/** Bytes from so far into a chunk that hold no pointer to a chunk; a text before the first one is plain, too: a long one, or one that is declared. */
+bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into, bool is_declared);
 
 /* ---- joint.c ---- */
 

@@ -44,6 +44,10 @@ enum {
 	FURTHER_PART = 2,
 	FURTHER_MOST = 40,
 	FURTHER_LEAST = -120,
+	/** The least beginning of a struct that says something. Units: bytes. */
+	BEGIN_MIN = 16,
+	/** What is settled as surely is nothing else. Units: percent. */
+	SURE_SETTLED = 85,
 	/** A fit that is as good as none. Units: percent. */
 	FIT_HALF = 50,
 };
@@ -131,7 +135,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	if (look->depth && candidates.n == 1 && settled == TYPE_NONE)
 		further = look_at_target(look, &candidates.v[0], chunk);
 	// What is settled as something else is not what this one points to.
-	if (settled != TYPE_NONE && inference->confidence[chunk] >= 90 && !(inference->form[chunk] & FORM_BY_RULE))
+	if (settled != TYPE_NONE && inference->confidence[chunk] >= SURE_SETTLED)
 		return POINTER_MISFIT;
 	return POINTER_START + (fit > FIT_HALF ? POINTER_FITS * (fit - FIT_HALF) / (100 - FIT_HALF) : 0) + further;
 }
@@ -245,8 +249,8 @@ static int tail_score(const struct look *look, const struct layout_field *tail)
 	return score > TAIL_MOST ? TAIL_MOST : score < -TAIL_MOST ? -TAIL_MOST : score;
 }
 
-/* The points of one struct at an offset. In a union the best alternative counts, half. */
-static int struct_score(const struct look *look, const struct type_layout *layout, uint64_t start, uint64_t limit)
+/* The points of one struct at an offset. In a union the best alternative counts, half. Where `begin_ret` is given: also the most points that a beginning of it has. */
+static int struct_score(const struct look *look, const struct type_layout *layout, uint64_t start, uint64_t limit, int *begin_ret)
 {
 	int score = 0, best = INT32_MIN;
 	uint64_t union_offset = UINT64_MAX;
@@ -259,6 +263,8 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 
 		if (offset >= limit)
 			break;
+		if (begin_ret && field->offset >= BEGIN_MIN && score + (best == INT32_MIN ? 0 : best / 2) > *begin_ret)
+			*begin_ret = score + (best == INT32_MIN ? 0 : best / 2);
 		if (field->kind == LAYOUT_CHAR)
 			continue;
 		if (field->offset == layout->tail && start == 0) {
@@ -362,7 +368,7 @@ static int look_at_target(const struct look *look, const struct candidate *candi
 
 	if (!type_is_aggregate(look->inference->table, candidate->type) || !look_begin(&target, chunk, buffer, sizeof(buffer)))
 		return 0;
-	score = struct_score(&target, layout_of(look->inference->layouts, candidate->type), 0, target.size) / FURTHER_PART;
+	score = struct_score(&target, layout_of(look->inference->layouts, candidate->type), 0, target.size, NULL) / FURTHER_PART;
 	return score > FURTHER_MOST ? FURTHER_MOST : score < FURTHER_LEAST ? FURTHER_LEAST : score;
 }
 
@@ -371,7 +377,19 @@ int shape_score_inside(struct inference *inference, type_id id, chunk_id chunk, 
 	struct look look = { .inference = inference, .from = into };
 	uint8_t buffer[256];
 
-	return look_begin(&look, chunk, buffer, sizeof(buffer)) ? struct_score(&look, layout_of(inference->layouts, id), 0, look.size) : 0;
+	return look_begin(&look, chunk, buffer, sizeof(buffer)) ? struct_score(&look, layout_of(inference->layouts, id), 0, look.size, NULL) : 0;
+}
+
+int shape_score_begin(struct inference *inference, type_id id, chunk_id chunk, uint64_t into)
+{
+	struct look look = { .inference = inference, .from = into };
+	uint8_t buffer[256];
+	int score, begin = INT32_MIN;
+
+	if (!look_begin(&look, chunk, buffer, sizeof(buffer)))
+		return 0;
+	score = struct_score(&look, layout_of(inference->layouts, id), 0, look.size, &begin);
+	return begin > score ? begin : score;
 }
 
 int shape_score(struct inference *inference, type_id id, enum type_form form, chunk_id chunk, unsigned depth)
@@ -391,7 +409,7 @@ int shape_score(struct inference *inference, type_id id, enum type_form form, ch
 		return 0;
 	layout = layout_of(inference->layouts, id);
 	if (form == FORM_ONE || form == FORM_FLEXIBLE || form == FORM_BEHIND) {
-		score = struct_score(&look, layout, 0, look.size);
+		score = struct_score(&look, layout, 0, look.size, NULL);
 		if (form == FORM_FLEXIBLE || (form == FORM_BEHIND && layout->tail != UINT64_MAX && usable_of(look.from + type->size) != usable))
 			score += length_score(&look, layout, type->size, usable);
 		return score;
@@ -401,6 +419,6 @@ int shape_score(struct inference *inference, type_id id, enum type_form form, ch
 	int looked = 0;
 
 	for (uint64_t i = 0; i < n && looked < ELEMENTS_MAX; i++, looked++)
-		score += struct_score(&look, layout, i * type->size, look.size);
+		score += struct_score(&look, layout, i * type->size, look.size, NULL);
 	return root_mean(score, (uint32_t)looked);
 }

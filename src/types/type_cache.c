@@ -342,7 +342,7 @@ bool *type_table_read_all(struct type_table *table, struct modules *modules)
 	for (size_t i = 0; i < modules->v.n; i++)
 		described[i] = type_table_read(table, modules, i);
 	type_table_seal(table);
-	if (identity && table->bytes_read >= WORTH_KEEPING) {
+	if (identity && !table->has_split && table->bytes_read >= WORTH_KEEPING) {
 		type_table_keep(table, described, modules->v.n, &entry);
 		modules_keep(modules, "types", identity, &entry);
 	}

@@ -74,6 +74,8 @@ struct type_dies {
 	/** Index in modules.v, and whether it is the file that dwz made. */
 	uint32_t module;
 	bool is_shared;
+	/** It is of a split unit, to whose DIEs nothing leads from outside. */
+	bool is_split;
 	/** Ascending by offset. */
 	ARRAY(struct type_die) v;
 };

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "debug/dies.h"
 #include "debug/dwarf.h"
+#include "debug/split.h"
 #include "debug/variables.h"
 #include "types/type_index.h"
 #include "types/type_table.h"
@@ -41,7 +42,7 @@ struct scope {
 	uint64_t hash;
 };
 
-/** A struct die_link in half the room: a signature has become what it stands for. */
+/** A struct die_link in half the room. */
 struct raw_link {
 	/** LINK_NONE, LINK_INFO or LINK_SHARED. */
 	uint64_t space : 2, to : 62;
@@ -89,11 +90,6 @@ struct open_die {
 	uint64_t discriminant;
 };
 
-/** Where types of type units are. */
-struct signature {
-	uint64_t signature, die;
-};
-
 /** The hash of a name that was met. The linker keeps each text once, so it is known by where it is. */
 struct known_name {
 	const char *name;
@@ -107,9 +103,6 @@ struct type_reader {
 	/** Index in table.dies of this file, and of the shared one (UINT32_MAX: none). */
 	uint32_t file, shared_file;
 	struct die_reader dies;
-	/** Offsets of type units' types, by signature. */
-	struct hash_map signatures;
-	ARRAY(uint64_t) signature_dies;
 	/** Of the unit at hand. */
 	ARRAY(struct raw) raws;
 	ARRAY(struct raw_member) members;
@@ -195,14 +188,9 @@ static int32_t raw_at(const struct type_reader *reader, uint64_t offset)
 	return (int32_t)(reader->ranks.v[word] + (uint32_t)__builtin_popcountll(reader->bits.v[word] & ((UINT64_C(1) << bit % 64) - 1)));
 }
 
-static struct raw_link raw_link(const struct type_reader *reader, struct die_link link)
+static struct raw_link raw_link(struct die_link link)
 {
-	uint32_t found;
-
-	if (link.space != LINK_SIGNATURE)
-		return (struct raw_link){ link.space, link.to };
-	found = hash_map_get(&reader->signatures, link.to);
-	return found == UINT32_MAX ? (struct raw_link){ LINK_NONE, 0 } : (struct raw_link){ LINK_INFO, reader->signature_dies.v[found] };
+	return (struct raw_link){ link.space, link.to };
 }
 
 static int32_t raw_add(struct type_reader *reader, int32_t scope)
@@ -216,9 +204,9 @@ static int32_t raw_add(struct type_reader *reader, int32_t scope)
 		.size = facts->has_size ? facts->size : 0,
 		.has_size = facts->has_size,
 		.name = facts->name,
-		.type = raw_link(reader, facts->type),
-		.origin = raw_link(reader, facts->origin),
-		.signature = raw_link(reader, facts->signature),
+		.type = raw_link(facts->type),
+		.origin = raw_link(facts->origin),
+		.signature = raw_link(facts->signature),
 		.scope = scope,
 		.own_scope = -1,
 		.first = -1,
@@ -258,7 +246,7 @@ static void field_read(struct type_reader *reader, int32_t owner)
 	bool is_base = reader->dies.die.tag == DW_TAG_inheritance;
 	struct raw_member member = {
 		.name = facts->name,
-		.type = raw_link(reader, facts->type),
+		.type = raw_link(facts->type),
 		.offset = facts->has_place ? facts->place : 0,
 		.kind = is_base ? MEMBER_BASE : MEMBER_FIELD,
 	};
@@ -287,16 +275,16 @@ static void variant_read(struct type_reader *reader, const struct open_die *arou
 	const struct die_facts *facts = &reader->dies.facts;
 
 	if (around->is_variant)
-		member_add(reader, around->raw, (struct raw_member){ .type = raw_link(reader, facts->type), .offset = around->discriminant, .kind = MEMBER_VARIANT });
+		member_add(reader, around->raw, (struct raw_member){ .type = raw_link(facts->type), .offset = around->discriminant, .kind = MEMBER_VARIANT });
 	else if (around->is_variant_part)
 		member_add(reader, around->raw,
-			   (struct raw_member){ .type = raw_link(reader, facts->type), .offset = facts->has_place ? facts->place : 0, .kind = MEMBER_DISCRIMINANT });
+			   (struct raw_member){ .type = raw_link(facts->type), .offset = facts->has_place ? facts->place : 0, .kind = MEMBER_DISCRIMINANT });
 }
 
 static void variable_read(struct type_reader *reader)
 {
 	const struct die_facts *facts = &reader->dies.facts;
-	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = raw_link(reader, facts->type), .origin = raw_link(reader, facts->origin) };
+	struct raw_variable variable = { .offset = reader->dies.die.offset, .type = raw_link(facts->type), .origin = raw_link(facts->origin) };
 	uint64_t value;
 	bool is_thread_local;
 
@@ -391,7 +379,7 @@ static struct open_die die_take(struct type_reader *reader, const struct open_di
 		if (around->is_struct && around->raw >= 0)
 			member_add(reader, around->raw, (struct raw_member){
 				.name = facts->name,
-				.type = raw_link(reader, facts->type),
+				.type = raw_link(facts->type),
 				.offset = facts->has_value ? facts->value : MEMBER_NO_OFFSET,
 				.kind = reader->dies.die.tag == DW_TAG_template_type_parameter ? MEMBER_TEMPLATE_TYPE : MEMBER_TEMPLATE_VALUE,
 			});
@@ -875,7 +863,7 @@ static void variable_keep(struct type_reader *reader, const struct raw_variable 
 		return;
 	array_append(&reader->table->variables, (struct type_variable){
 		.start = variable->start,
-		.die = variable->offset,
+		.die = reader->dies.sections->is_split ? 0 : variable->offset,
 		.type = type,
 		.module = reader->module_index,
 		.is_thread_local = variable->is_thread_local,
@@ -943,18 +931,6 @@ static void unit_keep(struct type_reader *reader)
 
 /* ---- files ---- */
 
-static void signatures_collect(struct type_reader *reader)
-{
-	struct die_reader *dies = &reader->dies;
-
-	for (uint64_t at = 0; die_reader_unit(dies, at) || dies->unit.end; at = dies->unit.end) {
-		if (dies->unit.type != DW_UT_type && dies->unit.type != DW_UT_split_type)
-			continue;
-		hash_map_set(&reader->signatures, dies->unit.signature, (uint32_t)reader->signature_dies.n);
-		array_append(&reader->signature_dies, dies->unit.offset + dies->unit.type_offset);
-	}
-}
-
 static uint32_t file_read(struct type_table *table, struct modules *modules, size_t index, const struct dwarf_file *file,
 			  const struct dwarf_sections *sections, uint32_t shared_file)
 {
@@ -966,10 +942,7 @@ static uint32_t file_read(struct type_table *table, struct modules *modules, siz
 				      .names = xcalloc(1 << NAMES_BITS, sizeof(*reader.names)) };
 
 	table->dies = xreallocarray(table->dies, table->n_dies + 1, sizeof(*table->dies));
-	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections };
-	die_reader_init(&reader.dies, sections);
-	signatures_collect(&reader);
-	die_reader_deinit(&reader.dies);
+	table->dies[table->n_dies++] = (struct type_dies){ .module = (uint32_t)index, .is_shared = sections == &file->shared_sections, .is_split = sections->is_split };
 	die_reader_init(&reader.dies, sections);
 	die_reader_with_facts(&reader.dies, file->has_shared && sections == &file->sections ? &file->shared_sections : NULL);
 	for (uint64_t at = 0; die_reader_unit(&reader.dies, at) || reader.dies.unit.end; at = reader.dies.unit.end) {
@@ -983,8 +956,6 @@ static uint32_t file_read(struct type_table *table, struct modules *modules, siz
 	table->bytes_read += sections->info.size;
 	die_reader_deinit(&reader.dies);
 	free(reader.names);
-	hash_map_deinit(&reader.signatures);
-	array_deinit(&reader.signature_dies);
 	array_deinit(&reader.raws);
 	array_deinit(&reader.members);
 	array_deinit(&reader.variables);
@@ -1000,12 +971,19 @@ static uint32_t file_read(struct type_table *table, struct modules *modules, siz
 bool type_table_read(struct type_table *table, struct modules *modules, size_t module)
 {
 	const struct dwarf_file *file = module_dwarf_sections(modules, &modules->v.v[module]);
+	const struct dwarf_sections *split;
 	uint32_t shared = UINT32_MAX;
+	struct split_walk walk;
 
 	if (!file || !file->sections.info.size)
 		return false;
 	if (file->has_shared && file->shared_sections.info.size)
 		shared = file_read(table, modules, module, file, &file->shared_sections, UINT32_MAX);
 	file_read(table, modules, module, file, &file->sections, shared);
+	split_walk_begin(&walk, modules, &modules->v.v[module], file);
+	while (!table->truncated && (split = split_walk_next(&walk)) != NULL)
+		file_read(table, modules, module, file, split, UINT32_MAX);
+	table->has_split |= walk.met > 0;
+	split_walk_end(&walk);
 	return true;
 }
