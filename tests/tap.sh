@@ -44,6 +44,11 @@ _tap_failed=0
 _tap_targets=
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/heapsnap-test.XXXXXX") || { echo "Bail out! mktemp failed"; exit 99; }
 cd "$tmp" || exit 99
+# What heapsnap keeps between runs is this test's own; what tests fetch is not.
+: "${HEAPSNAP_SUITES:=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/heapsnap-suites}" \
+	"${BENCH_TYPES_CACHE:=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/heapsnap-bench}"
+XDG_CACHE_HOME=$tmp/cache
+export HEAPSNAP_SUITES XDG_CACHE_HOME
 
 _tap_end() {
 	_tap_status=$?

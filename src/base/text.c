@@ -193,3 +193,13 @@ char *text_shell_word(const char *word)
 	*out = '\0';
 	return quoted;
 }
+
+const char *text_without_keyword(const char *name)
+{
+	static const char *const words[] = { "struct ", "union ", "class ", "enum " };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strncmp(name, words[i], strlen(words[i])))
+			return name + strlen(words[i]);
+	return name;
+}

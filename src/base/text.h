@@ -25,6 +25,9 @@ const char *text_count(char buffer[TEXT_NUMBER_MAX], uint64_t count);
     Owner: the caller. */
 char *text_escape(const char *string, size_t length);
 
+/** The name of a type without the word struct, union, class or enum in front. Borrowed from it. */
+const char *text_without_keyword(const char *name);
+
 /** A word as a shell takes it: itself, or between quotes where it has blanks or the like. Owner: the caller. */
 char *text_shell_word(const char *word);
 

@@ -147,7 +147,7 @@ struct error *operand_label(const struct snapshot *snapshot, const char *operand
 		return NULL;
 	}
 
-	_cleanup_free_ char *like = labels_like(types, label_without_word(operand));
+	_cleanup_free_ char *like = labels_like(types, text_without_keyword(operand));
 
 	if (n)
 		return error_create(ERROR_USAGE, "\"%s\" may be one of several types: %s", operand, like);

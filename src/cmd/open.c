@@ -21,12 +21,14 @@
 #include "cmd/recognise.h"
 #include "cpython/cpython.h"
 #include "debug/allocator.h"
+#include "debug/cache.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
 #include "snapshot/file.h"
 #include "target/available.h"
 #include "target/core.h"
 #include "target/live.h"
+#include "types/labels.h"
 #include "types/types.h"
 
 /* ---- which target ---- */
@@ -167,6 +169,8 @@ struct error *target_open(const struct options *options, const struct target_cho
 /* The modules of a target, and the mallocs among them: all that is known from files. */
 struct found {
 	struct modules modules;
+	/** Owned; NULL for no cache. */
+	char *cache_dir;
 	struct allocator allocator;
 	struct glibc *glibc;
 };
@@ -177,6 +181,7 @@ static void found_init(struct found *found, const struct target *target,
 	struct debug_options debug = { .debug_path = options->debug_path,
 				       .sysroot = options->sysroot };
 
+	debug.cache_dir = found->cache_dir = options->no_cache ? NULL : cache_directory();
 	modules_init(&found->modules, target, &debug);
 	allocator_recognise(&found->modules, &found->allocator);
 	found->glibc = glibc_find(&found->modules);
@@ -188,6 +193,7 @@ static void found_deinit(struct found *found)
 	glibc_destroy(found->glibc);
 	free(found->allocator.evidence);
 	modules_deinit(&found->modules);
+	free(found->cache_dir);
 }
 
 /* Which files are mapped where, as a number: the same before and after the stop, or modules came or went meanwhile. */
@@ -376,6 +382,14 @@ static void fill_contents(struct snapshot *snapshot, const struct target *target
 static struct error *suppressions_read(const char *path, struct suppressions **ret)
 {
 	enum { SIZE_LIMIT = 1 << 20 };
+	static const char type[] = "type:";
+
+	// One rule, without a file.
+	if (!strncmp(path, type, strlen(type)) && path[strlen(type)]) {
+		*ret = suppressions_of_type(path + strlen(type));
+		return NULL;
+	}
+
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	_cleanup_free_ char *text = NULL, *name = text_escape(path, strlen(path));
 	size_t size;
@@ -389,6 +403,29 @@ static struct error *suppressions_read(const char *path, struct suppressions **r
 	if (size > SIZE_LIMIT)
 		return error_create(ERROR_USAGE, "%s is too large for a file of rules", name);
 	return suppressions_parse(text, size, name, ret);
+}
+
+/* Whether a command is about Python alone. */
+static bool asks_python(const struct options *options)
+{
+	return options->command == &command_python ||
+	       (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]));
+}
+
+/* Applies rules when types are known; without a target (NULL) modules, functions and variables have no names. */
+static void suppress(struct snapshot *snapshot, const struct target *target, struct modules *modules)
+{
+	const struct types *types = &snapshot->types;
+	_cleanup_free_ uint32_t *of = labels_column(types);
+	_cleanup_free_ const char **names = xcalloc(types->labels.n + 1, sizeof(*names));
+	const struct suppression_names called = { of, names, types->labels.n };
+
+	for (size_t i = 0; i < types->labels.n; i++)
+		names[i] = types->labels.v[i].name;
+	if (!of && suppressions_have_types(snapshot->graph.suppressions))
+		array_append(&snapshot->notices, xstrdup("rules on types suppress nothing here: no types are known"));
+	suppressions_apply(snapshot->graph.suppressions, target ? &target->image : NULL, modules, &snapshot->heap.chunks, of ? &called : NULL, &snapshot->graph.edges,
+			   &snapshot->graph.reach);
 }
 
 /* What a command needs of the graph, as enum snapshot_part; what is kept has all of it. */
@@ -405,10 +442,10 @@ static unsigned needs_of(const struct options *options)
 	if (options->output)
 		needs |= SNAPSHOT_EVERYTHING | NEEDS_NAMES;
 	// Python says itself what its objects are, and who holds them.
-	else if (options->command == &command_why && options->n_operands && operand_python_type(options->operands[options->n_operands - 1]))
+	else if (options->command == &command_why && asks_python(options))
 		needs = NEEDS_GRAPH;
 	// A list of sizes has no use for types, nor for what they are found by.
-	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON)
+	else if (options->command == &command_report && options->sizes != SIZES_DEFAULT && options->format != FORMAT_JSON && !options->type)
 		needs = 0;
 	return options->no_types ? needs & ~(unsigned)NEEDS_TYPES : needs;
 }
@@ -420,6 +457,8 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 
 	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
 	python_labels_set(snapshot);
+	if (modules->cache_trouble && options->verbose && !options->quiet)
+		fprintf(stderr, "heapsnap: nothing was kept of the debug information: %s\n", modules->cache_trouble);
 	if (!(needs_of(options) & NEEDS_EDGES)) {
 		edges_deinit(&snapshot->graph.edges);
 		snapshot->graph.options.with_edges = false;
@@ -441,6 +480,8 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		.with_owners = needs & NEEDS_OWNERS,
 		// Types are found along edges.
 		.with_edges = needs & (NEEDS_EDGES | NEEDS_TYPES),
+		// What a Python's objects hold they say themselves.
+		.marks_alone = needs == NEEDS_GRAPH && python_is_known(&snapshot->python) && !*suppressions && asks_python(options),
 		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
 	chunk_id named = CHUNK_NONE;
@@ -486,8 +527,7 @@ static struct error *open_file(const struct options *options, const struct targe
 					     "nothing here: the memory of the target is not in the "
 					     "snapshot"));
 		ret->graph.suppressions = take_pointer(*suppressions);
-		suppressions_apply(ret->graph.suppressions, NULL, NULL, &ret->heap.chunks,
-				   &ret->graph.edges, &ret->graph.reach);
+		suppress(ret, NULL, NULL);
 	}
 	if (options->command == &command_top)
 		graph_find_nearest(&ret->graph, &ret->heap);
@@ -564,6 +604,8 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 		fill_types(&snapshot, target, &found.modules, options);
 		phase_next(&phase, "types");
 	}
+	if (snapshot.graph.suppressions && suppressions_have_types(snapshot.graph.suppressions))
+		suppress(&snapshot, target, &found.modules);
 	fill_target(&snapshot, target, choice);
 	fill_modules(&snapshot, target, &found.modules);
 	fill_threads(&snapshot, target, in_malloc);

@@ -50,13 +50,16 @@ const struct option_entry option_entries[OPTION_IDS] = {
 	{ OPTION_CHAINS, 'k', "chains", "N", "look for N ways from roots, not just one" },
 	{ OPTION_DEPTH, 0, "depth", "N", "N levels of the tree" },
 	{ OPTION_CONTENTS, 0, "contents", NULL, "print the words of chunks, too" },
-	{ OPTION_SUPPRESS, 0, "suppress", "FILE", "leave out the leaks that the rules in FILE are for" },
+	{ OPTION_SUPPRESS, 0, "suppress", "FILE|type:NAME", "leave out the leaks that the rules in FILE are for, or those of a type" },
 	{ OPTION_TAGGED_TOP_BYTE, 0, "tagged-top-byte", NULL,
 	  "pointers may have a tag in their highest byte" },
 	{ OPTION_UNALIGNED, 0, "unaligned", NULL,
 	  "pointers may lie at any address, as in packed structs; slower" },
 	{ OPTION_NO_TYPES, 0, "no-types", NULL, "do not find out what types chunks are of; faster" },
+	{ OPTION_NO_CACHE, 0, "no-cache", NULL, "neither use nor keep what was read of debug information" },
 	{ OPTION_TYPE, 0, "type", "TYPE", "only chunks of this type, as the report names it («struct conn», «conn[]»)" },
+	{ OPTION_RETAINED, 0, "retained", NULL,
+	  "what the chunks of each type keep alive, too; takes a second look at all pointers, and 20 bytes for each chunk" },
 	{ OPTION_OUTPUT, 'o', "output", "FILE", "keep the snapshot in FILE" },
 	{ OPTION_FAIL_IF, 0, "fail-if", "CONDITION",
 	  "exit with status 1 if the change is such: bytes>10M, count>=1000, resident>5%" },
@@ -290,8 +293,14 @@ static struct error *option_set(struct options *options, const struct option_ent
 	case OPTION_TYPE:
 		options->type = value;
 		break;
+	case OPTION_RETAINED:
+		options->retained = true;
+		break;
 	case OPTION_NO_TYPES:
 		options->no_types = true;
+		break;
+	case OPTION_NO_CACHE:
+		options->no_cache = true;
 		break;
 	case OPTION_OUTPUT:
 		if (!*value)

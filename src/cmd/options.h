@@ -41,7 +41,9 @@ enum option_id {
 	OPTION_TAGGED_TOP_BYTE,
 	OPTION_UNALIGNED,
 	OPTION_NO_TYPES,
+	OPTION_NO_CACHE,
 	OPTION_TYPE,
+	OPTION_RETAINED,
 	OPTION_OUTPUT,
 	OPTION_FAIL_IF,
 	OPTION_INTERVAL,
@@ -64,7 +66,8 @@ enum option_id {
 #define OPTIONS_TARGET                                                                             \
 	(OPTION_BIT(OPTION_PID) | OPTION_BIT(OPTION_CORE) | OPTION_BIT(OPTION_EXE) |               \
 	 OPTION_BIT(OPTION_SYSROOT) | OPTION_BIT(OPTION_DEBUGINFO_PATH) |                          \
-	 OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_SPOOL) | OPTION_BIT(OPTION_JOBS))
+	 OPTION_BIT(OPTION_NO_STEP) | OPTION_BIT(OPTION_SPOOL) | OPTION_BIT(OPTION_JOBS) | \
+	 OPTION_BIT(OPTION_NO_CACHE))
 
 /* What every command that prints takes. */
 #define OPTIONS_OUTPUT                                                                             \
@@ -143,7 +146,7 @@ struct options {
 
 	/** -k and --depth; only with their bits in given. */
 	uint64_t chains, depth;
-	bool contents, tagged_top_byte, unaligned, no_types;
+	bool contents, tagged_top_byte, unaligned, no_types, no_cache, retained;
 	/** Path. Borrowed; NULL when not given. */
 	const char *suppress;
 

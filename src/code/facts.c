@@ -40,6 +40,7 @@ void code_facts_deinit(struct code_facts *facts)
 	array_deinit(&facts->sites);
 	array_deinit(&facts->site_types);
 	array_deinit(&facts->wrappers);
+	free(facts->text);
 }
 
 const struct code_candidate *code_candidates(const struct code_facts *facts, int32_t node, size_t *count_ret)
@@ -489,7 +490,7 @@ static bool is_libc(const struct module *module)
 	return name && (strcmp(name, "libc.so.6") == 0 || strncmp(name, "ld-linux", strlen("ld-linux")) == 0);
 }
 
-void code_facts_read(struct modules *modules, struct code_facts *ret)
+void code_facts_gather(struct modules *modules, struct code_facts *ret)
 {
 	struct code_reader reader = { .modules = modules, .facts = ret, .of = xcalloc(modules->v.n + 1, sizeof(*reader.of)) };
 

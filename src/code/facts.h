@@ -41,7 +41,7 @@ struct code_type {
 	unsigned tag;
 	/** sizeof; 0 when it is not known. Units: bytes. */
 	uint64_t size;
-	/** Its name, or that of the typedef of a struct without one, without namespaces; NULL for none. Borrowed from the DWARF: until dwarf_files_release(). */
+	/** Its name, or that of the typedef of a struct without one, without namespaces; NULL for none. Borrowed: as long as the facts, until dwarf_files_release(). */
 	const char *name;
 };
 
@@ -158,7 +158,7 @@ struct code_site {
 	vaddr pc;
 	/** Index in functions: who calls, and what is called. */
 	int32_t function, callee;
-	/** The innermost inlined function that the call is in, when that has a name of its own. Borrowed from the DWARF; NULL for none. */
+	/** The innermost inlined function that the call is in, when that has a name of its own. Borrowed: as the names of types; NULL for none. */
 	const char *inlined;
 	/** «object.c:45», the line of `function` itself, also when the call is in what was inlined there. Owned, unescaped; NULL when it is not known. */
 	char *source;
@@ -205,11 +205,22 @@ struct code_facts {
 	uint64_t instructions, functions_read;
 	/** A cap was met, so some of the code was not read. */
 	bool truncated;
+	/** Private: strings of facts that were taken from the cache; NULL for none. */
+	char *text;
 };
 
-/** Reads the code of all modules that have DWARF, and the sites of those that have symbols alone. What cannot be read is left out. Opens DWARF that was not open yet (module_dwarf()),
+struct cache_entry;
+
+
+/** Reads the code of all modules that have DWARF, and the sites of those that have symbols alone; or takes from the cache what was read before (modules.options.cache_dir). What cannot be read is left out. Opens DWARF that was not open yet (module_dwarf()),
     which the caller releases. Owner: the caller, code_facts_deinit(). Cost: linear in code and debug information, some 2 µs an instruction. */
 void code_facts_read(struct modules *modules, struct code_facts *ret);
+
+/** Adds the facts to a cache entry, as columns. */
+void code_facts_keep(const struct code_facts *facts, struct cache_entry *entry);
+
+/** Makes facts of the columns of a cache entry, for so many modules; false when they are not what they should be. Owner: the caller, code_facts_deinit(). */
+bool code_facts_revive(struct code_facts *ret, size_t n_modules, const struct cache_entry *entry);
 
 /** Frees them. */
 void code_facts_deinit(struct code_facts *facts);

@@ -184,4 +184,7 @@ void sites_find(struct code_reader *reader);
 /** Marks the hubs and makes the candidates. For closure.c. */
 void closure_make(struct code_reader *reader);
 
+/** Reads the code of all modules, whatever the cache has. Owner: the caller, code_facts_deinit(). */
+void code_facts_gather(struct modules *modules, struct code_facts *ret);
+
 #endif

@@ -43,8 +43,8 @@ static int compare_paths(const void *left, const void *right)
 {
 	const struct py_path *a = left, *b = right;
 
-	if (a->totals.count != b->totals.count)
-		return a->totals.count > b->totals.count ? -1 : 1;
+	if (a->totals.bytes != b->totals.bytes)
+		return a->totals.bytes > b->totals.bytes ? -1 : 1;
 	return strcmp(a->text, b->text);
 }
 
@@ -116,7 +116,7 @@ bool python_why(const struct python *python, const char *name, struct py_why *re
 		if (!why.name)
 			why.name = xstrdup(python->classes.v[i].name);
 		why.totals.count += python->classes.v[i].objects.count;
-		why.totals.bytes += python->classes.v[i].objects.bytes;
+		why.totals.bytes += python->classes.v[i].objects.bytes + python->classes.v[i].tables.bytes + python->classes.v[i].native.bytes;
 	}
 	for (size_t i = 0; i < python->paths.n; i++) {
 		if (!wanted[python->paths.v[i].class])

@@ -119,7 +119,7 @@ struct py_runtime {
 struct py_path {
 	/** «__main__.leak['cache'][i].conn». Owned, unescaped. */
 	char *text;
-	/** Objects that are reached so, by their shortest way; bytes of these alone. */
+	/** Objects that are reached so, by their shortest way; bytes with their tables and native memory. */
 	struct py_totals totals;
 	/** Index in classes. */
 	uint32_t class;
@@ -156,7 +156,7 @@ struct py_why {
 	/** Of the type, or of one of the types. Owned, unescaped. */
 	char *name;
 	struct py_totals totals;
-	/** Most objects first; no two alike. */
+	/** Most bytes first; no two alike. */
 	ARRAY(struct py_path) paths;
 	/** Most references first; no two alike. */
 	ARRAY(struct py_via) vias;

@@ -11,6 +11,8 @@ enum {
 	/** Ways and referrers there can be; what comes after them is left out. */
 	ROWS_MAX = 1 << 18,
 	SLOTS = ROWS_MAX * 2,
+	/** Bytes of one chunk that are looked at for what hangs off it. */
+	SCAN_MAX = 64 << 20,
 };
 
 /** Where references to objects of a class lie: a class, and a label. */
@@ -39,6 +41,10 @@ struct why {
 	/** Hash tables: 1 + index in vias, in ends. */
 	uint32_t *via_slots, *end_slots;
 	struct label_identities *identities;
+	/** A bit for each chunk that an object owns: it was counted. */
+	uint8_t *counted;
+	/** Chunks whose words are still to be looked at. */
+	ARRAY(chunk_id) pending;
 };
 
 static uint64_t mix(uint64_t hash, uint64_t word)
@@ -103,6 +109,48 @@ static void tell_vias(const struct why *why)
 	}
 }
 
+/* ---- what they own ---- */
+
+/* Whether a chunk is a table or native memory of objects of a class, and was not counted yet. */
+static bool is_owned(const struct why *why, chunk_id chunk, uint32_t class)
+{
+	const struct python *python = why->walk->python;
+
+	return (python->role[chunk] == PY_TABLE || python->role[chunk] == PY_NATIVE) && python->type[chunk] == class &&
+	       !(why->counted[chunk / 8] >> chunk % 8 & 1);
+}
+
+/* Bytes of an object, with what hangs off its words that is its own; each such chunk counts once. */
+static uint64_t bytes_with_owned(struct why *why, chunk_id object)
+{
+	struct py_walk *walk = why->walk;
+	const struct chunks *chunks = &walk->heap->chunks;
+	uint32_t class = walk->python->type[object];
+	uint64_t bytes = 0;
+
+	why->pending.n = 0;
+	array_append(&why->pending, object);
+	while (why->pending.n) {
+		chunk_id at = why->pending.v[--why->pending.n];
+		uint64_t size = chunk_usable(chunks, at);
+
+		bytes += size;
+		for (uint64_t offset = 0; offset + 8 <= size && offset < SCAN_MAX; offset += 8) {
+			uint64_t word;
+			chunk_id to;
+
+			if (!window_word(&walk->near, chunks->mem[at] + offset, &word))
+				break;
+			to = word && word < CHUNK_MEM_END ? chunks_find(chunks, word) : CHUNK_NONE;
+			if (to == CHUNK_NONE || !is_owned(why, to, class))
+				continue;
+			why->counted[to / 8] |= (uint8_t)(1 << to % 8);
+			array_append(&why->pending, to);
+		}
+	}
+	return bytes;
+}
+
 /* ---- how they are reached ---- */
 
 static void end_count(struct why *why, uint32_t class, uint32_t pattern, uint64_t bytes)
@@ -142,7 +190,7 @@ static void tell_ends(struct why *why, struct patterns *patterns, const uint8_t 
 		pattern = patterns_of(patterns, i);
 		if (pattern == PATTERN_NONE)
 			pattern = is_leaked && is_leaked[i] ? END_UNREACHABLE : END_UNNAMED;
-		end_count(why, python->type[i], pattern, chunk_usable(chunks, i));
+		end_count(why, python->type[i], pattern, bytes_with_owned(why, i));
 	}
 	for (size_t i = 0; i < why->ends.n; i++) {
 		const struct end *end = &why->ends.v[i];
@@ -186,6 +234,8 @@ static void why_deinit(struct why *why)
 	free(why->end_slots);
 	free(why->identities);
 	free(why->wanted);
+	free(why->counted);
+	array_deinit(&why->pending);
 }
 
 void why_find(struct py_walk *walk, const struct cpython_question *question)
@@ -199,6 +249,7 @@ void why_find(struct py_walk *walk, const struct cpython_question *question)
 	why.via_slots = xcalloc(SLOTS, sizeof(*why.via_slots));
 	why.end_slots = xcalloc(SLOTS, sizeof(*why.end_slots));
 	why.identities = xcalloc(1, sizeof(*why.identities));
+	why.counted = xcalloc(walk->heap->chunks.n / 8 + 1, 1);
 	paths_walk(walk, meet, &why, &paths);
 	patterns_init(&patterns, &paths);
 	tell_ends(&why, &patterns, question->is_leaked);

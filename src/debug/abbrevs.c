@@ -97,6 +97,7 @@ static bool attribute_is_fact(uint64_t name)
 	case DW_AT_count:
 	case DW_AT_data_member_location:
 	case DW_AT_const_value:
+	case DW_AT_discr_value:
 	case DW_AT_bit_size:
 	case DW_AT_data_bit_offset:
 	case DW_AT_encoding:

@@ -61,6 +61,7 @@ bool fact_read(struct die_reader *reader, struct cursor *at, const struct abbrev
 		facts->has_place = place_read(at, unit, attribute, &facts->place);
 		return true;
 	case DW_AT_const_value:
+	case DW_AT_discr_value:
 		facts->has_value = form_number(at, unit, attribute->form, attribute->constant, &facts->value);
 		return true;
 	case DW_AT_bit_size:

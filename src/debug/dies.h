@@ -81,7 +81,7 @@ struct die_facts {
 	const char *name;
 	/** DW_AT_type; DW_AT_specification or DW_AT_abstract_origin; DW_AT_signature of a declaration; DW_AT_import is not read. */
 	struct die_link type, origin, signature;
-	/** DW_AT_byte_size; DW_AT_upper_bound + 1 or DW_AT_count; DW_AT_data_member_location; DW_AT_const_value. Valid with the flags below. */
+	/** DW_AT_byte_size; DW_AT_upper_bound + 1 or DW_AT_count; DW_AT_data_member_location; DW_AT_const_value or DW_AT_discr_value. Valid with the flags below. */
 	uint64_t size, count, place, value;
 	bool has_size, has_count, has_place, has_value, is_declaration, is_static, is_artificial;
 	/** Of a bit-field: its width, and where it is, counted from the start of the struct (DWARF 4 and later). */

@@ -56,15 +56,12 @@ static bool shared_open(struct dwarf_file *file, struct modules *modules, struct
 	build_id.size = link->d_size - length - 1;
 	memcpy(build_id.bytes, name + length + 1, build_id.size);
 	file->shared_elf = module_shared_debug_file(modules, module, name, &build_id, &file->shared_fd);
-	if (!debug_image_open(&file->shared_image, file->shared_elf, file->shared_fd))
-		return false;
-	file->shared_sections = type_sections_of(&file->shared_image);
-	file->has_shared = true;
-	return true;
+	file->has_shared = debug_image_open(&file->shared_image, file->shared_elf, file->shared_fd);
+	return file->has_shared;
 }
 
-/* Reads the sections that describe types. */
-static bool sections_open(struct dwarf_file *ret, struct modules *modules, struct module *module)
+/* Finds the sections of a module, and of the file that it shares. Nothing of them is read. */
+static bool file_find(struct dwarf_file *ret, struct modules *modules, struct module *module)
 {
 	Elf *elf = module_debug_file(modules, module);
 	struct dwarf_file file = { .shared_fd = -1 };
@@ -73,14 +70,25 @@ static bool sections_open(struct dwarf_file *ret, struct modules *modules, struc
 
 	if (!debug_image_open(&file.image, elf, elf == module->elf ? module->fd : module->debug_fd))
 		return false;
-	file.sections = type_sections_of(&file.image);
 	link = section_named(elf, ".gnu_debugaltlink", &header);
-	if (!file.sections.info.size || (link && !shared_open(&file, modules, module, section_bytes(link)))) {
+	if (link && !shared_open(&file, modules, module, section_bytes(link))) {
 		dwarf_file_close(&file);
 		return false;
 	}
 	*ret = file;
 	return true;
+}
+
+/* Has the sections that describe types; false when there is no .debug_info that can be read. */
+static bool sections_read(struct dwarf_file *file)
+{
+	if (!file->sections_were_asked) {
+		file->sections_were_asked = true;
+		file->sections = type_sections_of(&file->image);
+		if (file->has_shared)
+			file->shared_sections = type_sections_of(&file->shared_image);
+	}
+	return file->sections.info.size;
 }
 
 /* Has the rest of the sections, and libdw; false when that will not have the file. */
@@ -106,9 +114,9 @@ bool dwarf_file_open(struct dwarf_file *ret, struct modules *modules, struct mod
 {
 	struct dwarf_file file;
 
-	if (!sections_open(&file, modules, module))
+	if (!file_find(&file, modules, module))
 		return false;
-	if (!libdw_open(&file)) {
+	if (!sections_read(&file) || !libdw_open(&file)) {
 		dwarf_file_close(&file);
 		return false;
 	}
@@ -135,16 +143,23 @@ void dwarf_file_close(struct dwarf_file *file)
 	*file = (struct dwarf_file){ .shared_fd = -1 };
 }
 
-struct dwarf_file *module_dwarf_sections(struct modules *modules, struct module *module)
+struct dwarf_file *module_dwarf_found(struct modules *modules, struct module *module)
 {
 	struct dwarf_file file;
 
 	if (module->dwarf_looked_for)
 		return module->dwarf;
 	module->dwarf_looked_for = true;
-	if (sections_open(&file, modules, module))
+	if (file_find(&file, modules, module))
 		module->dwarf = xmemdup(&file, sizeof(file));
 	return module->dwarf;
+}
+
+struct dwarf_file *module_dwarf_sections(struct modules *modules, struct module *module)
+{
+	struct dwarf_file *file = module_dwarf_found(modules, module);
+
+	return file && sections_read(file) ? file : NULL;
 }
 
 struct dwarf_file *module_dwarf(struct modules *modules, struct module *module)

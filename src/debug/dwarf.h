@@ -53,7 +53,8 @@ struct dwarf_file {
 	Elf *shared_elf;
 	int shared_fd;
 	/** There is such a file, and it was found. */
-	bool has_shared, libdw_was_asked;
+	bool has_shared;
+	bool sections_were_asked, libdw_was_asked;
 	/** Made when first asked for. Owned. */
 	struct variable_table *variables;
 	struct function_table *functions;
@@ -69,6 +70,9 @@ bool dwarf_file_open(struct dwarf_file *ret, struct modules *modules, struct mod
 
 /** Closes it. */
 void dwarf_file_close(struct dwarf_file *file);
+
+/** Where the DWARF of a module is, of which nothing was read yet; NULL when it has none, or when the file is missing that dwz moved some of it to. Owner: the module. */
+struct dwarf_file *module_dwarf_found(struct modules *modules, struct module *module);
 
 /** The sections of a module that describe types (info, abbrev, addr, str, line_str, str_offsets), read when first asked for; NULL when it has no DWARF. Owner: the module. Cost: that of
     reading and inflating these; libdw is not asked. */

@@ -368,6 +368,7 @@ void modules_deinit(struct modules *modules)
 	for (size_t i = 0; i < modules->v.n; i++)
 		module_deinit(&modules->v.v[i]);
 	array_deinit(&modules->v);
+	free(modules->cache_trouble);
 }
 
 struct module *modules_find(struct modules *modules, vaddr address)

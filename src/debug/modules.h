@@ -25,6 +25,8 @@ struct debug_options {
 	const char *debug_path;
 	/** --sysroot, NULL for none. */
 	const char *sysroot;
+	/** Where to keep what is read of large debug files (debug/cache.h); NULL to keep nothing. */
+	const char *cache_dir;
 };
 
 struct module_segment {
@@ -88,6 +90,8 @@ struct modules {
 	ARRAY(struct module) v;
 	struct debug_options options;
 	const struct target *target;
+	/** Why something was not kept in the cache, for whoever wants to know; NULL when nothing was the matter. Owned. */
+	char *cache_trouble;
 };
 
 /** Lists the modules of a target. Borrows the target (and its files) until modules_deinit(). Unreadable files cost their module's elf, never an error. */

@@ -10,13 +10,12 @@
 
 #include "base/alloc.h"
 #include "base/column.h"
+#include "graph/row_scan.h"
 
 enum {
 	THREADS_MAX = 64,
 	/** Moved at a time when runs are joined, so that they need not be there twice. Units: edges. */
 	JOIN_PIECE = 1 << 20,
-	/** Above this a chunk goes the long way. Units: bytes. */
-	SHORT_MAX = 1 << EDGE_HIT_SHIFT,
 };
 
 struct run {
@@ -32,7 +31,6 @@ struct run {
 	uint32_t *to, *place;
 	size_t n, capacity;
 	uint64_t refused, unread;
-	size_t next_cut;
 	pthread_t thread;
 	bool is_thread;
 };
@@ -76,78 +74,20 @@ static void take(void *context, const struct pointer *pointers, size_t n)
 	}
 }
 
-/* Looks at [start, end) of a row across segments and holes. */
-static void scan_long(struct run *run, struct pointers *pointers, size_t row, vaddr start, vaddr end)
-{
-	uint64_t place = (start - run->chunks->mem[row]) / (run->options->pointers.unaligned ? 1 : 8);
-
-	if (place > EDGE_PLACE_MAX)
-		place = EDGE_PLACE_MAX;
-	run->unread += pointers_scan_range(pointers, start, end, (uint64_t)row << 32 | place, EDGE_PLACE_MAX - place);
-}
-
-/* Looks at a row that has a head: not at the links of a collector, nor at a weak reference. */
-static void scan_headed(struct run *run, struct pointers *pointers, size_t row)
-{
-	enum { LINKS = 16, WEAK_AT = 16, LEAF = 16, STALE = 32 };
-	vaddr mem = run->chunks->mem[row], end = mem + chunk_usable(run->chunks, row);
-	uint16_t head = run->chunks->head[row];
-	vaddr start = mem + chunk_head_bytes(head), from = start;
-
-	if (start > end)
-		start = from = end;
-	if (head & CHUNK_HEAD_LEAF && end - start > LEAF)
-		end = start + LEAF;
-	if (head & CHUNK_HEAD_STALE && end - start > STALE)
-		end = start + STALE;
-	if (start > mem && head & CHUNK_HEAD_LINKS && start - mem >= LINKS)
-		scan_long(run, pointers, row, mem, start - LINKS);
-	else if (start > mem)
-		scan_long(run, pointers, row, mem, start);
-	if (head & CHUNK_HEAD_WEAK && end - start >= WEAK_AT + 8) {
-		scan_long(run, pointers, row, start, start + WEAK_AT);
-		from = start + WEAK_AT + 8;
-	}
-	if (from < end)
-		scan_long(run, pointers, row, from, end);
-}
-
 static void *run_scan(void *context)
 {
 	struct run *run = context;
-	const struct chunks *chunks = run->chunks;
-	struct pointers *pointers = xmalloc(sizeof(*pointers));
-	const struct segment *segment = NULL;
+	struct row_scan scan;
 
 	run_grow(run);
-	pointers_init(pointers, chunks, run->image, &run->options->pointers, take, run);
-	for (size_t row = run->start; row < run->end; row++) {
-		if (!chunk_is_node(chunks, (chunk_id)row))
-			continue;
-
-		vaddr start = chunks->mem[row], end = start + chunk_usable(chunks, row);
-
-		for (; run->next_cut < run->options->n_cuts && run->options->cuts[run->next_cut].chunk <= row; run->next_cut++)
-			if (run->options->cuts[run->next_cut].chunk == row)
-				start += run->options->cuts[run->next_cut].offset & ~UINT64_C(7);
-		if (start >= end)
-			continue;
-		if (chunks->head && chunks->head[row] && start == chunks->mem[row]) {
-			scan_headed(run, pointers, row);
-			continue;
-		}
-		if (!segment || start < segment->start || start >= segment->end)
-			segment = image_find(run->image, start);
-		// Neighbours share a segment nearly always.
-		if (segment && end <= segment->end && segment->bytes && !segment->untouched && start == chunks->mem[row] &&
-		    end - start <= SHORT_MAX)
-			pointers_scan(pointers, segment->bytes + (start - segment->start), end - start, (uint64_t)row << 32);
-		else
-			scan_long(run, pointers, row, start, end);
-	}
-	pointers_flush(pointers);
+	row_scan_init(&scan, run->chunks, run->image, run->options, take, run);
+	for (size_t row = run->start; row < run->end; row++)
+		if (chunk_is_node(run->chunks, (chunk_id)row))
+			row_scan(&scan, (chunk_id)row);
+	pointers_flush(scan.pointers);
 	run_close(run, run->end);
-	free(pointers);
+	run->unread = scan.unread;
+	row_scan_deinit(&scan);
 	return NULL;
 }
 

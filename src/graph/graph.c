@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/graph.h"
 
+#include "graph/marks.h"
 #include "graph/root_areas.h"
 #include "graph/root_scan.h"
 #include "heap/heap.h"
@@ -37,10 +38,16 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	roots_scan(target, modules, heap, &areas, &roots, &graph.roots, &graph.leaked);
 	edges.cuts = areas.cuts.v;
 	edges.n_cuts = areas.cuts.n;
+	graph.unread_roots = graph.roots.unread;
+	if (options->marks_alone) {
+		graph.unread_chunks = reach_mark(&heap->chunks, &target->image, &edges, &graph.roots, &graph.reach);
+		root_areas_deinit(&areas);
+		*ret = graph;
+		return;
+	}
 	edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
 	graph.n_edges = graph.edges.n;
 	graph.unread_chunks = graph.edges.unread;
-	graph.unread_roots = graph.roots.unread;
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
 	if (options->with_owners) {
@@ -49,8 +56,9 @@ void graph_build(const struct target *target, struct modules *modules, const str
 		owners_compute(nearest, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
 		nearest_free(nearest, graph.reach.n);
 	}
-	if (graph.suppressions)
-		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, &graph.edges, &graph.reach);
+	// By type only when types are known, which takes the graph.
+	if (graph.suppressions && !suppressions_have_types(graph.suppressions))
+		suppressions_apply(graph.suppressions, &target->image, modules, &heap->chunks, NULL, &graph.edges, &graph.reach);
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
 		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);

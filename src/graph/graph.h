@@ -35,8 +35,10 @@ struct graph_options {
 	bool with_owners;
 	/** Keep the edges, with their places. */
 	bool with_edges;
+	/** Only find out what is reachable (marks.h); with none of the above, and without suppressions. */
+	bool marks_alone;
 	bool without_dwarf;
-	/** Takes; NULL for none. */
+	/** Takes; NULL for none. Those that go by type are the caller's to apply. */
 	struct suppressions *suppressions;
 };
 

@@ -107,8 +107,8 @@ static const char *condition_add(struct suppression *rule, const struct conditio
 	if (!strcmp(condition->key, "variable"))
 		return take_pattern(&rule->variable, condition->value) ? NULL : "variable is given once, as a pattern";
 	if (!strcmp(condition->key, "type"))
-		return "types are not known yet; module, function, variable, size, holds and cycle are";
-	return "it is none of module, function, variable, size, holds, cycle";
+		return take_pattern(&rule->type, condition->value) ? NULL : "type is given once, as a pattern";
+	return "it is none of module, function, variable, type, size, holds, cycle";
 }
 
 static void suppression_deinit(struct suppression *rule)
@@ -117,6 +117,7 @@ static void suppression_deinit(struct suppression *rule)
 	free(rule->module);
 	free(rule->function);
 	free(rule->variable);
+	free(rule->type);
 	array_deinit(&rule->held);
 }
 
@@ -176,6 +177,28 @@ struct error *suppressions_parse(const char *text, size_t size, const char *name
 	return NULL;
 }
 
+/* A pattern that only the text itself meets. Owner: the caller. */
+static char *pattern_of(const char *text)
+{
+	char *pattern = xmalloc(strlen(text) * 2 + 1), *to = pattern;
+
+	for (; *text; text++) {
+		if (strchr("*?[]\\", *text))
+			*to++ = '\\';
+		*to++ = *text;
+	}
+	*to = '\0';
+	return pattern;
+}
+
+struct suppressions *suppressions_of_type(const char *type)
+{
+	struct suppressions *suppressions = xcalloc(1, sizeof(*suppressions));
+
+	array_append(&suppressions->v, (struct suppression){ .line = 1, .text = xasprintf("type:%s", type), .max = UINT64_MAX, .type = pattern_of(type) });
+	return suppressions;
+}
+
 void suppressions_destroy(struct suppressions *suppressions)
 {
 	if (!suppressions)
@@ -199,6 +222,14 @@ bool suppressions_have_names(const struct suppressions *suppressions)
 	return false;
 }
 
+bool suppressions_have_types(const struct suppressions *suppressions)
+{
+	for (size_t i = 0; i < suppressions->v.n; i++)
+		if (suppressions->v.v[i].type)
+			return true;
+	return false;
+}
+
 /* ---- applying ---- */
 
 /* What a rule's patterns say of the words of a leak. */
@@ -208,12 +239,21 @@ enum {
 	MET_VARIABLE = 4,
 };
 
+enum verdict {
+	VERDICT_OPEN,
+	VERDICT_YES,
+	VERDICT_NO,
+};
+
 struct matcher {
 	struct suppressions *suppressions;
 	const struct image *image;
 	struct modules *modules;
 	const struct chunks *chunks;
 	const struct edges *edges;
+	/** NULL when there are none; and for each rule and name whether they go together, once that was asked (enum verdict). */
+	const struct suppression_names *names;
+	uint8_t *verdicts;
 	/** No module is outside of these. */
 	vaddr low, high;
 	/** Rules with patterns, and for each what all words so far have met. */
@@ -327,13 +367,30 @@ static bool holds(const struct matcher *matcher, chunk_id chunk, const struct su
 	return false;
 }
 
+/* «conn» and «struct conn» are meant by each other. */
+static bool is_called(const struct matcher *matcher, const struct suppression *rule, chunk_id chunk)
+{
+	uint32_t name = matcher->names ? matcher->names->of[chunk] : 0;
+	uint8_t *verdict;
+
+	if (!name)
+		return false;
+	verdict = &matcher->verdicts[(size_t)(rule - matcher->suppressions->v.v) * matcher->names->n_names + name];
+	if (*verdict == VERDICT_OPEN) {
+		const char *text = matcher->names->names[name];
+
+		*verdict = matches(rule->type, text) || matches(text_without_keyword(rule->type), text_without_keyword(text)) ? VERDICT_YES : VERDICT_NO;
+	}
+	return *verdict == VERDICT_YES;
+}
+
 static bool rule_is_for(const struct matcher *matcher, const struct suppression *rule, const struct leak *leak, uint8_t met)
 {
 	uint64_t usable = chunk_usable(matcher->chunks, leak->chunk);
 
 	if (usable < rule->min || usable > rule->max || (rule->is_cycle && leak->cycle < 2) || (rule->module && !(met & MET_MODULE)) ||
 	    (rule->function && !(met & MET_FUNCTION)) || (rule->variable && !(met & MET_VARIABLE)) ||
-	    (rule->holds_none && matcher->edges->first[leak->chunk] != matcher->edges->first[leak->chunk + 1]))
+	    (rule->type && !is_called(matcher, rule, leak->chunk)) || (rule->holds_none && matcher->edges->first[leak->chunk] != matcher->edges->first[leak->chunk + 1]))
 		return false;
 	for (size_t i = 0; i < rule->held.n; i++)
 		if (!holds(matcher, leak->chunk, &rule->held.v[i]))
@@ -423,9 +480,9 @@ static void leaks_suppress(struct suppressions *suppressions, const struct chunk
 }
 
 void suppressions_apply(struct suppressions *suppressions, const struct image *image, struct modules *modules, const struct chunks *chunks,
-			const struct edges *edges, struct reach *reach)
+			const struct suppression_names *names, const struct edges *edges, struct reach *reach)
 {
-	struct matcher matcher = { .suppressions = suppressions, .image = image, .modules = modules, .chunks = chunks, .edges = edges, .low = UINT64_MAX };
+	struct matcher matcher = { .suppressions = suppressions, .image = image, .modules = modules, .chunks = chunks, .names = names, .edges = edges, .low = UINT64_MAX };
 	_cleanup_free_ uint32_t *rules = xcalloc(reach->leaks.n + 1, sizeof(*rules));
 
 	for (uint32_t i = 0; i < suppressions->v.n && image; i++)
@@ -435,6 +492,7 @@ void suppressions_apply(struct suppressions *suppressions, const struct image *i
 		matcher.low = modules->v.v[i].start < matcher.low ? modules->v.v[i].start : matcher.low;
 		matcher.high = modules->v.v[i].end > matcher.high ? modules->v.v[i].end : matcher.high;
 	}
+	matcher.verdicts = xcalloc(suppressions->v.n + 1, names && suppressions_have_types(suppressions) ? names->n_names : 1);
 	matcher.met = xcalloc(matcher.named.n + 1, 1);
 	matcher.buffer = xmalloc(LOOKED_AT);
 	for (size_t i = 0; i < reach->leaks.n; i++)
@@ -442,6 +500,7 @@ void suppressions_apply(struct suppressions *suppressions, const struct image *i
 	leaks_suppress(suppressions, chunks, edges, reach, rules);
 	array_deinit(&matcher.named);
 	free(matcher.met);
+	free(matcher.verdicts);
 	free(matcher.words);
 	free(matcher.word_met);
 	free(matcher.buffer);

@@ -135,9 +135,18 @@ void chunks_set_usable(struct chunks *chunks, chunk_id id, uint64_t usable)
 
 void chunks_merge(struct chunks *chunks, struct chunks *more)
 {
-	size_t left = chunks->n, right = more->n, n = left + right;
+	size_t left, right, n = chunks->n + more->n;
 
-	assert(!chunks->head);
+	assert(!chunks->head && !more->head);
+	// The few go between the many: then there is room for these only once.
+	if (more->n > chunks->n) {
+		struct chunks few = *chunks;
+
+		*chunks = *more;
+		*more = few;
+	}
+	left = chunks->n;
+	right = more->n;
 	chunks_reserve(chunks, n);
 	chunks->refused += more->refused;
 	if (n > chunks->capacity) {

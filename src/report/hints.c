@@ -185,6 +185,8 @@ void hints_print(struct writer *writer, const hint_array *hints)
 	enum {
 		/** A longer command pushes its reason to a line of its own. */
 		COMMAND_MAX = 40,
+		/** Where that begins, when it would be too long behind the commands. */
+		INDENT = 4,
 	};
 	static const struct column columns[] = {
 		{ .key = "command" },
@@ -213,13 +215,14 @@ void hints_print(struct writer *writer, const hint_array *hints)
 		_cleanup_free_ char *line = xasprintf("heapsnap %s %s", hints->v[i].command,
 						      hints->v[i].arguments);
 		_cleanup_free_ char *escaped = text_escape(line, strlen(line));
-		size_t length = writer_width(escaped);
+		size_t length = writer_width(escaped), reason = writer_width(hints->v[i].reason);
+		bool fits = 2 + width + 2 + reason <= writer_options(writer)->width;
 
-		if (length <= width)
+		if (length <= width && fits)
 			writer_print(writer, STYLE_PLAIN, "  %s%*s", escaped, (int)(width - length),
 				     "");
 		else
-			writer_print(writer, STYLE_PLAIN, "  %s\n  %*s", escaped, (int)width, "");
+			writer_print(writer, STYLE_PLAIN, "  %s\n  %*s", escaped, fits ? (int)width : INDENT, "");
 		writer_print(writer, STYLE_FAINT, "  %s\n", hints->v[i].reason);
 	}
 }

@@ -124,13 +124,30 @@ static void cut(struct histogram *histogram, size_t limit)
 	histogram->rows.n = limit;
 }
 
+/* The sizes of the chunks that are wanted. */
+static void sizes_count_wanted(const struct chunks *chunks, const struct histogram_options *options, size_count_array *ret)
+{
+	struct sizes sizes;
+
+	if (!options->groups) {
+		sizes_in_use(chunks, ret);
+		return;
+	}
+	sizes_init(&sizes);
+	for (size_t i = 0; i < chunks->n; i++)
+		if (chunks->state[i] == CHUNK_IN_USE && options->groups[i] == options->group)
+			sizes_at(&sizes, chunk_usable(chunks, (chunk_id)i))->count++;
+	sizes_list(&sizes, ret);
+	sizes_deinit(&sizes);
+}
+
 void histogram_compute(const struct chunks *chunks, const struct histogram_options *options,
 		       struct histogram *ret)
 {
 	struct histogram histogram = { 0 };
 	size_count_array list;
 
-	sizes_in_use(chunks, &list);
+	sizes_count_wanted(chunks, options, &list);
 	for (size_t i = 0; i < list.n; i++) {
 		struct histogram_row row = row_of(&list.v[i]);
 

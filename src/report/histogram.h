@@ -14,6 +14,7 @@
 #ifndef HEAPSNAP_REPORT_HISTOGRAM_H
 #define HEAPSNAP_REPORT_HISTOGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,11 @@ struct histogram_options {
 	size_t limit;
 	/** Chunks of fewer usable bytes are left out. */
 	uint64_t min_size;
+	/** Only chunks that have this number among those by chunk; NULL for all. Borrowed. */
+	const uint32_t *groups;
+	uint32_t group;
+	/** Of types: what they retain, where the snapshot has dominators. */
+	bool with_retained;
 };
 
 /** Counts the chunks in use. Owner: the caller, histogram_deinit(). Cost: linear in chunks, with a small constant. */

@@ -447,7 +447,7 @@ void print_types(struct writer *writer, const char *key, const struct census *ce
 		print_named(writer, &named, from, to, limit);
 }
 
-/* Who keeps most of what changed of each label. Owner: the caller, each of them and the array. */
+/* Who keeps most of what changed of each label: names of the census, NULL for nobody. Owner: the caller, the array alone. */
 static char **keepers_of_labels(const struct census *census, size_t from, size_t to)
 {
 	size_t n = census->label_names.v.n;
@@ -466,7 +466,7 @@ static char **keepers_of_labels(const struct census *census, size_t from, size_t
 		owner[label] = census_key_owner(key);
 	}
 	for (size_t i = 0; i < n; i++)
-		keepers[i] = most[i] ? census_owner_label(census, owner[i]) : NULL;
+		keepers[i] = most[i] ? census->names.v.v[owner[i]] : NULL;
 	return keepers;
 }
 
@@ -480,14 +480,11 @@ void print_labels(struct writer *writer, const char *key, const struct census *c
 				     .names = census->label_names.v.v,
 				     .surviving = surviving,
 				     .adds_up = true };
-	char **keepers;
+	_cleanup_free_ char **keepers = NULL;
 
 	// Of nothing but what is unknown, sizes say more.
 	if (!census->has_labels || (writer_options(writer)->format == FORMAT_TEXT && types_share(census, from, to) <= 0))
 		return;
 	named.keepers = keepers = keepers_of_labels(census, from, to);
 	print_named(writer, &named, from, to, limit);
-	for (size_t i = 0; i < census->label_names.v.n; i++)
-		free(keepers[i]);
-	free(keepers);
 }

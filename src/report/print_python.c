@@ -123,19 +123,22 @@ static char *counted(uint64_t n, const char *one, const char *many)
 	return xasprintf("%s %s", text_count(number, n), n == 1 ? one : many);
 }
 
-/* Of what nothing reaches the class that the collector would find most of, or of what is lost the one with most: «, most of __main__.Cycle». */
+/* Of what nothing reaches the class that the collector would find most of, or of what is lost the one with most: «, most of __main__.Cycle». A builtin that
+   belongs to others says less than a class with a module. */
 static char *most_of(const struct python *python, bool lost)
 {
 	const struct py_class *most = NULL;
 	uint64_t best = 0;
+	bool has_module = false;
 
 	for (size_t i = 0; i < python->classes.n; i++) {
 		const struct py_class *class = &python->classes.v[i];
 		uint64_t bytes = lost ? class->lost.bytes : class->tracked ? class->unreachable.bytes : 0;
 
-		if (bytes > best) {
+		if (bytes && (strchr(class->name, '.') ? !has_module || bytes > best : !has_module && bytes > best)) {
 			best = bytes;
 			most = class;
+			has_module = strchr(class->name, '.');
 		}
 	}
 	if (!most)
@@ -500,7 +503,7 @@ static void print_paths(struct writer *writer, const struct py_why *why, uint64_
 		const struct py_path *path = &why->paths.v[i];
 
 		writer_row(writer, (struct value[]){
-					   value_share(path->totals.count, why->totals.count),
+					   value_share(path->totals.bytes, why->totals.bytes),
 					   value_count(path->totals.count),
 					   value_bytes(path->totals.bytes),
 					   value_flag(path->is_named),
@@ -515,7 +518,7 @@ static void print_paths(struct writer *writer, const struct py_why *why, uint64_
 		_cleanup_free_ char *label = counted(why->paths.n - n, "more way", "more ways");
 
 		writer_row(writer, (struct value[]){
-					   value_share(rest.count, why->totals.count),
+					   value_share(rest.bytes, why->totals.bytes),
 					   value_count(rest.count),
 					   value_bytes(rest.bytes),
 					   value_none(),

@@ -26,7 +26,7 @@ static void size_row(struct writer *writer, const struct histogram_row *row,
 			   });
 }
 
-static void print_sizes(struct writer *writer, const struct histogram *histogram, bool is_main)
+void print_sizes(struct writer *writer, const struct histogram *histogram, bool is_main)
 {
 	static const struct column columns[] = {
 		{ .title = "usable size", .flags = COLUMN_RIGHT },

@@ -5,6 +5,7 @@
 #ifndef HEAPSNAP_REPORT_PRINT_REPORT_H
 #define HEAPSNAP_REPORT_PRINT_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "report/histogram.h"
@@ -24,5 +25,8 @@ struct report_options {
 /** Prints it, between writer_begin() and writer_finish(). Cost: linear in chunks. */
 void print_report(struct writer *writer, const struct snapshot *snapshot,
 		  const struct report_options *options);
+
+/** The histogram alone, as a table; the main one or not. */
+void print_sizes(struct writer *writer, const struct histogram *histogram, bool is_main);
 
 #endif

@@ -155,7 +155,7 @@ static void print_place(struct writer *writer, const struct snapshot *snapshot, 
 }
 
 /* What it is, and by what that was told. */
-static void print_type(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
+static void print_label(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
 {
 	const struct types *types = &snapshot->types;
 	bool has_label = types->is_built && types->label[chunk];
@@ -223,7 +223,7 @@ void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id
 		writer_print(writer, STYLE_PLAIN, "0x%" PRIxVADDR " is 0x%" PRIxVADDR " bytes into it\n", options->address,
 			     options->address - chunks->mem[chunk]);
 	writer_print(writer, STYLE_PLAIN, "%s, %s%s%s\n", size, chunk_state_name(chunks->state[chunk]), reach ? ", " : "", reach ? reach : "");
-	print_type(writer, snapshot, chunk);
+	print_label(writer, snapshot, chunk);
 	print_place(writer, snapshot, chunk);
 	print_neighbour(writer, snapshot, "before", "before it", (size_t)chunk - 1);
 	print_neighbour(writer, snapshot, "after", "behind it", (size_t)chunk + 1);

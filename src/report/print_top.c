@@ -464,7 +464,7 @@ static void types_print(struct writer *writer, const struct tree *tree)
 	};
 	static const struct table table = { .key = "types", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
 	const struct types *types = &tree->snapshot->types;
-	const struct histogram_options options = { .order = HISTOGRAM_BY_RETAINED, .limit = writer_options(writer)->format == FORMAT_TEXT ? SIZES_SHOWN : 0 };
+	const struct histogram_options options = { .order = HISTOGRAM_BY_RETAINED, .with_retained = true, .limit = writer_options(writer)->format == FORMAT_TEXT ? SIZES_SHOWN : 0 };
 	struct type_rows rows;
 
 	type_rows_compute(tree->snapshot, &options, &rows);

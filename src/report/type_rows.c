@@ -155,7 +155,8 @@ void type_rows_compute(const struct snapshot *snapshot, const struct histogram_o
 	for (size_t i = 0; i < types->labels.n; i++)
 		by_label[i] = row_of((label_id)i, &tallies[i]);
 	owners_find(types, chunks, options->min_size, by_label);
-	retained_find(snapshot, by_label);
+	if (options->with_retained)
+		retained_find(snapshot, by_label);
 	for (size_t i = 0; i < types->labels.n; i++) {
 		if (!by_label[i].count)
 			continue;

@@ -351,6 +351,48 @@ static void wrapper_apply(struct containers *containers, type_id id)
 	}
 }
 
+/* ---- what is only declared ---- */
+
+/* The character of std::__cxx11::basic_string<wchar_t, …>; TYPE_NONE for another class. */
+static type_id string_character(const struct type_table *table, const struct type *type)
+{
+	static const char name[] = "std::__cxx11::basic_string<";
+	size_t length = strlen(name);
+
+	if (strncmp(type->name, name, length) != 0 || base_length(type->name) != length - 1)
+		return TYPE_NONE;
+	_cleanup_free_ char *character = xstrndup(type->name + length, strcspn(type->name + length, ",>"));
+
+	return type_named(table, character);
+}
+
+/* clang leaves out what the library instantiates: strings. Source: libstdc++ bits/basic_string.h. */
+static void declared_apply(struct containers *containers, type_id id)
+{
+	enum { LENGTH_AT = 8, LOCAL_AT = 16, STRING_SIZE = 32 };
+	struct type_table *table = containers->table;
+	type_id character = string_character(table, type_at(table, id)), number = type_named(table, "unsigned long"), pointer;
+	uint32_t first;
+
+	if (character == TYPE_NONE || table->v.n + 2 > TYPES_MAX || !members_make(table, 4, &first))
+		return;
+	if (number == TYPE_NONE) {
+		number = (type_id)table->v.n;
+		array_append(&table->v, (struct type){.name = "unsigned long", .size = 8, .target = TYPE_NONE, .kind = TYPE_UNSIGNED});
+	}
+	pointer = (type_id)table->v.n;
+	array_append(&table->v, (struct type){.name = "", .size = 8, .target = character, .kind = TYPE_POINTER, .flags = TYPE_BY_CONTAINER});
+	table->members.v[first] = (struct type_member){.name = "_M_p", .type = pointer, .kind = MEMBER_FIELD};
+	table->members.v[first + 1] = (struct type_member){.name = "_M_string_length", .offset = LENGTH_AT, .type = number, .kind = MEMBER_FIELD};
+	table->members.v[first + 2] = (struct type_member){.name = "_M_allocated_capacity", .offset = LOCAL_AT, .type = number, .kind = MEMBER_FIELD};
+	table->members.v[first + 3] = (struct type_member){.name = "_CharT", .offset = MEMBER_NO_OFFSET, .type = character, .kind = MEMBER_TEMPLATE_TYPE};
+	table->v.v[id].first = first;
+	table->v.v[id].n = 4;
+	table->v.v[id].size = STRING_SIZE;
+	table->v.v[id].flags &= (uint8_t)~TYPE_IS_DECLARATION;
+	containers->changed++;
+}
+
 /* ---- nodes ---- */
 
 /* Whether a struct has a pointer to itself among its members. */
@@ -508,6 +550,8 @@ size_t containers_apply(struct type_table *table)
 	struct containers containers = {.table = table, .n_before = table->v.n};
 
 	for (type_id id = 0; id < containers.n_before; id++) {
+		if (type_is_aggregate(table, id) && (type_at(table, id)->flags & TYPE_IS_DECLARATION))
+			declared_apply(&containers, id);
 		if (!is_struct(table, id) || !strchr(type_at(table, id)->name, '<'))
 			continue;
 		storage_apply(&containers, id);

@@ -13,7 +13,7 @@
  * Names come from the target and are hostile. Nesting, substitutions, the length of any part and the work as a whole are
  * bounded: a name that would expand beyond all measure is not understood.
  *
- * Source: Itanium C++ ABI, chapter 5.1 «External Names»; rustc's legacy mangling (rust-lang/rustc-demangle, legacy.rs).
+ * Source: Itanium C++ ABI, chapter 5.1 «External Names»; for Rust see rust_names.h.
  */
 #ifndef HEAPSNAP_TYPES_DEMANGLE_H
 #define HEAPSNAP_TYPES_DEMANGLE_H
@@ -30,7 +30,7 @@ enum {
     not understood or is no mangled name. Owner: the caller; printable as it stands only if the mangled name was. Cost: bounded. */
 char *demangle_type(const char *mangled);
 
-/** What a symbol (_Z…) is called: a function with its parameters, a variable, «vtable for T» and the like. NULL when it is not
+/** What a symbol (_Z…, _R…) is called: a function with its parameters, a variable, «vtable for T» and the like. NULL when it is not
     understood or not mangled. Owner: the caller. */
 char *demangle_symbol(const char *symbol);
 

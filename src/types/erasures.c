@@ -36,6 +36,9 @@ static const struct {
 	{"std::__1::__any_imp::_LargeHandler<", ">::__handle(", false, -8, 0},
 };
 
+/* How Rust writes a type that is behind a trait. */
+#define DYN "dyn "
+
 /* A pointer to a vtable of Rust follows the pointer. */
 enum { RUST_BESIDE = 8 };
 
@@ -180,11 +183,24 @@ static const struct type_variable *variable_at(const struct type_table *table, u
 	return found->module == module && !found->is_thread_local && found->start == start ? found : NULL;
 }
 
+/* What follows «core::ptr::drop_in_place<», as both schemes have it; NULL for another function. */
+static const char *rust_dropped(const char *name)
+{
+	static const char *const drops[] = {"core::ptr::drop_in_place<", "core::ptr::drop_in_place::<"};
+
+	for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++) {
+		size_t length = strlen(drops[i]);
+
+		if (strncmp(name, drops[i], length) == 0 && name[strlen(name) - 1] == '>')
+			return name + length;
+	}
+	return NULL;
+}
+
 static type_id rust_vtable_type(struct erasures *erasures, struct module *module, vaddr address, struct window *window)
 {
 	const struct type_variable *variable =
 		variable_at(erasures->table, (uint32_t)(module - erasures->modules->v.v), address - module->bias);
-	static const char drop[] = "core::ptr::drop_in_place<";
 	uint64_t words[3];
 
 	if (variable) {
@@ -198,9 +214,10 @@ static type_id rust_vtable_type(struct erasures *erasures, struct module *module
 		return TYPE_NONE;
 	struct module *code = modules_find(erasures->modules, words[0]);
 	_cleanup_free_ char *name = code ? symbol_name(erasures, code, words[0]) : NULL;
-	if (!name || strncmp(name, drop, strlen(drop)) != 0 || name[strlen(name) - 1] != '>')
+	const char *dropped = name ? rust_dropped(name) : NULL;
+	if (!dropped)
 		return TYPE_NONE;
-	_cleanup_free_ char *argument = argument_of(name + strlen(drop), name + strlen(name) - 1, false);
+	_cleanup_free_ char *argument = argument_of(dropped, name + strlen(name) - 1, false);
 	type_id type = type_by_name(erasures, argument);
 	return type != TYPE_NONE && type_at(erasures->table, type)->size == words[1] ? type : TYPE_NONE;
 }
@@ -232,7 +249,31 @@ static type_id word_type(struct erasures *erasures, struct window *window, uint6
 	return type;
 }
 
-type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address)
+/* «alloc::sync::ArcInner<dyn Shape>» with the type in place of what is erased; TYPE_NONE when there is none. */
+static type_id type_around(struct erasures *erasures, type_id declared, type_id erased)
+{
+	const char *name = type_at(erasures->table, declared)->name, *dyn = strstr(name, "<" DYN) + 1;
+	_cleanup_free_ char *full =
+		xasprintf("%.*s%s>", (int)(dyn - name), name, type_at(erasures->table, erased)->name);
+
+	return type_by_name(erasures, full);
+}
+
+/* Whether a type has an erased one inside, as what Rc<dyn Shape> points to does. */
+static bool has_erased(const struct erasures *erasures, type_id declared)
+{
+	const char *name = declared == TYPE_NONE ? "" : type_at(erasures->table, declared)->name;
+	size_t length = strlen(name);
+
+	return strstr(name, "<" DYN) && name[length - 1] == '>' && !strchr(strstr(name, DYN), ',');
+}
+
+bool erasures_may_tell(const struct erasures *erasures, type_id declared)
+{
+	return declared == 0 || (declared != TYPE_NONE && type_at(erasures->table, declared)->size == 0) || has_erased(erasures, declared);
+}
+
+type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address, type_id declared)
 {
 	uint64_t word;
 
@@ -241,7 +282,7 @@ type_id erasures_target(struct erasures *erasures, struct window *window, vaddr 
 			continue;
 		type_id type = word_type(erasures, window, word, places[i]);
 		if (type != TYPE_NONE)
-			return type;
+			return has_erased(erasures, declared) ? type_around(erasures, declared, type) : type;
 	}
 	return TYPE_NONE;
 }

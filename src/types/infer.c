@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "types/inference.h"
+#include "types/variants.h"
 
 enum {
 	/** What is declared, but may be something else. Units: percent. */
@@ -93,6 +94,7 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 {
 	type_id type = inference->type[source];
 	uint64_t offset = edge_offset(inference->edges, edge);
+	vaddr start = inference->chunks->mem[source];
 	const struct type *description = type_at(inference->table, type);
 
 	if (description->kind == TYPE_POINTER || description->kind == TYPE_REFERENCE) {
@@ -106,15 +108,17 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 		if (offset < COUNTER_SIZE)
 			return SLOT_NONE;
 		offset -= COUNTER_SIZE;
+		start += COUNTER_SIZE;
 	}
 	if (form_of(inference, source) == FORM_BEHIND) {
 		if (offset < inference->header)
 			return SLOT_NONE;
 		offset -= inference->header;
+		start += inference->header;
 	}
 	if (!description->size)
 		return SLOT_NONE;
-	return layout_slot(inference->layouts, type, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
+	return variant_slot(inference->layouts, &inference->window, type, start, offset, form_of(inference, source) == FORM_ARRAY || form_of(inference, source) == FORM_COUNTED);
 }
 
 group_key slot_key(const struct inference *inference, slot_id id)
@@ -353,10 +357,10 @@ static bool claim_erased(struct inference *inference, const struct slot *slot, c
 	type_id type;
 
 	for (size_t i = 0; i < slot->n_targets; i++)
-		is_open |= slot->targets[i] == 0 || type_at(inference->table, slot->targets[i])->size == 0;
+		is_open |= erasures_may_tell(&inference->erasures, slot->targets[i]);
 	if (!is_open || passage->address == VADDR_NONE || passage->into != 0)
 		return false;
-	type = erasures_target(&inference->erasures, &inference->window, passage->address);
+	type = erasures_target(&inference->erasures, &inference->window, passage->address, slot->n_targets == 1 ? slot->targets[0] : 0);
 	if (type == TYPE_NONE)
 		return false;
 	candidate = fit_of(inference, type, passage->target);

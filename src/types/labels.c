@@ -5,26 +5,17 @@
 #include <string.h>
 
 #include "base/alloc.h"
-
-const char *label_without_word(const char *name)
-{
-	static const char *const words[] = { "struct ", "union ", "class ", "enum " };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (!strncmp(name, words[i], strlen(words[i])))
-			return name + strlen(words[i]);
-	return name;
-}
+#include "base/text.h"
 
 bool label_is_meant(const char *name, const char *meant)
 {
-	return !strcmp(name, meant) || !strcmp(label_without_word(name), label_without_word(meant));
+	return !strcmp(name, meant) || !strcmp(text_without_keyword(name), text_without_keyword(meant));
 }
 
 /* What is behind the last «::» that is not within the arguments of a template. */
 static const char *last_name(const char *name)
 {
-	const char *last = label_without_word(name);
+	const char *last = text_without_keyword(name);
 	unsigned depth = 0;
 
 	for (const char *at = last; *at; at++) {

@@ -21,7 +21,4 @@ size_t labels_find(const struct types *types, const char *meant, label_id *ret, 
 /** For each chunk its label where that is a type (graph/kinds.h), else 0. Owner: the caller, free(). NULL where no types were looked for. Cost: linear. */
 uint32_t *labels_column(const struct types *types);
 
-/** The name without the word struct, union, class or enum in front. Borrowed from it. */
-const char *label_without_word(const char *name);
-
 #endif

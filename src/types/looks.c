@@ -28,7 +28,7 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into,
 		return TEXT_POINTERS;
 	if (!image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return 0;
-	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
+	while (i < size && (bytes[i] >= 0x20 ? bytes[i] < 0x7f || (bytes[i] >= 0x80 && is_declared) : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
 	// An empty one is as likely as anything else that is all zero, and in the smallest of chunks more.
 	if (bytes[0] == 0)
@@ -52,7 +52,7 @@ static int look_of(struct decision *decision, const struct option *option, const
 	*exact_ret = fit.form == FORM_ONE && fit.fit == 100;
 	if (chunk_is_witness(inference, target) && inference->slot[target] != entry->passage.slot)
 		return inference->type[target] == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
-	if (!fit.fit)
+	if (!fit.fit || (option->into > 0 && entry->passage.into < (uint64_t)option->into))
 		return LOOK_MISFIT;
 	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
 		return text_look(inference, target, entry->passage.into, option->evidence == EVIDENCE_POINTER);

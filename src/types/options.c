@@ -20,7 +20,7 @@ enum {
 	SIZED_MAX = 12,
 };
 
-static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
+static void option_add_into(struct decision *decision, type_id type, int bonus, enum type_evidence evidence, int32_t into)
 {
 	// Bytes are bytes, with or without a sign.
 	if (type_at(decision->inference->table, type)->kind == TYPE_CHAR && decision->text != TYPE_NONE)
@@ -30,10 +30,17 @@ static void option_add(struct decision *decision, type_id type, int bonus, enum 
 			continue;
 		if (bonus > decision->options[i].bonus)
 			decision->options[i].bonus = bonus;
+		if (into < decision->options[i].into)
+			decision->options[i].into = into;
 		return;
 	}
 	if (decision->n_options < CANDIDATES_MAX)
-		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence };
+		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence, into };
+}
+
+static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
+{
+	option_add_into(decision, type, bonus, evidence, 0);
 }
 
 /* Types that the code was seen to take the slot for. */
@@ -58,7 +65,7 @@ static void hints_add(struct decision *decision, slot_id slot_index)
 			high = middle;
 	}
 	for (; low < inference->hints.n && inference->hints.v[low].owner == owner && inference->hints.v[low].offset == offset; low++)
-		option_add(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW);
+		option_add_into(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW, inference->hints.v[low].into);
 }
 
 /* Types that settled chunks of the same key have. */
@@ -97,7 +104,7 @@ static void declared_take(declared_array *found, type_id type, int bonus, enum t
 		return;
 	}
 	if (found->n < DECLARED_MAX)
-		array_append(found, (struct declared){ { type, bonus, (uint8_t)evidence }, 1 });
+		array_append(found, (struct declared){ { .type = type, .bonus = bonus, .evidence = (uint8_t)evidence }, 1 });
 }
 
 /* What the chunk of one pointer can be, by what its slot declares. */

@@ -8,8 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "types/class_names.h"
-#include "types/labels.h"
 #include "types/type_index.h"
 #include "types/types.h"
 
@@ -330,7 +330,7 @@ char *chunk_member(const struct types *types, const struct chunks *chunks, chunk
 	if (!parts)
 		return NULL;
 	path = chunk_path(types, chunks, chunk, offset, true);
-	return xasprintf("%s%s", label_without_word(parts->type), path);
+	return xasprintf("%s%s", text_without_keyword(parts->type), path);
 }
 
 const char *part_constant(const struct types *types, const struct type_part *part, int64_t value)

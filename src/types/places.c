@@ -260,7 +260,7 @@ static void objects_begin(struct places *places)
 	for (chunk_id chunk = 0; chunk < places->chunks->n; chunk++) {
 		const struct chunk_label *label = &types->labels.v[types->label[chunk]];
 
-		if (!label->is_type || types->evidence[chunk] != EVIDENCE_VTABLE || !types->table || type_at(types->table, label->type)->size ||
+		if (!label->is_type || types->evidence[chunk] != EVIDENCE_VTABLE || !types->table || type_at(types->table, label->type)->n ||
 		    places->edges->first[chunk] == places->edges->first[chunk + 1])
 			continue;
 

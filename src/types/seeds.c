@@ -12,6 +12,7 @@
 #include "debug/variables.h"
 #include "graph/root_areas.h"
 #include "types/inference.h"
+#include "types/variants.h"
 
 enum {
 	SEEDS_MAX = 1 << 22,
@@ -68,7 +69,8 @@ static void seed_add(struct inference *inference, uint32_t root, type_id type, b
 
 	if (chunk == CHUNK_NONE || inference->seeds.n >= SEEDS_MAX)
 		return;
-	model = layout_slot(inference->layouts, type, offset, is_array);
+	model = address == VADDR_NONE ? layout_slot(inference->layouts, type, offset, is_array) :
+					variant_slot(inference->layouts, &inference->window, type, address - offset, offset, is_array);
 	if (model == SLOT_NONE)
 		return;
 	slot = slot_like(inference->layouts, SLOT_ROOT, root, slot_at(inference->layouts, model)->offset, model);

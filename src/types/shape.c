@@ -281,6 +281,9 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 			score += sum;
 			continue;
 		}
+		// Where a variant of Rust ends, another one's bytes are as they were.
+		if (sum < 0 && field->owner != TYPE_NONE && type_at(look->inference->table, field->owner)->flags & TYPE_IS_RUST)
+			sum = 0;
 		if (field->offset != union_offset) {
 			score += best == INT32_MIN ? 0 : best / 2;
 			union_offset = field->offset;

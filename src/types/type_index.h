@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the type table is built with: text that is kept once, and types by what makes them equal. Private to type_table.c and type_reader.c.
+ * What the type table is built with: text that is kept once, and types by what makes them equal. Private to type_table.c, type_reader.c and type_cache.c.
  */
 #ifndef HEAPSNAP_TYPES_TYPE_INDEX_H
 #define HEAPSNAP_TYPES_TYPE_INDEX_H
@@ -44,6 +44,12 @@ struct type_forward {
 
 typedef ARRAY(type_id) type_id_array;
 
+/** Text, filled from its end down. Units: bytes. */
+struct text_piece {
+	char *bytes;
+	size_t size, left;
+};
+
 struct type_index {
 	/** By what makes types equal; definitions by name. */
 	struct hash_map equal, named;
@@ -53,8 +59,8 @@ struct type_index {
 	struct hash_map texts_by_hash;
 	ARRAY(const char *) texts;
 	/** Where text is kept; pieces never move. */
-	ARRAY(char *) pieces;
-	size_t piece_left, text_size;
+	ARRAY(struct text_piece) pieces;
+	size_t text_size;
 	ARRAY(struct type_forward) forwards;
 };
 
@@ -93,6 +99,9 @@ void hash_map_deinit(struct hash_map *map);
 
 /** The text, kept as long as the table, and once; "" when there is no room for it. */
 const char *type_index_text(struct type_index *index, const char *text, size_t length);
+
+/** Finds definitions by their names; part of sealing. */
+void type_index_names(struct type_table *table);
 
 /** The type of a DIE as far as the file has been read; TYPE_NONE when there is none. */
 type_id type_dies_find(const struct type_dies *dies, uint64_t offset);

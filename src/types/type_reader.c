@@ -83,6 +83,10 @@ struct raw_variable {
 struct open_die {
 	int32_t raw, scope;
 	bool is_struct;
+	/** Of Rust: what follows is the discriminant, or a variant with one. */
+	bool is_variant_part, is_variant;
+	/** Of the variant; MEMBER_NO_OFFSET where it has none. */
+	uint64_t discriminant;
 };
 
 /** Where types of type units are. */
@@ -277,6 +281,18 @@ static void field_read(struct type_reader *reader, int32_t owner)
 	member_add(reader, owner, member);
 }
 
+/* What an enum of Rust says of the member just read. */
+static void variant_read(struct type_reader *reader, const struct open_die *around)
+{
+	const struct die_facts *facts = &reader->dies.facts;
+
+	if (around->is_variant)
+		member_add(reader, around->raw, (struct raw_member){ .type = raw_link(reader, facts->type), .offset = around->discriminant, .kind = MEMBER_VARIANT });
+	else if (around->is_variant_part)
+		member_add(reader, around->raw,
+			   (struct raw_member){ .type = raw_link(reader, facts->type), .offset = facts->has_place ? facts->place : 0, .kind = MEMBER_DISCRIMINANT });
+}
+
 static void variable_read(struct type_reader *reader)
 {
 	const struct die_facts *facts = &reader->dies.facts;
@@ -351,8 +367,10 @@ static struct open_die die_take(struct type_reader *reader, const struct open_di
 		}
 		break;
 	case DW_TAG_member:
-		if (around->is_struct && around->raw >= 0)
+		if (around->is_struct && around->raw >= 0) {
 			field_read(reader, around->raw);
+			variant_read(reader, around);
+		}
 		if (facts->is_declaration || facts->is_static)
 			variable_read(reader);
 		break;
@@ -364,6 +382,9 @@ static struct open_die die_take(struct type_reader *reader, const struct open_di
 	case DW_TAG_variant:
 		// Its members are members of the struct around it, one over the other.
 		open = *around;
+		open.is_variant = reader->dies.die.tag == DW_TAG_variant;
+		open.is_variant_part = !open.is_variant;
+		open.discriminant = facts->has_value ? facts->value : MEMBER_NO_OFFSET;
 		break;
 	case DW_TAG_template_type_parameter:
 	case DW_TAG_template_value_parameter:

@@ -93,14 +93,14 @@ const char *type_index_text(struct type_index *index, const char *text, size_t l
 		return index->texts.v[known];
 	if (index->text_size + length + 1 > TYPE_TEXT_MAX)
 		return "";
-	if (length + 1 > index->piece_left) {
-		index->piece_left = length + 1 > PIECE_SIZE ? length + 1 : PIECE_SIZE;
-		array_append(&index->pieces, xmalloc(index->piece_left));
-		// From its end down, so that what is left is all that must be known.
-	}
-	index->piece_left -= length + 1;
+	if (!index->pieces.n || length + 1 > index->pieces.v[index->pieces.n - 1].left) {
+		size_t piece = length + 1 > PIECE_SIZE ? length + 1 : PIECE_SIZE;
 
-	char *copy = index->pieces.v[index->pieces.n - 1] + index->piece_left;
+		array_append(&index->pieces, (struct text_piece){ xmalloc(piece), piece, piece });
+	}
+
+	struct text_piece *piece = &index->pieces.v[index->pieces.n - 1];
+	char *copy = piece->bytes + (piece->left -= length + 1);
 
 	memcpy(copy, text, length);
 	copy[length] = '\0';
@@ -136,7 +136,7 @@ void type_table_deinit(struct type_table *table)
 		hash_map_deinit(&index->texts_by_hash);
 		array_deinit(&index->texts);
 		for (size_t i = 0; i < index->pieces.n; i++)
-			free(index->pieces.v[i]);
+			free(index->pieces.v[i].bytes);
 		array_deinit(&index->pieces);
 		array_deinit(&index->forwards);
 	}
@@ -195,7 +195,7 @@ static uint64_t name_hash(const char *name, bool is_typedef)
 	return hash_mix(hash_bytes(name, strlen(name)), is_typedef);
 }
 
-static void names_collect(struct type_table *table)
+void type_index_names(struct type_table *table)
 {
 	struct hash_map *named = &table->index->named;
 
@@ -335,7 +335,7 @@ static int variable_compare(const void *a, const void *b)
 
 void type_table_seal(struct type_table *table)
 {
-	names_collect(table);
+	type_index_names(table);
 
 	_cleanup_free_ type_id *finals = finals_find(table);
 

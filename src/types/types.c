@@ -9,8 +9,11 @@
 #include "base/cleanup.h"
 #include "debug/modules.h"
 #include "types/class_names.h"
+#include "types/class_sizes.h"
 #include "types/containers.h"
 #include "types/content.h"
+#include "types/glib_structs.h"
+#include "types/gobjects.h"
 #include "types/inference.h"
 #include "types/places.h"
 #include "types/vtables.h"
@@ -26,6 +29,8 @@ enum {
 	SURE_VTABLE_ODD = 60,
 	/** A fit of the whole chunk, but for what malloc could not split off. */
 	FIT_WHOLE = 60,
+	/** Bytes by which chunks of one size may differ. */
+	FIT_SLACK = 16,
 };
 
 const char *type_evidence_name(enum type_evidence evidence)
@@ -144,11 +149,23 @@ static void inference_deinit(struct inference *inference)
 
 /* ---- objects with a vptr ---- */
 
-/* The type of each class that has a vtable; classes that DWARF does not describe become types of which only the name is known. Owner: the caller. */
-static type_id *classes_find(struct type_table *table, const struct vtables *vtables)
+/* The type of each class that has a vtable; classes that DWARF does not describe become types of which only the name is known, and perhaps the size. Owner: the caller. */
+static type_id *classes_find(struct type_table *table, struct modules *modules, const struct image *image, const struct heap *heap, const struct vtables *vtables)
 {
 	type_id *classes = class_types_find(table, vtables);
+	_cleanup_free_ bool *wanted = xcalloc(vtables->classes.n + 1, sizeof(*wanted));
+	_cleanup_free_ uint64_t *sizes = NULL;
+	struct window window;
+	uint64_t word;
 
+	window_init(&window, image);
+	for (size_t i = 0; i < heap->chunks.n && vtables->v.n; i++) {
+		const struct vtable *vtable = window_word(&window, heap->chunks.mem[i], &word) ? vtables_at(vtables, word) : NULL;
+
+		if (vtable && classes[vtable->class] == TYPE_NONE)
+			wanted[vtable->class] = true;
+	}
+	sizes = class_sizes_find(modules, image, vtables, wanted);
 	for (size_t i = 0; i < vtables->classes.n; i++) {
 		const char *name = vtables->classes.v[i].name;
 
@@ -156,6 +173,7 @@ static type_id *classes_find(struct type_table *table, const struct vtables *vta
 			continue;
 		classes[i] = (type_id)table->v.n;
 		array_append(&table->v, (struct type){ .name = type_index_text(table->index, name, strlen(name)),
+						       .size = sizes[i],
 						       .target = TYPE_NONE,
 						       .kind = TYPE_CLASS,
 						       .flags = TYPE_IS_CLASSY | TYPE_HAS_VPTR });
@@ -163,10 +181,48 @@ static type_id *classes_find(struct type_table *table, const struct vtables *vta
 	return classes;
 }
 
+/* What chunks that begin as an object of a class are like. */
+struct begun {
+	/** Usable size of the smallest. Units: bytes. */
+	uint64_t least;
+	/** How many have that, and how many are larger. */
+	uint32_t n, n_larger;
+};
+
+/* By class. Owner: the caller. */
+static struct begun *begun_count(struct inference *inference, const struct vtables *vtables)
+{
+	const struct chunks *chunks = inference->chunks;
+	struct begun *begun = xcalloc(vtables->classes.n + 1, sizeof(*begun));
+	uint64_t word;
+
+	for (size_t i = 0; i < chunks->n && vtables->v.n; i++) {
+		const struct vtable *vtable;
+		uint64_t usable = chunk_usable(chunks, i);
+
+		if (chunks->state[i] != CHUNK_IN_USE || !window_word(&inference->window, chunks->mem[i], &word))
+			continue;
+		vtable = vtables_at(vtables, word);
+		if (!vtable || vtable->offset)
+			continue;
+		struct begun *one = &begun[vtable->class];
+
+		if (one->n && usable > one->least + FIT_SLACK) {
+			one->n_larger++;
+		} else if (one->n && usable + FIT_SLACK >= one->least) {
+			one->n++;
+		} else {
+			*one = (struct begun){ .least = usable, .n = 1, .n_larger = one->n + one->n_larger };
+		}
+	}
+	return begun;
+}
+
 /* Objects that begin with a vptr say themselves what they are. */
 static void objects_find(struct inference *inference, const struct vtables *vtables, const type_id *classes)
 {
 	const struct chunks *chunks = inference->chunks;
+	_cleanup_free_ struct begun *begun = begun_count(inference, vtables);
 
 	for (size_t i = 0; i < chunks->n && vtables->v.n; i++) {
 		const struct vtable *vtable;
@@ -189,6 +245,15 @@ static void objects_find(struct inference *inference, const struct vtables *vtab
 		// Of another size, it may be a first member that has a vptr, and then what is declared knows better.
 		bool is_whole = !size || form == FORM_ARRAY || (fit.form == FORM_ONE && fit.fit >= FIT_WHOLE);
 
+		// Without debug information nothing else will say what that is.
+		if (!is_whole && !type_at(inference->table, class)->n)
+			continue;
+		// Where the size is not known, all of a class have the same; or, if most do not, it is one of those with a tail.
+		if (!size && chunk_usable(chunks, i) > begun[vtable->class].least + FIT_SLACK) {
+			if (begun[vtable->class].n_larger <= begun[vtable->class].n)
+				continue;
+			is_whole = false;
+		}
 		array_append(&inference->given, (struct claim){ .chunk = (chunk_id)i,
 								.type = class,
 								.slot = SLOT_NONE,
@@ -197,6 +262,19 @@ static void objects_find(struct inference *inference, const struct vtables *vtab
 								.evidence = EVIDENCE_VTABLE,
 								.confidence = is_whole ? SURE_VTABLE : SURE_VTABLE_ODD });
 	}
+}
+
+/* So do objects of GObject, by their class. */
+static void gobjects_claim(struct inference *inference, const struct gobjects *gobjects)
+{
+	for (size_t i = 0; i < gobjects->v.n; i++)
+		array_append(&inference->given, (struct claim){ .chunk = gobjects->v.v[i].chunk,
+								.type = gobjects->v.v[i].type,
+								.slot = SLOT_NONE,
+								.source = CHUNK_NONE,
+								.form = gobjects->v.v[i].is_array ? FORM_ARRAY : FORM_ONE,
+								.evidence = EVIDENCE_VTABLE,
+								.confidence = SURE_VTABLE });
 }
 
 /* ---- names ---- */
@@ -371,12 +449,26 @@ void types_allocate(struct types *types, size_t n)
 	types->form = xcalloc(n + 1, 1);
 }
 
+/* Reads the types of all modules. */
+static void types_read(struct types *types, struct modules *modules)
+{
+	_cleanup_free_ bool *described = type_table_read_all(types->table, modules);
+
+	for (size_t i = 0; i < modules->v.n; i++) {
+		if (described[i])
+			types->has_debug = true;
+		else if (modules->v.v[i].fd >= 0)
+			array_append(&types->undescribed, xstrdup(module_name(&modules->v.v[i])));
+	}
+}
+
 void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
 		 const struct types_options *options, struct types *ret)
 {
 	struct inference inference;
 	struct types *types = ret;
 	struct vtables vtables;
+	struct gobjects gobjects;
 	_cleanup_free_ type_id *classes = NULL;
 
 	*types = (struct types){ .is_built = true };
@@ -385,22 +477,24 @@ void types_build(const struct target *target, struct modules *modules, const str
 	types->table = xcalloc(1, sizeof(*types->table));
 	types->layouts = xcalloc(1, sizeof(*types->layouts));
 	type_table_init(types->table);
-	for (size_t i = 0; i < modules->v.n && !options->without_dwarf; i++) {
-		if (type_table_read(types->table, modules, i))
-			types->has_debug = true;
-		else if (modules->v.v[i].fd >= 0)
-			array_append(&types->undescribed, xstrdup(module_name(&modules->v.v[i])));
-	}
-	type_table_seal(types->table);
+	if (options->without_dwarf)
+		type_table_seal(types->table);
+	else
+		types_read(types, modules);
 	containers_apply(types->table);
+	glib_structs_apply(types->table);
 	vtables_build(modules, &target->image, &vtables);
-	classes = classes_find(types->table, &vtables);
+	classes = classes_find(types->table, modules, &target->image, heap, &vtables);
+	gobjects_find(modules, &target->image, &heap->chunks, edges, types->table, &gobjects);
 	layouts_init(types->layouts, types->table);
 	inference_init(&inference, target, modules, heap, edges, types->has_debug, types);
 	objects_find(&inference, &vtables, classes);
+	gobjects_claim(&inference, &gobjects);
 	vtables_deinit(&vtables);
+	gobjects_deinit(&gobjects);
 	for (types->rounds = 1;; types->rounds++) {
 		flood(&inference);
+		inference.rounds = types->rounds;
 		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
 			break;
 	}

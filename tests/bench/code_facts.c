@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the code of programs says about types, as tables: code_facts [-a] FILE…
+ * What the code of programs says about types, as tables: code_facts [-a] [-c CACHE] FILE…
  *
  * The files are taken as if they were mapped into one process. Prints how many sites there are of each form, how many of them have a type, and what it cost;
- * with -a the sites, wrappers and candidates as well.
+ * with -a the sites, wrappers and candidates as well. With -c they are taken from a cache, or put there.
  */
 #include <stdio.h>
 #include <string.h>
@@ -123,15 +123,23 @@ static void table_print(const struct code_facts *facts)
 
 int main(int argc, char **argv)
 {
-	static const struct debug_options options;
+	struct debug_options options = { .debug_path = NULL };
 	struct target *target = target_create(TARGET_CORE);
-	bool all = argc > 1 && strcmp(argv[1], "-a") == 0;
+	bool all = false;
 	struct modules modules;
 	struct code_facts facts;
 	struct rusage usage;
 
 	target->page_size = 4096;
-	for (int i = all ? 2 : 1; i < argc; i++) {
+	for (int option; (option = getopt(argc, argv, "ac:")) != -1;) {
+		if (option == 'a')
+			all = true;
+		else if (option == 'c')
+			options.cache_dir = optarg;
+		else
+			return 2;
+	}
+	for (int i = optind; i < argc; i++) {
 		if (!target_add(target, argv[i], UINT64_C(0x10000000) * (uint64_t)(i + 1))) {
 			fprintf(stderr, "code_facts: %s is no ELF file\n", argv[i]);
 			return 1;
@@ -141,7 +149,7 @@ int main(int argc, char **argv)
 
 	double start = cpu_seconds();
 
-	for (size_t i = 0; i < modules.v.n; i++)
+	for (size_t i = 0; i < modules.v.n && !options.cache_dir; i++)
 		module_dwarf(&modules, &modules.v.v[i]);
 
 	double opened = cpu_seconds();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What it costs to read the types of files: types_read [-l] [-d DEBUG_PATH] FILE…
+ * What it costs to read the types of files: types_read [-l] [-d DEBUG_PATH] [-c CACHE] FILE…
  *
- * With -l lists them first, each with its members; and the variables. Prints CPU seconds (of opening, which inflates, and of reading), bytes of .debug_info and of all sections that were read, what the process held at most beyond what it held before, and how much
+ * With -c they are taken from a cache, or put there. With -l lists them first, each with its members; and the variables. Prints CPU seconds (of opening, which inflates, and of reading), bytes of .debug_info and of all sections that were read, what the process held at most beyond what it held before, and how much
  * was found.
  */
 #include <stdio.h>
@@ -56,9 +56,11 @@ int main(int argc, char **argv)
 	uint64_t sections = 0;
 
 	target->page_size = 4096;
-	for (int option; (option = getopt(argc, argv, "d:l")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "c:d:l")) != -1;) {
 		if (option == 'd')
 			options.debug_path = optarg;
+		else if (option == 'c')
+			options.cache_dir = optarg;
 		else if (option == 'l')
 			with_list = true;
 		else
@@ -75,7 +77,7 @@ int main(int argc, char **argv)
 	long before = peak_kib();
 	double start = cpu_seconds();
 
-	for (size_t i = 0; i < modules.v.n; i++) {
+	for (size_t i = 0; i < modules.v.n && !options.cache_dir; i++) {
 		struct dwarf_file *file = module_dwarf_sections(&modules, &modules.v.v[i]);
 
 		sections += file ? debug_image_bytes_read(&file->image) + debug_image_bytes_read(&file->shared_image) : 0;
@@ -84,12 +86,17 @@ int main(int argc, char **argv)
 	double opened = cpu_seconds();
 
 	type_table_init(&table);
-	for (size_t i = 0; i < modules.v.n; i++)
+	if (options.cache_dir)
+		free(type_table_read_all(&table, &modules));
+	for (size_t i = 0; i < modules.v.n && !options.cache_dir; i++)
 		type_table_read(&table, &modules, i);
 
 	double read = cpu_seconds();
 
-	type_table_seal(&table);
+	if (!options.cache_dir)
+		type_table_seal(&table);
+	if (modules.cache_trouble)
+		fprintf(stderr, "types_read: %s\n", modules.cache_trouble);
 
 	double end = cpu_seconds();
 	long peak = peak_kib() - before;

@@ -24,8 +24,8 @@ static void name_ask(const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = xstrndup((const char *)data, size), *symbol = xasprintf("_Z%s", text);
-	char *names[] = {demangle_type(text), demangle_symbol(text), demangle_symbol(symbol)};
+	char *text = xstrndup((const char *)data, size), *symbol = xasprintf("_Z%s", text), *rust = xasprintf("_R%s", text);
+	char *names[] = {demangle_type(text), demangle_symbol(text), demangle_symbol(symbol), demangle_symbol(rust)};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert(!names[i] || strlen(names[i]) <= DEMANGLED_MAX);
@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	name_ask(text);
 	assert(content_of_bytes(data, size, size, NULL).confidence <= 100);
 	free(symbol);
+	free(rust);
 	free(text);
 	return 0;
 }

@@ -41,7 +41,7 @@ says 2 '--jobs takes a number from 1 to 1024, not "0"' -j 0 1
 says 2 '--format takes text, json or csv, not "xml"' --format xml 1
 says 2 '--color takes auto, always or never, not "pink"' --color pink 1
 says 2 '--sizes takes exact or class, not "some"' --sizes some 1
-says 2 '--sort takes bytes, count or size, not "address"' -s address 1
+says 2 '--sort takes bytes, count, size or retained, not "address"' -s address 1
 says 2 '--sort takes address or size, not "bytes"' list -s bytes 1
 says 2 '--sort takes bytes, free or index, not "size"' arenas -s size 1
 says 2 '--state takes in-use, .*, not "gone"' list --state top,gone 1
@@ -57,8 +57,8 @@ says 2 'the command comes first: heapsnap list' -p 1 -- list
 # Options may stand before the command, but what they take is no command.
 says 2 'list does not take --sizes \(heapsnap report does\)' -v --sizes class list -p 1
 says 2 'list does not take --sizes' -qv --sizes=class list -p 1
-says 2 '--sort takes bytes, count or size, not "list"' -s list -p 1
-says 2 '--sort takes bytes, count or size, not "list"' -vs list -p 1
+says 2 '--sort takes bytes, count, size or retained, not "list"' -s list -p 1
+says 2 '--sort takes bytes, count, size or retained, not "list"' -vs list -p 1
 says 2 '--sort takes address or size, not "arenas"' -s arenas list -p 1
 says 2 'there is no command "lsit"; did you mean list\?' -v lsit
 says 2 '-e is for cores' -p 1 -e /bin/true

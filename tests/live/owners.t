@@ -40,7 +40,9 @@ says() {
 	is "$what: status" "$status" 0
 	tr '\n' ' ' <"$out" >words
 	matches "$what: the first sentence names the culprit" words \
-		"^In use: \+58\.6 KiB, 500 more chunks, kept by $escaped\. 500 more of 120 bytes \(\+58\.6 KiB\) are 100 % of the growth\."
+		"^In use: \+58\.6 KiB, 500 more chunks, kept by $escaped\. 500 more struct entry \(\+58\.6 KiB\) are 100 % of the growth\."
+	matches "$what: the table of types has it" "$out" '^struct entry +[0-9,]+ +\+500 .* server\.table \(two_ways\)$'
+	check_not "$what: it fits 80 columns" grep -E '.{81}' "$out"
 	matches "$what: the table of owners has it" "$out" '^server\.table \(two_ways\) +501 +\+500 '
 }
 says "files" 0.hsnap 1.hsnap

@@ -4,8 +4,8 @@
 # The types of programs that were not written for this, built from Debian source with -g -O2: held
 # against tables made by hand of which type each place in the source allocates (tests/truth/types).
 # HEAPSNAP_JUDGE names some of the programs; all by default. One that cannot be built (sources need
-# dpkg-dev; sqlite3 needs tcl, tmux libevent-dev and libncurses-dev) is skipped, or a failure with
-# HEAPSNAP_NEED_PROGRAMS.
+# dpkg-dev; sqlite3 needs tcl, tmux and zsh libncurses-dev, tmux libevent-dev too) is skipped, or a
+# failure with HEAPSNAP_NEED_PROGRAMS.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
 need_ptrace
 need /usr/bin/python3
@@ -113,6 +113,15 @@ start_bash() {
 	stacked "$1" "$types/load/bash.bash"
 }
 
+start_zsh() {
+	rm "$tmp/input" && mkfifo "$tmp/input"
+	sleep 600 >"$tmp/input" &
+	beside_pid=$!
+	_tap_targets="$_tap_targets $beside_pid"
+	ready='grep -q ready "$target_out"'
+	stacked "$1" -f "$types/load/zsh.zsh"
+}
+
 start_gawk() {
 	rm "$tmp/input" && mkfifo "$tmp/input"
 	sleep 600 >"$tmp/input" &
@@ -171,7 +180,7 @@ judge() {
 	rm -f "$tmp"/stacks.*
 }
 
-for program in ${HEAPSNAP_JUDGE:-lua redis sqlite3 nginx tmux ninja mosquitto bash gawk cppcheck}; do
+for program in ${HEAPSNAP_JUDGE:-lua redis sqlite3 nginx tmux ninja mosquitto bash gawk zsh cppcheck}; do
 	if "$types/build" "$program" 2>"$tmp/build.err"; then
 		judge
 	elif [ -n "${HEAPSNAP_NEED_PROGRAMS-}" ]; then

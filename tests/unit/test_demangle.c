@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "types/demangle.h"
 #include "unit.h"
 
@@ -51,6 +52,50 @@ START_TEST(classes_have_scopes)
 		  {"Ss", "std::basic_string<char, std::char_traits<char>, std::allocator<char> >"},
 		  {"N1A1BB5cxx11E", "A::B[abi:cxx11]"}, {"UlvE_", "{lambda()#1}"}, {"ZN1A1fEvEUliE0_", "A::f()::{lambda(int)#2}"},
 		  {"ZN1A1fEvEUt_", "A::f()::{unnamed type#1}"}, {"ZN1A1fEiEd_UlvE_", "A::f(int)::{default arg#1}::{lambda()#1}"});
+}
+END_TEST
+
+START_TEST(rust_has_its_own_names)
+{
+	SYMBOLS_ARE({"_RNvCs7Ox1k2cEK0Z_3zoo4main", "zoo::main"}, {"_RNvNtC3zoo3pen4feed", "zoo::pen::feed"},
+		    {"_RNCNvC3zoo4main0", "zoo::main::{closure#0}"}, {"_RNCNvC3zoo4mains_0", "zoo::main::{closure#1}"},
+		    {"_RNSNvC3zoo4mains_4once", "zoo::main::{shim:once#1}"}, {"_RINvC3zoo4feedlE", "zoo::feed::<i32>"},
+		    {"_RINvNtC4core3ptr13drop_in_placeNtC3zoo3DogE", "core::ptr::drop_in_place::<zoo::Dog>"},
+		    {"_RNvMNtC3zoo3penNtB2_3Dog4bark", "<zoo::pen::Dog>::bark"}, {"_RNvMC3zooNtB2_3Dog4bark", "<zoo::Dog>::bark"},
+		    {"_RNvXC3zooNtB2_3DogNtB2_5Shape4area", "<zoo::Dog as zoo::Shape>::area"}, {"_RNvYNtC3zoo3DogNtB4_5Shape4area", "<zoo::Dog as zoo::Shape>::area"},
+		    {"_RINvC3zoo1fRNtB2_3DogE", "zoo::f::<&zoo::Dog>"}, {"_RINvC3zoo1fQhE", "zoo::f::<&mut u8>"}, {"_RINvC3zoo1fPhOeE", "zoo::f::<*const u8, *mut str>"},
+		    {"_RINvC3zoo1fAhj8_SlTlhETuEE", "zoo::f::<[u8; 8], [i32], (i32, u8), ((),)>"}, {"_RINvC3zoo1fDNtB2_5ShapeEL_E", "zoo::f::<dyn zoo::Shape>"},
+		    {"_RINvC3zoo1fDNtB2_4Iterp4ItemhEL_E", "zoo::f::<dyn zoo::Iter<Item = u8>>"},
+		    {"_RINvC3zoo1fDINtB2_4IterlEp4ItemhNtB2_4SendEL_E", "zoo::f::<dyn zoo::Iter<i32, Item = u8> + zoo::Send>"},
+		    {"_RINvC3zoo1fFlhEuE", "zoo::f::<fn(i32, u8)>"}, {"_RINvC3zoo1fFUKClEhE", "zoo::f::<unsafe extern \"C\" fn(i32) -> u8>"},
+		    {"_RINvC3zoo1fFG_RL0_hEuE", "zoo::f::<for<'a> fn(&'a u8)>"}, {"_RINvC3zoo1fKj11_Kanf_Kb1_Kc41_E", "zoo::f::<17, -15, true, 'A'>"},
+		    {"_RNvC3zoo4main.llvm.123", "zoo::main"}, {"_RNvC3zoo4mainC5crate", "zoo::main"},
+		    // Not understood, or none.
+		    {"_RNvC3zooua4main", NULL}, {"_R0NvC3zoo4main", NULL}, {"_RNvC3zoo9main", NULL}, {"_RNv", NULL}, {"_R", NULL}, {"_RNvC3zoo4mainX", NULL},
+		    {"_RNvB_1a", NULL}, {"_RINvC3zoo1fB9_E", NULL}, {"_RINvC3zoo1fKeE", NULL}, {"_RINvC3zoo1fRL5_hE", NULL});
+}
+END_TEST
+
+/* References back that would double what they lead to, again and again; and descents without an end. */
+START_TEST(rust_does_not_explode)
+{
+	_cleanup_free_ char *deep = xmalloc(4096), *wide = xstrdup("_RINvC3zoo1fTllE");
+
+	memcpy(deep, "_RINvC3zoo1f", 12);
+	memset(deep + 12, 'R', 4000);
+	strcpy(deep + 4012, "hE");
+	ck_assert_ptr_null(demangle_symbol(deep));
+	// A pair of what stands before it, forty times.
+	for (int i = 0, place = 10; i < 40; i++) {
+		static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+		char *more = xasprintf("%sTB%c%c_B%c%c_E", wide, digits[(place - 1) / 62], digits[(place - 1) % 62], digits[(place - 1) / 62], digits[(place - 1) % 62]);
+
+		place = (int)strlen(wide) - 2;
+		free(wide);
+		wide = more;
+		_cleanup_free_ char *whole = xasprintf("%sE", wide), *name = demangle_symbol(whole);
+		ck_assert_msg((name != NULL) == (i < 9), "%d", i);
+	}
 }
 END_TEST
 
@@ -197,5 +242,5 @@ START_TEST(damaged_names_end)
 }
 END_TEST
 
-UNIT_SUITE("demangle", classes_have_scopes, templates_and_substitutions, declarators_go_inside, symbols_of_all_kinds, rust_before_v0,
+UNIT_SUITE("demangle", classes_have_scopes, templates_and_substitutions, declarators_go_inside, symbols_of_all_kinds, rust_before_v0, rust_has_its_own_names, rust_does_not_explode,
 	   what_is_not_understood_has_no_name, depth_and_work_are_bounded, damaged_names_end)

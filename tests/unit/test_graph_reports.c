@@ -133,7 +133,7 @@ static void sample_with(struct snapshot *snapshot, const char *rules)
 		struct error *error = suppressions_parse(rules, strlen(rules), "rules", &graph->suppressions);
 
 		ck_assert_ptr_null(error);
-		suppressions_apply(graph->suppressions, &image, &modules, &builder.chunks, &graph->edges, &graph->reach);
+		suppressions_apply(graph->suppressions, &image, &modules, &builder.chunks, NULL, &graph->edges, &graph->reach);
 	}
 
 	struct edges edges = builder_edges(&builder);

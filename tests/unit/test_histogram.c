@@ -95,9 +95,10 @@ START_TEST(every_mode_order_and_limit_adds_up)
 			for (unsigned limit = 0; limit < 40; limit += 3)
 				for (unsigned m = 0; m < 5; m++)
 					adds_up(&chunks, &(struct histogram_options){
-								 (enum histogram_mode)mode,
-								 (enum histogram_order)order, limit,
-								 minima[m] });
+								 .mode = (enum histogram_mode)mode,
+								 .order = (enum histogram_order)order,
+								 .limit = limit,
+								 .min_size = minima[m] });
 	chunks_deinit(&chunks);
 }
 END_TEST
@@ -175,7 +176,7 @@ START_TEST(classes_are_powers_of_two)
 	chunks_add(&heap.chunks, 0x100010, 64, CHUNK_IN_USE, CHUNK_MMAPPED);
 	chunks_seal(&heap.chunks);
 	histogram_compute(&heap.chunks,
-			  &(struct histogram_options){ HISTOGRAM_CLASS, HISTOGRAM_BY_SIZE, 0, 0 },
+			  &(struct histogram_options){ .mode = HISTOGRAM_CLASS, .order = HISTOGRAM_BY_SIZE },
 			  &histogram);
 	ck_assert_uint_eq(histogram.rows.n, 3);
 	ck_assert_uint_eq(histogram.rows.v[0].min, 72);

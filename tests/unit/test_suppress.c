@@ -84,7 +84,8 @@ START_TEST(what_is_wrong_with_a_rule_is_said)
 	is_wrong("holds=none holds=8", "holds=none holds nothing else");
 	is_wrong("module=a module=b", "module is given once");
 	is_wrong("function=", "as a pattern");
-	is_wrong("\n\ntype=session", "line 3, \"type=session\": types are not known yet");
+	is_wrong("\n\ntype=session type=conn", "line 3, \"type=conn\": type is given once, as a pattern");
+	is_wrong("colour=red", "it is none of module, function, variable, type, size, holds, cycle");
 	is_wrong("\x1b[31m=4", "\"\\x1b[31m=4\"");
 	error = suppressions_parse("size=1\0", 7, "rules", &suppressions);
 	ck_assert_str_eq(error->message, "rules is no text file");
@@ -95,10 +96,12 @@ END_TEST
 /* Leaks without bytes, so without names: what rules on shapes take, and what stays.
  *
  *   0 → 1    2 → 3 → 4, 2 and 5 are held by nothing; 5 → 3 too    6 ⇄ 7    8 is reachable */
-static void suppress(const char *text, const char *expected)
+static void suppress_by(struct suppressions *rules, const char *text, const char *expected)
 {
+	static const char *const names[] = { "", "struct conn", "struct node", "Session" };
+	static const uint32_t called[9] = { 1, 0, 2, 2, 0, 1, 3, 3, 1 };
+	const struct suppression_names types = { called, names, 4 };
 	struct graph_builder builder;
-	struct suppressions *rules = parse(text);
 	struct modules modules = { 0 };
 	struct image image;
 	struct reach reach;
@@ -119,7 +122,7 @@ static void suppress(const char *text, const char *expected)
 	ck_assert_uint_eq(reach.leaks.n, 4);
 	image_init(&image);
 	image_seal(&image);
-	suppressions_apply(rules, &image, &modules, &builder.chunks, &edges, &reach);
+	suppressions_apply(rules, &image, &modules, &builder.chunks, &types, &edges, &reach);
 	for (size_t i = 0; i < reach.n; i++)
 		ck_assert_msg("-rpdis"[reach.kind[i]] == expected[i], "%s: chunk %zu is %s, not %c", text, i, reach_kind_name(reach.kind[i]), expected[i]);
 
@@ -150,6 +153,27 @@ static void suppress(const char *text, const char *expected)
 	suppressions_destroy(rules);
 }
 
+static void suppress(const char *text, const char *expected)
+{
+	suppress_by(parse(text), text, expected);
+}
+
+START_TEST(leaks_of_a_type)
+{
+	suppress("type=nobody", "didiiddir");
+	suppress("type=conn", "ssdiisdir");
+	suppress("type=struct?conn", "ssdiisdir");
+	suppress("type=con", "didiiddir");
+	suppress("type=con*", "ssdiisdir");
+	suppress("type=Session cycle", "didiidssr");
+	suppress("type=conn size=24", "ssdiiddir");
+	suppress("type=*", "ssssssssr");
+	suppress_by(suppressions_of_type("struct conn"), "type:struct conn", "ssdiisdir");
+	suppress_by(suppressions_of_type("conn"), "type:conn", "ssdiisdir");
+	suppress_by(suppressions_of_type("con*"), "type:con*", "didiiddir");
+}
+END_TEST
+
 START_TEST(what_a_leak_alone_holds_goes_with_it)
 {
 	// Usable sizes are 24, 40, 56 …
@@ -169,4 +193,4 @@ START_TEST(what_a_leak_alone_holds_goes_with_it)
 }
 END_TEST
 
-UNIT_SUITE("suppress", rules_are_lines_of_conditions, what_is_wrong_with_a_rule_is_said, what_a_leak_alone_holds_goes_with_it)
+UNIT_SUITE("suppress", rules_are_lines_of_conditions, what_is_wrong_with_a_rule_is_said, leaks_of_a_type, what_a_leak_alone_holds_goes_with_it)
