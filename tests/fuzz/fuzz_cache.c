@@ -41,6 +41,7 @@ static void ask_types(const struct type_table *table)
 		type_of_shared_die(table, 0, die);
 	}
 	type_named(table, "entry");
+	assert(length != SIZE_MAX);
 }
 
 static void ask_facts(const struct code_facts *facts)
@@ -63,6 +64,7 @@ static void ask_facts(const struct code_facts *facts)
 		length += (site->source ? strlen(site->source) : 0) + (site->inlined ? strlen(site->inlined) : 0);
 		assert((size_t)site->first_type + site->types <= facts->site_types.n && site->module < MODULES);
 	}
+	assert(length != SIZE_MAX);
 	for (size_t i = 0; i < facts->candidates.n; i++)
 		assert((size_t)facts->candidates.v[i].node < facts->nodes.n && (size_t)facts->candidates.v[i].type < facts->types.n);
 }

@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		type_of_die(&table, facts.types.v[i].module, facts.types.v[i].die);
 	for (size_t i = 0; i < facts.sites.n; i++)
 		length += facts.sites.v[i].source ? strlen(facts.sites.v[i].source) : 0;
+	assert(length != SIZE_MAX);
 	code_facts_deinit(&facts);
 	type_table_deinit(&table);
 	modules_deinit(&modules);
