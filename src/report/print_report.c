@@ -176,12 +176,15 @@ static void print_types(struct writer *writer, const struct types *types, const 
 	print_undescribed(writer, types);
 }
 
-/* The label of the first row that is a type; 0 for none. */
+/* The label of the first row that is a type, and not just bytes; 0 for none. */
 static label_id first_type(const struct types *types, const struct type_rows *rows)
 {
-	for (size_t i = 0; i < rows->v.n; i++)
-		if (types->labels.v[rows->v.v[i].label].is_type)
+	for (size_t i = 0; i < rows->v.n; i++) {
+		const struct chunk_label *label = &types->labels.v[rows->v.v[i].label];
+
+		if (label->is_type && strcmp(label->name, "char[]") != 0)
 			return rows->v.v[i].label;
+	}
 	return 0;
 }
 

@@ -236,6 +236,8 @@ struct inference {
 	struct hash_map tenants_by_place;
 	/** Queues of them by confidence: indices in tenants. */
 	ARRAY(uint32_t) tenant_levels[CONFIDENCE_MAX + 1];
+	/** Floods so far. */
+	unsigned rounds;
 	/** What was decided, and where it is by its key (and value). */
 	ARRAY(struct split) splits;
 	ARRAY(struct rule) rules;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "types/joint.h"
 
 enum {
@@ -90,11 +91,6 @@ static void entries_collect(struct inference *inference, entry_array *entries)
 {
 	const struct edges *edges = inference->edges;
 
-	for (size_t i = 0; i < inference->seeds.n; i++) {
-		const struct seed *seed = &inference->seeds.v[i];
-
-		entry_take(inference, &(struct passage){ .slot = seed->slot, .source = CHUNK_NONE, .target = seed->chunk, .into = seed->into, .address = seed->address }, entries);
-	}
 	for (chunk_id source = 0; source < edges->n_chunks; source++) {
 		if (inference->type[source] == TYPE_NONE)
 			continue;
@@ -115,19 +111,60 @@ static void entries_collect(struct inference *inference, entry_array *entries)
 		if (!tenant_is_covered(inference, &inference->tenants.v[i]))
 			tenant_passages(inference, &inference->tenants.v[i], tenant_entry_take, entries);
 	}
+	// Variables come last: the first entry speaks for the slot of all.
+	for (size_t i = 0; i < inference->seeds.n; i++) {
+		const struct seed *seed = &inference->seeds.v[i];
+
+		entry_take(inference, &(struct passage){ .slot = seed->slot, .source = CHUNK_NONE, .target = seed->chunk, .into = seed->into, .address = seed->address }, entries);
+	}
 }
 
-static int entry_compare(const void *a, const void *b)
-{
-	const struct entry *left = a, *right = b;
+/* The entries of one key. */
+struct bucket {
+	group_key key;
+	size_t n, first;
+};
 
-	if (left->key != right->key)
-		return left->key < right->key ? -1 : 1;
-	if (left->passage.source != right->passage.source)
-		return left->passage.source < right->passage.source ? -1 : 1;
-	if (left->passage.address != right->passage.address)
-		return left->passage.address < right->passage.address ? -1 : 1;
-	return left->passage.target < right->passage.target ? -1 : left->passage.target > right->passage.target;
+typedef ARRAY(struct bucket) bucket_array;
+
+static int bucket_compare(const void *a, const void *b)
+{
+	const struct bucket *left = a, *right = b;
+
+	return left->key < right->key ? -1 : left->key > right->key;
+}
+
+/* Puts the entries of each key together, in the order in which they were found. Owner: the caller. */
+static struct entry *entries_group(const entry_array *entries, bucket_array *buckets)
+{
+	struct entry *grouped = xmalloc((entries->n + 1) * sizeof(*grouped));
+	struct hash_map by_key = { .v = NULL };
+
+	for (size_t i = 0; i < entries->n; i++) {
+		uint32_t index = hash_map_get(&by_key, hash_mix(23, entries->v[i].key));
+
+		if (index == UINT32_MAX) {
+			index = (uint32_t)buckets->n;
+			hash_map_set(&by_key, hash_mix(23, entries->v[i].key), index);
+			array_append(buckets, (struct bucket){ entries->v[i].key, 0, 0 });
+		}
+		buckets->v[index].n++;
+	}
+	if (buckets->n)
+		qsort(buckets->v, buckets->n, sizeof(*buckets->v), bucket_compare);
+	for (size_t i = 0, first = 0; i < buckets->n; first += buckets->v[i++].n) {
+		buckets->v[i].first = first;
+		hash_map_set(&by_key, hash_mix(23, buckets->v[i].key), (uint32_t)i);
+	}
+	for (size_t i = 0; i < entries->n; i++) {
+		struct bucket *bucket = &buckets->v[hash_map_get(&by_key, hash_mix(23, entries->v[i].key))];
+
+		grouped[bucket->first++] = entries->v[i];
+	}
+	for (size_t i = 0; i < buckets->n; i++)
+		buckets->v[i].first -= buckets->v[i].n;
+	hash_map_deinit(&by_key);
+	return grouped;
 }
 
 /* Whether there is anything to be decided: someone is not settled by others. */
@@ -142,24 +179,32 @@ static bool is_undecided(const struct inference *inference, const struct entry *
 	return false;
 }
 
-/* Whether two rounds came to the same. */
+/* Whether a rule makes a difference: below that nothing is called by its type. */
+static bool is_shown(const struct rule *rule)
+{
+	return rule->confidence >= CONFIDENCE_SHOWN;
+}
+
+/* Whether two rounds came to something else, that is to say to other types: how sure they are, and in which order they were found, is no reason to go again. */
 static bool verdicts_differ(const struct inference *inference, const struct verdicts *verdicts)
 {
-	if (verdicts->splits.n != inference->splits.n || verdicts->rules.n != inference->rules.n)
-		return true;
-	for (size_t i = 0; i < verdicts->splits.n; i++) {
-		const struct split *a = &verdicts->splits.v[i], *b = &inference->splits.v[i];
+	size_t before = 0, after = 0;
 
-		if (a->key != b->key || a->feature.kind != b->feature.kind || a->feature.offset != b->feature.offset || a->feature.size != b->feature.size)
-			return true;
-	}
+	for (size_t i = 0; i < inference->rules.n; i++)
+		before += is_shown(&inference->rules.v[i]);
 	for (size_t i = 0; i < verdicts->rules.n; i++) {
-		const struct rule *a = &verdicts->rules.v[i], *b = &inference->rules.v[i];
+		const struct rule *rule = &verdicts->rules.v[i], *old;
+		uint32_t found;
 
-		if (a->key != b->key || a->value != b->value || a->type != b->type || a->confidence != b->confidence)
+		if (!is_shown(rule))
+			continue;
+		found = hash_map_get(&inference->rules_by_key, hash_mix(hash_mix(5, rule->key), rule->value));
+		old = found == UINT32_MAX ? NULL : &inference->rules.v[found];
+		if (!old || !is_shown(old) || old->type != rule->type)
 			return true;
+		after++;
 	}
-	return false;
+	return before != after;
 }
 
 static void verdicts_take(struct inference *inference, struct verdicts *verdicts)
@@ -181,20 +226,18 @@ static void verdicts_take(struct inference *inference, struct verdicts *verdicts
 bool joint_decide(struct inference *inference)
 {
 	entry_array entries = { .v = NULL };
+	bucket_array buckets = { .v = NULL };
 	struct verdicts verdicts = { .splits = { .v = NULL } };
-	size_t n_keys = 0;
 	type_id text = type_named(inference->table, "char");
+	_cleanup_free_ struct entry *grouped = NULL;
 	bool changed;
 
 	entries_collect(inference, &entries);
-	if (entries.n)
-		qsort(entries.v, entries.n, sizeof(*entries.v), entry_compare);
-	for (size_t first = 0, next; first < entries.n && n_keys < KEYS_MAX; first = next, n_keys++) {
-		struct decision decision = { .inference = inference, .key = entries.v[first].key, .entries = entries.v + first, .text = text };
+	grouped = entries_group(&entries, &buckets);
+	array_deinit(&entries);
+	for (size_t i = 0; i < buckets.n && i < KEYS_MAX; i++) {
+		struct decision decision = { .inference = inference, .key = buckets.v[i].key, .entries = grouped + buckets.v[i].first, .n = buckets.v[i].n, .text = text };
 
-		for (next = first + 1; next < entries.n && entries.v[next].key == decision.key; next++)
-			;
-		decision.n = next - first;
 		decision.is_slot = !(decision.key >> 62 & 1);
 		if (is_undecided(inference, decision.entries, decision.n))
 			splits_find(&decision, &verdicts);
@@ -202,7 +245,7 @@ bool joint_decide(struct inference *inference)
 	changed = verdicts_differ(inference, &verdicts);
 	if (changed)
 		verdicts_take(inference, &verdicts);
-	array_deinit(&entries);
+	array_deinit(&buckets);
 	array_deinit(&verdicts.splits);
 	array_deinit(&verdicts.rules);
 	return changed;

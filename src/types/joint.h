@@ -30,7 +30,7 @@ struct option {
 	/** What speaks for it besides its looks. Units: hundredths of a point. */
 	int bonus;
 	uint8_t evidence;
-	/** Pointers lead at least so far into it: the code goes back by that. Units: bytes. */
+	/** Pointers lead at least so far into it: the code has their offset. Units: bytes. */
 	int32_t into;
 };
 

@@ -28,7 +28,7 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into,
 		return TEXT_POINTERS;
 	if (!image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return 0;
-	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
+	while (i < size && (bytes[i] >= 0x20 ? bytes[i] < 0x7f || (bytes[i] >= 0x80 && is_declared) : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
 	// An empty one is as likely as anything else that is all zero, and in the smallest of chunks more.
 	if (bytes[0] == 0)

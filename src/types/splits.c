@@ -37,6 +37,9 @@ enum {
 	/** What is declared to tell kinds apart, is likely to do so; what was decided before is kept when there is little between two. */
 	BONUS_ENUM = 25,
 	BONUS_KEPT = 15,
+	/** After so many rounds more: verdicts that depend on each other would alternate for ever. */
+	BONUS_KEPT_LATER = 60,
+	ROUNDS_FREE = 4,
 	MARGIN_SPLIT = 15,
 	/** What the chunks of a group would gain if each had its own best option: then they are mixed; then the verdict is doubted. */
 	MIXED = 60,
@@ -269,7 +272,7 @@ static int option_score(const struct decision *decision, const struct group *gro
 
 	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
-	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->before ? BONUS_KEPT : 0);
+	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->before ? (decision->inference->rounds < ROUNDS_FREE ? BONUS_KEPT : BONUS_KEPT_LATER) : 0);
 }
 
 static struct verdict verdict_of(const struct decision *decision, const struct group *group)

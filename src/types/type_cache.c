@@ -228,7 +228,7 @@ static bool types_revive(struct revival *revival)
 	for (size_t i = 0; i < n_members; i++) {
 		const struct kept_member *kept = &members[i];
 
-		if (kept->type >= n || kept->kind > MEMBER_TEMPLATE_VALUE || kept->bit_offset > 7)
+		if (kept->type >= n || kept->kind >= MEMBER_KINDS || kept->bit_offset > 7)
 			return false;
 		table->members.v[i] = (struct type_member){
 			.name = text_at(revival, kept->name), .offset = kept->offset, .type = kept->type, .bit_size = kept->bit_size, .bit_offset = kept->bit_offset,

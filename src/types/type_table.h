@@ -89,6 +89,7 @@ enum member_kind {
 	MEMBER_DISCRIMINANT,
 	/** The field in front of it is a variant: offset is its discriminant, MEMBER_NO_OFFSET for that of all others. */
 	MEMBER_VARIANT,
+	MEMBER_KINDS,
 };
 
 #define MEMBER_NO_OFFSET UINT64_MAX

@@ -508,6 +508,7 @@ void types_build(const struct target *target, struct modules *modules, const str
 	gobjects_deinit(&gobjects);
 	for (types->rounds = 1;; types->rounds++) {
 		flood(&inference);
+		inference.rounds = types->rounds;
 		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
 			break;
 	}

@@ -11,14 +11,11 @@ need /usr/bin/python3
 
 builds_judge "host" /usr/bin/python3
 
-library=$(/usr/bin/python3 -c 'import sysconfig as s; print(s.get_config_var("LIBDIR") + "/" + s.get_config_var("MULTIARCH") + "/" + s.get_config_var("INSTSONAME"))')
-case $library in
-*.so*) [ -e "$library" ] || library= ;;
-*)
-	library=$(dirname "$library")/libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])').so.1.0
-	[ -e "$library" ] || library=
-	;;
-esac
+library=$(/usr/bin/python3 -c '
+import os, sysconfig
+folder, name = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME")
+places = [os.path.join(folder, middle, name) for middle in ("", sysconfig.get_config_var("MULTIARCH") or "")]
+print(next((place for place in places if ".so" in name and os.path.exists(place)), ""))')
 if [ -n "$library" ]; then
 	"${CC:-cc}" -O1 -o "$tmp/embed" "$top_srcdir/fixtures/python/embed.c" -ldl || not_ok "the C program is built"
 	embed_judge "host" "$library" "$tmp/embed"
