@@ -49,7 +49,8 @@ static int look_of(struct decision *decision, const struct option *option, const
 	struct candidate fit = candidate_of(inference, option->type, option->evidence, &entry->passage);
 	int look;
 
-	*exact_ret = fit.form == FORM_ONE && fit.fit == 100;
+	// The smallest of chunks fits whatever is small.
+	*exact_ret = fit.form == FORM_ONE && fit.fit == 100 && type_at(inference->table, fit.type)->size > 8;
 	if (chunk_is_witness(inference, target) && inference->slot[target] != entry->passage.slot)
 		return inference->type[target] == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
 	if (!fit.fit || (option->into > 0 && entry->passage.into < (uint64_t)option->into))
