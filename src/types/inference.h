@@ -374,4 +374,5 @@ bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t
 /** Decides all slots that are open, by what the flood found; true when the rules changed. */
 bool joint_decide(struct inference *inference);
 
+
 #endif
