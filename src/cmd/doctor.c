@@ -89,7 +89,11 @@ static void diagnose_allocator(struct doctor *doctor, const struct allocator *al
 			      foreign ? "glibc's part" : "allocator",
 			      "glibc %s in %s; offsets from %s", release, name, from);
 	}
-	if (runtime)
+	if (allocator->runtime == RUNTIME_CPYTHON)
+		diagnosis_add(doctor->diagnoses, DIAGNOSIS_FINE, "runtime",
+			      "the objects of CPython 3.8 to 3.14 (with the GIL) are read, too: "
+			      "heapsnap python");
+	else if (runtime)
 		diagnosis_add(doctor->diagnoses, DIAGNOSIS_NOTE, "runtime",
 			      "the %s keeps objects of its own outside malloc: reports are about "
 			      "the native C heap",
@@ -274,8 +278,7 @@ static void diagnose_target(const struct options *options, const struct target_c
 		return;
 	}
 
-	_cleanup_free_ char *root = choice->pid ? xasprintf("/proc/%d/root", (int)choice->pid)
-						: xstrdup(options->sysroot ? options->sysroot : "");
+	_cleanup_free_ char *root = package_root((int)choice->pid, options->sysroot);
 	struct doctor doctor = {
 		.options = options, .target = target, .root = root, .diagnoses = diagnoses
 	};

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/memory.h"
+#include "cmd/package.h"
 #include "cmd/phase.h"
 #include "cmd/progress.h"
 #include "cmd/python_labels.h"
@@ -23,12 +24,15 @@
 #include "debug/allocator.h"
 #include "debug/cache.h"
 #include "debug/modules.h"
+#include "debug/symbols.h"
 #include "glibc/glibc.h"
 #include "snapshot/file.h"
 #include "target/available.h"
 #include "target/core.h"
 #include "target/live.h"
+#include "types/demangle.h"
 #include "types/labels.h"
+#include "types/type_index.h"
 #include "types/types.h"
 
 /* ---- which target ---- */
@@ -352,6 +356,62 @@ static void content_add(struct snapshot *snapshot, const struct target *target, 
 	array_append(&snapshot->contents, (struct snapshot_content){ chunk, length, at });
 }
 
+static int compare_symbols(const void *left, const void *right)
+{
+	const struct snapshot_symbol *a = left, *b = right;
+
+	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+/* What there is in a module at an address. */
+static void symbol_add(struct snapshot *snapshot, struct modules *modules, vaddr address)
+{
+	struct module *module = modules_find(modules, address);
+	struct snapshot_symbol named = { .address = address };
+	struct symbol symbol;
+
+	if (!module)
+		return;
+	named.module = xstrdup(module_name(module));
+	if (symbol_at(modules, module, address - module->bias, &symbol)) {
+		uint64_t into = address - module->bias - symbol.value;
+		_cleanup_free_ char *plain = demangle_symbol(symbol.name);
+		const char *name = plain ? plain : symbol.name;
+
+		named.name = into ? xasprintf("%s+0x%" PRIx64, name, into) : xstrdup(name);
+	}
+	array_append(&snapshot->symbols, named);
+}
+
+/* Names for where the contents lead outside of the heap: the modules are not there any more when a report is printed. */
+static void fill_symbols(struct snapshot *snapshot, struct modules *modules)
+{
+	enum { SYMBOLS_MAX = 1 << 16 };
+	struct hash_map known = { .v = NULL };
+	vaddr low = UINT64_MAX, high = 0;
+
+	for (size_t i = 0; i < modules->v.n; i++) {
+		low = modules->v.v[i].start < low ? modules->v.v[i].start : low;
+		high = modules->v.v[i].end > high ? modules->v.v[i].end : high;
+	}
+	for (size_t i = 0; i < snapshot->contents.n; i++) {
+		const struct snapshot_content *content = &snapshot->contents.v[i];
+
+		for (size_t at = 0; at + 8 <= content->length && snapshot->symbols.n < SYMBOLS_MAX; at += 8) {
+			uint64_t word;
+
+			memcpy(&word, snapshot->content_bytes.v + content->at + at, sizeof(word));
+			if (word < low || word >= high || hash_map_get(&known, hash_mix(1, word)) != UINT32_MAX)
+				continue;
+			hash_map_set(&known, hash_mix(1, word), 0);
+			symbol_add(snapshot, modules, word);
+		}
+	}
+	hash_map_deinit(&known);
+	if (snapshot->symbols.n)
+		qsort(snapshot->symbols.v, snapshot->symbols.n, sizeof(*snapshot->symbols.v), compare_symbols);
+}
+
 /* The bytes that a report will want to print: of the chunk that was named, of leaks, or of all that is in use. */
 static void fill_contents(struct snapshot *snapshot, const struct target *target, chunk_id named,
 			  bool all)
@@ -450,12 +510,36 @@ static unsigned needs_of(const struct options *options)
 	return options->no_types ? needs & ~(unsigned)NEEDS_TYPES : needs;
 }
 
+/* How to get the debug information that would tell most. */
+static void fill_remedies(struct types *types, const struct modules *modules, const struct options *options, const struct target_choice *choice)
+{
+	enum { ASKED = 3 };
+	_cleanup_free_ char *root = package_root((int)choice->pid, options->sysroot);
+
+	for (size_t i = 0; i < types->undescribed.n && i < ASKED; i++) {
+		struct undescribed *one = &types->undescribed.v[i];
+
+		for (size_t j = 0; j < modules->v.n && one->chunks && !one->remedy; j++) {
+			const struct module *module = &modules->v.v[j];
+			struct build_id id;
+
+			if (strcmp(module_name(module), one->module) != 0)
+				continue;
+			_cleanup_free_ char *build_id = module_build_id(modules, module, &id) ? build_id_hex(&id) : NULL;
+
+			one->remedy = package_remedy(root, module->path, build_id, options->debuginfod_urls);
+		}
+	}
+}
+
 /* What each chunk is. */
-static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options)
+static void fill_types(struct snapshot *snapshot, const struct target *target, struct modules *modules, const struct options *options,
+		       const struct target_choice *choice)
 {
 	struct types_options types = { .reach = &snapshot->graph.reach };
 
 	types_build(target, modules, &snapshot->heap, &snapshot->graph.edges, &snapshot->graph.roots, &types, &snapshot->types);
+	fill_remedies(&snapshot->types, modules, options, choice);
 	python_labels_set(snapshot);
 	if (modules->cache_trouble && options->verbose && !options->quiet)
 		fprintf(stderr, "heapsnap: nothing was kept of the debug information: %s\n", modules->cache_trouble);
@@ -463,6 +547,19 @@ static void fill_types(struct snapshot *snapshot, const struct target *target, s
 		edges_deinit(&snapshot->graph.edges);
 		snapshot->graph.options.with_edges = false;
 	}
+}
+
+/* Why Python objects are there: of a type or an address that was named. What is kept may be asked for any type. */
+static void find_python_ways(struct snapshot *snapshot, struct cpython *cpython, const struct options *options, const struct target_choice *choice)
+{
+	const char *operand = options->command == &command_why && choice->n_operands ? choice->operands[0] : NULL;
+	chunk_id chunk = CHUNK_NONE;
+	vaddr address;
+
+	// That there is no such chunk is said when it is printed.
+	if (operand)
+		error_destroy(operand_chunk(snapshot, operand, &address, &chunk));
+	python_ways_find(snapshot, cpython, options->output ? "" : operand ? operand_python_type(operand) : NULL, chunk);
 }
 
 /* What the command needs of the graph. */
@@ -500,8 +597,9 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
 	if (options->contents)
 		fill_contents(snapshot, target, named, options->command == &command_save);
-	// What is kept may be asked for any type.
-	python_ways_find(snapshot, cpython, options->output ? "" : choice->n_operands ? operand_python_type(choice->operands[0]) : NULL);
+	if (options->contents)
+		fill_symbols(snapshot, modules);
+	find_python_ways(snapshot, cpython, options, choice);
 	return NULL;
 }
 
@@ -520,6 +618,9 @@ static struct error *open_file(const struct options *options, const struct targe
 	error = snapshot_read(choice->file, parts, available_memory(), ret);
 	if (error)
 		return error;
+	// What was kept is shown when it is asked for.
+	if (!options->contents)
+		ret->contents.n = 0;
 	if (ret->graph.is_built && *suppressions) {
 		if (suppressions_have_names(*suppressions))
 			array_append(&ret->notices,
@@ -533,6 +634,18 @@ static struct error *open_file(const struct options *options, const struct targe
 		graph_find_nearest(&ret->graph, &ret->heap);
 	phase_next(phase, "read");
 	return NULL;
+}
+
+/* A Python whose objects cannot be read leaves its memory to the others. */
+static void note_unread_pythons(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->python.runtimes.n; i++) {
+		const struct py_runtime *runtime = &snapshot->python.runtimes.v[i];
+
+		if (runtime->why_not)
+			array_append(&snapshot->notices, xasprintf("the objects of CPython %s (%s) are not told apart: %s", runtime->version ? runtime->version : "",
+								   runtime->module, runtime->why_not));
+	}
 }
 
 struct error *open_snapshot(const struct options *options, const struct target_choice *choice,
@@ -589,6 +702,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 	glibc_walk(found.glibc, target, &snapshot.heap, &in_malloc);
 	phase_next(&phase, "walk");
 	cpython = cpython_walk(&found.modules, target, &snapshot.heap, &snapshot.python);
+	note_unread_pythons(&snapshot);
 	phase_next(&phase, "python");
 	error = fill_graph(&snapshot, target, &found.modules, cpython, options, choice, &suppressions);
 	cpython_destroy(cpython);
@@ -601,7 +715,7 @@ struct error *open_snapshot(const struct options *options, const struct target_c
 		phase_next(&phase, "graph");
 	if (needs_of(options) & NEEDS_TYPES) {
 		progress_phase("finding types");
-		fill_types(&snapshot, target, &found.modules, options);
+		fill_types(&snapshot, target, &found.modules, options, choice);
 		phase_next(&phase, "types");
 	}
 	if (snapshot.graph.suppressions && suppressions_have_types(snapshot.graph.suppressions))

@@ -102,6 +102,11 @@ static char *escape(const char *string)
 	return text_escape(string, strlen(string));
 }
 
+char *package_root(int pid, const char *sysroot)
+{
+	return pid ? xasprintf("/proc/%d/root", pid) : xstrdup(sysroot ? sysroot : "");
+}
+
 char *package_remedy(const char *root, const char *path, const char *build_id, const char *servers)
 {
 	_cleanup_free_ char *package = path ? dpkg_owner(root, path) : NULL;

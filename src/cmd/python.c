@@ -30,7 +30,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 	if (!found->runtimes.n)
 		return error_create(ERROR_UNSUPPORTED, "there is no CPython in this process");
 	if (!python_is_known(found))
-		return error_create(ERROR_UNSUPPORTED, "the objects of CPython %s cannot be read: %s",
+		return error_create(ERROR_UNSUPPORTED, "the objects of CPython %s cannot be read: %s; heapsnap report has the native heap",
 				    found->runtimes.v[0].version ? found->runtimes.v[0].version : "", found->runtimes.v[0].why_not);
 	print_python(writer, snapshot, &python);
 	return NULL;

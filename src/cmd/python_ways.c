@@ -59,7 +59,7 @@ static void find_largest(const struct snapshot *snapshot, struct largest *ret)
 	*ret = largest;
 }
 
-void python_ways_find(struct snapshot *snapshot, struct cpython *cpython, const char *type)
+void python_ways_find(struct snapshot *snapshot, struct cpython *cpython, const char *type, chunk_id object)
 {
 	size_t n = snapshot->heap.chunks.n;
 	struct largest largest = { .n = 0 };
@@ -74,6 +74,8 @@ void python_ways_find(struct snapshot *snapshot, struct cpython *cpython, const 
 	cpython_unreachable(cpython, leaked);
 	if (snapshot->graph.options.with_dominators)
 		find_largest(snapshot, &largest);
+	else if (object != CHUNK_NONE && snapshot->python.role[object] == PY_OBJECT)
+		largest = (struct largest){ { object }, 1 };
 	if (type || largest.n)
 		cpython_why(cpython, &(struct cpython_question){ type, largest.chunks, largest.n, leaked });
 }

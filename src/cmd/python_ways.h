@@ -8,8 +8,8 @@
 #include "cpython/cpython.h"
 #include "snapshot/snapshot.h"
 
-/** Fills these tables of snapshot.python; the graph is built. `type` as in struct cpython_question. With dominators, the objects that retain most get their names,
-    too. Without a Python it does nothing. Cost: linear in references where there is a question, else in chunks. */
-void python_ways_find(struct snapshot *snapshot, struct cpython *cpython, const char *type);
+/** Fills these tables of snapshot.python; the graph is built. `type` as in struct cpython_question; `object` a chunk whose way is asked for, or CHUNK_NONE. With
+    dominators, the objects that retain most get their ways, too. Without a Python it does nothing. Cost: linear in references where there is a question, else in chunks. */
+void python_ways_find(struct snapshot *snapshot, struct cpython *cpython, const char *type, chunk_id object);
 
 #endif

@@ -5,6 +5,7 @@
 
 enum {
 	REFERENCES_DEFAULT = 10,
+	FIELDS_DEFAULT = 40,
 	LINES_VERBOSE = 1000,
 };
 
@@ -13,6 +14,7 @@ static struct error *print(struct writer *writer, const struct snapshot *snapsho
 {
 	struct show_options show = {
 		.limit = options_has(options, OPTION_LIMIT) ? (size_t)options->limit : REFERENCES_DEFAULT,
+		.fields = options->verbose ? 0 : FIELDS_DEFAULT,
 		.lines = options->verbose ? LINES_VERBOSE : SUMMARY_LINES_MAX,
 		.target = target,
 		.quiet = options->quiet,
@@ -35,10 +37,10 @@ static enum status run(const struct options *options)
 const struct command command_show = {
 	.name = "show",
 	.usage = "TARGET ADDRESS [OPTION...]",
-	.summary = "One chunk: state, references in and out, what it keeps",
+	.summary = "One chunk: its fields by name, references in and out, what it keeps",
 	.description = "The address may be anywhere within the chunk. -n is how many references are shown in each "
-		       "direction. --contents adds the chunk's words, with what they point to. CSV has the shortest "
-		       "chain from a root.",
+		       "direction. A chunk whose type is known is shown field by field. --contents adds what they hold, and the chunk's "
+		       "words, with what they point to. CSV has the shortest chain from a root.",
 	.options = OPTIONS_TARGET | OPTIONS_OUTPUT | OPTIONS_GRAPH | OPTION_BIT(OPTION_NO_TYPES) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_CONTENTS),
 	.needs = NEEDS_GRAPH | NEEDS_NAMES | NEEDS_EDGES | NEEDS_DOMINATORS | NEEDS_TYPES,
 	.run = run,

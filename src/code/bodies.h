@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
-#include "code/declarations.h"
+#include "code/canonical.h"
 #include "debug/locations.h"
 
 /** A variable that is a pointer, or a struct in the frame. */

@@ -2,12 +2,13 @@
 /*
  * What the DWARF of a module declares, as far as pointers go: types with the members that are pointers or hold some, variables with a fixed place, functions.
  *
- * One pass over .debug_info, kept in tables by DIE offset; the bodies of functions (variables, call sites) are read when their code is (bodies.h). Types of all modules share one table of canonical
- * ones, code_facts.types.
+ * One pass over .debug_info, kept in tables by DIE offset; the bodies of functions (variables, call sites) are read when their code is (bodies.h). Which of
+ * them are the same type, canonical.h says.
  */
 #ifndef HEAPSNAP_CODE_DECLARATIONS_H
 #define HEAPSNAP_CODE_DECLARATIONS_H
 
+#include <dwarf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -111,25 +112,20 @@ struct declarations {
 	bool truncated;
 };
 
-/** Canonical types of all modules. */
-struct canonical_types {
-	struct code_facts *facts;
-	struct keys by_key;
-	/** Answers of type_embeds(): 0 or 1. */
-	struct keys embeds;
-	/** For each of facts->types: where its record is, and whether other structs have it inside. */
-	ARRAY(struct canonical_type {
-		const struct declarations *declarations;
-		uint32_t record;
-		bool is_part;
-	}) v;
-};
+/** A struct, class or union. */
+static inline bool tag_is_aggregate(unsigned tag)
+{
+	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type;
+}
+
+/** A pointer or reference. */
+static inline bool tag_is_pointer(unsigned tag)
+{
+	return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type || tag == DW_TAG_rvalue_reference_type;
+}
 
 /** Reads the DWARF of a module. Borrows the file. Owner: the caller, declarations_deinit(). */
 void declarations_read(struct declarations *declarations, uint32_t module, struct dwarf_file *file);
-
-/** Gives the structs of a module their canonical types. Borrows the declarations. */
-void declarations_settle(struct declarations *declarations, struct canonical_types *canonical);
 
 /** Frees them. */
 void declarations_deinit(struct declarations *declarations);
@@ -146,44 +142,11 @@ const struct function_record *function_record_at(const struct declarations *decl
 /** What a function has that it completes, or is an instance of: the record that says most. */
 const struct function_record *function_record_origin(const struct declarations *declarations, const struct function_record *function);
 
-/** What something of a type is, when it holds one pointer. */
-struct pointee {
-	/** It is a pointer. */
-	bool is_pointer;
-	/** Index in code_facts.types of what it points to; CODE_NONE for void and functions. */
-	int32_t type;
-	/** void *, a pointer to bytes, or to what other structs have inside (list heads, bases). */
-	bool is_generic;
-	/** It points to functions; the record of its function type. */
-	const struct type_record *function;
-};
-
-/** What a type (by its DIE) points to. */
-struct pointee pointee_of(const struct declarations *declarations, struct canonical_types *canonical, uint64_t die);
-
 /** Goes through typedefs and qualifiers; NULL for void, or when there is no record. */
 struct type_record *type_record_peel(const struct declarations *declarations, uint64_t die);
 
 /** sizeof by DIE; 0 when it is not known. */
 uint64_t type_record_size(const struct declarations *declarations, uint64_t die);
-
-/** The canonical type of a type by its DIE, made when it is new; CODE_NONE for void and functions. */
-int32_t type_canonical(const struct declarations *declarations, struct canonical_types *canonical, uint64_t die);
-
-/** A place in a type. */
-struct place_in_type {
-	/** Innermost struct or union (no further than the first union), or CODE_NONE when the type has no members there. */
-	int32_t owner;
-	uint64_t offset;
-	/** What it holds. */
-	struct pointee pointee;
-};
-
-/** What 8 bytes at an offset of a canonical type are; false when that is no member, or none of that size. Elements of arrays are all as the first one. */
-bool place_in_type(struct canonical_types *canonical, int32_t type, uint64_t offset, struct place_in_type *ret);
-
-/** Whether an object of one canonical type has one of another at an offset, as a member (or base) of any depth. */
-bool type_embeds(struct canonical_types *canonical, int32_t outer, uint64_t offset, int32_t inner);
 
 /** The variable that covers a file address, and its offset there; NULL when there is none. */
 const struct global_record *global_at(const struct declarations *declarations, vaddr address, uint64_t *offset_ret);

@@ -257,7 +257,7 @@ static void parameters_place(struct code_reader *reader, struct function_info *i
 {
 	const struct declarations *declarations = info->declarations;
 	const struct convention *convention = convention_of(machine);
-	const struct parameter_record *parameters = &declarations->parameters.v[record->first];
+	const struct parameter_record *parameters = record->count ? &declarations->parameters.v[record->first] : NULL;
 	int8_t places[ARGUMENTS_MAX];
 	int at = result_is_hidden(declarations, function_record_origin(declarations, info->record)->type, machine);
 	bool is_moved = false;

@@ -15,7 +15,7 @@
 
 #include "base/array.h"
 #include "base/ranges.h"
-#include "code/declarations.h"
+#include "code/canonical.h"
 #include "code/facts.h"
 #include "code/keys.h"
 #include "debug/instructions.h"

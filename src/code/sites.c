@@ -344,7 +344,7 @@ static const struct code_fact *facts_of(const struct code_facts *facts, int32_t 
 	while (low + n < facts->facts.n && facts->facts.v[low + n].node == node)
 		n++;
 	*n_ret = n;
-	return facts->facts.v + low;
+	return n ? facts->facts.v + low : NULL;
 }
 
 /* Drops types that another one has inside, at that place. */

@@ -87,7 +87,7 @@ static bool read_blocks(struct py_walk *walk)
 	if (!runtime_find(walk))
 		return false;
 	if (!obmalloc_find(walk)) {
-		walk->runtime->why_not = xstrdup("the books of its allocator were not found; what follows is the native heap alone");
+		walk->runtime->why_not = xstrdup("the books of its allocator were not found");
 		return false;
 	}
 	obmalloc_walk(walk);

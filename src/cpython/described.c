@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MEMBERS_MAX = 12, STRUCTS_MAX = 24 };
+enum { MEMBERS_MAX = 24, STRUCTS_MAX = 24 };
 
 struct described {
 	/** Where in struct py_layout it goes. */
@@ -104,7 +104,7 @@ static const char *const units[] = { "ceval.c", "dictobject.c" };
 /* What is asked for of each struct. */
 struct question {
 	struct layout layouts[STRUCTS_MAX];
-	struct layout_member members[STRUCTS_MAX][MEMBERS_MAX * 2];
+	struct layout_member members[STRUCTS_MAX][MEMBERS_MAX];
 	size_t n;
 };
 
@@ -123,7 +123,7 @@ static void question_add(struct question *question, const char *name, const char
 {
 	struct layout *layout = name ? question_struct(question, name) : NULL;
 
-	if (!layout || !member || layout->n_members == MEMBERS_MAX * 2)
+	if (!layout || !member || layout->n_members == MEMBERS_MAX)
 		return;
 	layout->members[layout->n_members++] = (struct layout_member){ member, MEMBER_ABSENT, 0, 1 };
 }

@@ -120,16 +120,18 @@ static bool look(struct py_walk *walk, chunk_id chunk, uint8_t lead, enum life w
 	return true;
 }
 
-/* What a chunk is, and of which type. The object nearest to the start it is: what stands behind, in a tuple of types for one, can look like another. */
+/* What a chunk is, and of which type. The object nearest to the start it is, dead or alive: what stands behind, in a tuple of types or in a dead reference to
+   an object, can look like another. In malloc there is too much that merely looks like one that is dead. */
 static enum life look_all(struct py_walk *walk, chunk_id chunk, uint32_t *type_ret)
 {
-	for (unsigned k = 0; k < LEADS; k++)
-		if (look(walk, chunk, (uint8_t)(k * 16 + debug_lead(walk, chunk)), LIFE_LIVE, type_ret))
+	for (unsigned k = 0; k < LEADS; k++) {
+		uint8_t lead = (uint8_t)(k * 16 + debug_lead(walk, chunk));
+
+		if (look(walk, chunk, lead, LIFE_LIVE, type_ret))
 			return LIFE_LIVE;
-	// In malloc there is too much that merely looks like one that is dead.
-	for (unsigned k = 0; k < LEADS && walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC; k++)
-		if (look(walk, chunk, (uint8_t)(k * 16 + debug_lead(walk, chunk)), LIFE_DEAD, type_ret))
+		if (walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC && look(walk, chunk, lead, LIFE_DEAD, type_ret))
 			return LIFE_DEAD;
+	}
 	return LIFE_NONE;
 }
 

@@ -105,6 +105,16 @@ static bool table_has(struct py_walk *walk, vaddr table, vaddr pool)
 	       address <= pool && pool - address < arena_size(walk);
 }
 
+/* Whether what else the entry of that arena says makes sense. */
+static bool entry_fits(struct py_walk *walk, vaddr table, vaddr pool)
+{
+	vaddr entry = table + (vaddr)py_u32(walk, pool + POOL_ARENA) * ARENA_SIZE;
+	uint64_t fresh = py_at(walk, entry + ARENA_FRESH), counts = py_at(walk, entry + ARENA_N_FREE);
+
+	return fresh > pool && fresh - pool <= arena_size(walk) && fresh % pool_size(walk) == 0 && (uint32_t)counts <= counts >> 32 &&
+	       counts >> 32 <= arena_size(walk) / pool_size(walk);
+}
+
 static bool table_has_all(struct py_walk *walk, vaddr table, vaddr used_pools)
 {
 	for (uint32_t i = 0; i < CLASSES; i++) {
@@ -209,7 +219,9 @@ static bool visit_table(struct py_walk *walk, vaddr address, uint64_t word, void
 	struct table_search *search = context;
 
 	(void)address;
-	if (!word || word % 8 || !table_has(walk, word, search->pool) || !table_has_all(walk, word, search->used_pools))
+	// It came from malloc; other words may lead to what begins with the address of an arena, too.
+	if (!word || word % 8 || chunks_find(&walk->heap->chunks, word) == CHUNK_NONE || !table_has(walk, word, search->pool) ||
+	    !entry_fits(walk, word, search->pool) || !table_has_all(walk, word, search->used_pools))
 		return false;
 	search->found = word;
 	return true;

@@ -120,12 +120,11 @@ bool runtime_find(struct py_walk *walk)
 	image_get(&walk->target->image, walk->runtime_address, debug_offsets, sizeof(debug_offsets));
 	minor = find_version(walk, debug_offsets, &free_threaded);
 	if (free_threaded) {
-		why_not(walk, xstrdup("it is a build without the GIL, whose objects are not read yet; what follows is the native heap alone"));
+		why_not(walk, xstrdup("it is a build without the GIL, whose objects are not read yet"));
 		return false;
 	}
 	if (!py_layout_builtin(minor, &walk->layout)) {
-		why_not(walk, xasprintf("CPython %s is not among the versions whose objects are read (3.8 to 3.14); what follows is the native heap alone",
-					walk->runtime->version));
+		why_not(walk, xstrdup("it is not among the versions whose objects are read (3.8 to 3.14)"));
 		return false;
 	}
 	if (!symbol_exported(walk->module, "PyType_Type", &symbol)) {

@@ -147,20 +147,45 @@ static size_t head_size(const struct debug_image *image)
 	return (sizeof(Elf64_Ehdr) + n * (sizeof(Elf64_Shdr) + NAME_MAX_) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
+/* Gives a section its place; false when there is too much. */
+static bool section_place(struct debug_section *section, uint64_t *at)
+{
+	if (section->size > IMAGE_SIZE_MAX || *at + section->size > IMAGE_SIZE_MAX)
+		return false;
+	section->offset = *at;
+	*at += section->size;
+	return true;
+}
+
+static uint64_t aligned(uint64_t offset)
+{
+	return (offset + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+}
+
 static bool layout_make(struct debug_image *image)
 {
+	static const char *const units[][2] = { { ".debug_info", ".debug_types" }, { ".debug_info.dwo", ".debug_types.dwo" } };
 	uint64_t at = head_size(image);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		for (int j = 0; j < 2; j++) {
+			struct debug_section *section = section_find(image, units[i][j]);
+
+			if (section && !section_place(section, &at))
+				return false;
+		}
+		at = aligned(at);
+	}
 
 	for (int rank = 0; rank < 2; rank++) {
 		for (size_t i = 0; i < image->sections.n; i++) {
 			struct debug_section *section = image->sections.v[i];
 
-			if (section_rank(section->name) != rank)
+			if (section->offset || section_rank(section->name) != rank)
 				continue;
-			if (section->size > IMAGE_SIZE_MAX || at + section->size > IMAGE_SIZE_MAX)
+			if (!section_place(section, &at))
 				return false;
-			section->offset = at;
-			at = (at + section->size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+			at = aligned(at);
 		}
 	}
 	image->size = at;
@@ -282,9 +307,9 @@ static bool section_read(struct debug_image *image, struct debug_section *sectio
 	if (section->packing == PACKING_NONE) {
 		section->is_read = file_read(image->fd, section->from, to, section->size);
 	} else {
-		_cleanup_free_ uint8_t *buffer = pieces.buffer = xmalloc(PIECE);
-
+		pieces.buffer = xmalloc(PIECE);
 		section->is_read = section->packing == PACKING_ZLIB ? zlib_read(&pieces, to, section->size) : zstd_read(&pieces, to, section->size);
+		free(pieces.buffer);
 	}
 	return section->is_read;
 }
@@ -296,6 +321,18 @@ struct dwarf_bytes debug_image_section(struct debug_image *image, const char *na
 	if (!section || !section_read(image, section))
 		return (struct dwarf_bytes){ NULL, 0 };
 	return (struct dwarf_bytes){ image->bytes + section->offset, section->size };
+}
+
+struct dwarf_bytes debug_image_units(struct debug_image *image, const char *info, const char *types, uint64_t *types_from_ret)
+{
+	struct dwarf_bytes units = debug_image_section(image, info), more = debug_image_section(image, types);
+
+	*types_from_ret = 0;
+	if (units.size && more.bytes == units.bytes + units.size) {
+		*types_from_ret = units.size;
+		units.size += more.size;
+	}
+	return units;
 }
 
 uint64_t debug_image_bytes_read(const struct debug_image *image)

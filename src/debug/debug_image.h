@@ -8,6 +8,8 @@
  * finds them where they are. What is compressed is inflated on its way from the file, with zlib (in ELF's way, or as .zdebug_ of GNU) or with zstd, which
  * libdw of elfutils 0.188 has not.
  *
+ * .debug_types, in which DWARF 4 has its type units, lies right behind .debug_info, so that one offset tells a DIE of either.
+ *
  * Sizes are the file's word: they are bounded together, and compressed sections by what zlib can make of their bytes; memory is only taken for what is read, and
  * a section that does not inflate to its size is as if it were not there. Split files (.dwo) have their sections here too, by their own names.
  */
@@ -48,6 +50,9 @@ bool debug_image_open(struct debug_image *ret, Elf *elf, int fd);
 
 /** A section by its name (.debug_info, also when the file has it as .zdebug_info), read when it was not yet. Borrowed: as long as the image. */
 struct dwarf_bytes debug_image_section(struct debug_image *image, const char *name);
+
+/** The section of units with that of type units right behind it, where there is one, as one; types_from is where that begins, 0 when there is none. */
+struct dwarf_bytes debug_image_units(struct debug_image *image, const char *info, const char *types, uint64_t *types_from_ret);
 
 /** All of it as an ELF file, but for what only debuggers ask about (macros, indexes by name); NULL when libelf will not have it. Borrowed: as long as the image. */
 Elf *debug_image_elf(struct debug_image *image);

@@ -34,15 +34,15 @@ bool fact_read(struct die_reader *reader, struct cursor *at, const struct abbrev
 		facts->name = form_string(reader, at, attribute->form);
 		return true;
 	case DW_AT_type:
-		facts->type = form_link(at, unit, attribute->form);
+		facts->type = form_link(reader, at, attribute->form);
 		return true;
 	case DW_AT_specification:
 	case DW_AT_abstract_origin:
 		reader->die.has_origin = true;
-		facts->origin = form_link(at, unit, attribute->form);
+		facts->origin = form_link(reader, at, attribute->form);
 		return true;
 	case DW_AT_signature:
-		facts->signature = form_link(at, unit, attribute->form);
+		facts->signature = form_link(reader, at, attribute->form);
 		return true;
 	case DW_AT_byte_size:
 		facts->has_size = form_number(at, unit, attribute->form, attribute->constant, &facts->size);

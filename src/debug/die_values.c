@@ -103,6 +103,15 @@ static void value_read(const struct die_reader *reader, struct cursor *at, const
 		value->kind = DIE_REFERENCE;
 		value->number = cursor_number(at, form_size(unit, (unsigned)form));
 		break;
+	case DW_FORM_ref_sig8: {
+		struct die_link link = form_link(reader, at, (unsigned)form);
+
+		if (link.space == LINK_INFO) {
+			value->kind = DIE_REFERENCE;
+			value->number = link.to;
+		}
+		break;
+	}
 	case DW_FORM_string: {
 		const char *string = cursor_string(at);
 

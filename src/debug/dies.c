@@ -34,15 +34,14 @@ void die_reader_deinit(struct die_reader *reader)
 
 /* ---- units ---- */
 
-bool die_reader_unit(struct die_reader *reader, uint64_t offset)
+bool die_unit_read(const struct dwarf_sections *sections, uint64_t offset, struct die_unit *ret)
 {
-	const struct dwarf_bytes *bytes = &reader->sections->info;
+	const struct dwarf_bytes *bytes = &sections->info;
 	struct cursor at = cursor_of(bytes->bytes, bytes->size, offset);
 	struct die_unit unit = { .offset = offset, .offset_size = 4, .type = DW_UT_compile };
 	uint64_t length = cursor_number(&at, 4);
 
-	reader->at_end = true;
-	reader->unit = unit;
+	*ret = unit;
 	if (length == UINT32_MAX) {
 		length = cursor_number(&at, 8);
 		unit.offset_size = 8;
@@ -50,33 +49,45 @@ bool die_reader_unit(struct die_reader *reader, uint64_t offset)
 	if (at.failed || length > cursor_left(&at) || length == 0)
 		return false;
 	at.end = at.at + length;
-	unit.end = (uint64_t)(at.end - bytes->bytes);
-	reader->unit.end = unit.end;
+	ret->end = unit.end = (uint64_t)(at.end - bytes->bytes);
 	unit.version = (uint8_t)cursor_number(&at, 2);
 	if (unit.version >= 5) {
 		unit.type = (uint8_t)cursor_number(&at, 1);
 		unit.address_size = (uint8_t)cursor_number(&at, 1);
 		unit.abbrev_offset = cursor_number(&at, unit.offset_size);
-		if (unit.type == DW_UT_skeleton || unit.type == DW_UT_split_compile) {
-			cursor_skip(&at, 8);
-		} else if (unit.type == DW_UT_type || unit.type == DW_UT_split_type) {
+		if (unit.type == DW_UT_skeleton || unit.type == DW_UT_split_compile)
 			unit.signature = cursor_number(&at, 8);
-			unit.type_offset = cursor_number(&at, unit.offset_size);
-		}
 		// Behind the headers of these sections.
 		unit.addr_base = unit.str_offsets_base = 2 * (uint64_t)unit.offset_size;
 		unit.loclists_base = (uint64_t)unit.offset_size * 2 + 4;
 	} else {
 		unit.abbrev_offset = cursor_number(&at, unit.offset_size);
 		unit.address_size = (uint8_t)cursor_number(&at, 1);
+		if (sections->types_from && offset >= sections->types_from)
+			unit.type = DW_UT_type;
 	}
+	if (unit.type == DW_UT_type || unit.type == DW_UT_split_type) {
+		unit.signature = cursor_number(&at, 8);
+		unit.type_offset = cursor_number(&at, unit.offset_size);
+	}
+	if (sections->is_split)
+		unit.addr_base = sections->split_addr_base;
 	if (at.failed || unit.version < 2 || unit.version > 5 || (unit.address_size != 4 && unit.address_size != 8))
 		return false;
 	unit.first = (uint64_t)(at.at - bytes->bytes);
-	reader->unit = unit;
-	if (!abbrevs_read(&reader->abbrevs, &reader->sections->abbrev, &reader->unit, reader->with_facts, &reader->budget))
+	*ret = unit;
+	return true;
+}
+
+bool die_reader_unit(struct die_reader *reader, uint64_t offset)
+{
+	const struct dwarf_bytes *bytes = &reader->sections->info;
+
+	reader->at_end = true;
+	if (!die_unit_read(reader->sections, offset, &reader->unit) ||
+	    !abbrevs_read(&reader->abbrevs, &reader->sections->abbrev, &reader->unit, reader->with_facts, &reader->budget))
 		return false;
-	reader->at = at;
+	reader->at = cursor_of(bytes->bytes, reader->unit.end, reader->unit.first);
 	reader->depth = 0;
 	reader->at_end = false;
 	return true;
@@ -125,7 +136,7 @@ static bool high_read(const struct die_reader *reader, struct cursor *at, unsign
 /* Where a reference within the unit leads; 0 for none. */
 static uint64_t sibling_read(const struct die_reader *reader, struct cursor *at, unsigned form)
 {
-	struct die_link link = form_link(at, &reader->unit, form);
+	struct die_link link = form_link(reader, at, form);
 
 	return link.space == LINK_INFO && !at->failed ? link.to : 0;
 }

@@ -32,7 +32,7 @@ struct die_unit {
 	uint64_t addr_base, str_offsets_base, loclists_base;
 	/** DW_AT_low_pc of its first DIE, which the addresses of its lists are relative to. Known once that DIE was read, as are the three before. */
 	vaddr base_address;
-	/** Of a type unit: its signature, and the type's DIE from the unit's start. */
+	/** Of a type unit: its signature, and the type's DIE from the unit's start. Of a unit that is split: the number that both parts have. */
 	uint64_t signature, type_offset;
 	/** DW_UT_…; DW_UT_compile before DWARF 5. */
 	uint8_t type;
@@ -65,8 +65,6 @@ enum link_space {
 	LINK_INFO,
 	/** An offset in .debug_info of the shared file. */
 	LINK_SHARED,
-	/** The signature of a type unit. */
-	LINK_SIGNATURE,
 };
 
 /** Where a reference leads. */
@@ -111,6 +109,9 @@ struct die_reader {
 	unsigned depth;
 	bool at_end;
 };
+
+/** Reads the header of the unit at an offset; false when there is none, or none that is known. unit.end is set whenever there is a next unit to go on with (else 0). */
+bool die_unit_read(const struct dwarf_sections *sections, uint64_t offset, struct die_unit *ret);
 
 /** Begins to read. Borrows the sections until die_reader_deinit(). */
 void die_reader_init(struct die_reader *reader, const struct dwarf_sections *sections);

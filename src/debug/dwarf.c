@@ -10,6 +10,7 @@
 #include "debug/functions.h"
 #include "debug/locals.h"
 #include "debug/scopes.h"
+#include "debug/type_units.h"
 #include "debug/variables.h"
 
 enum {
@@ -27,14 +28,17 @@ enum {
 /* The sections that describe types. */
 static struct dwarf_sections type_sections_of(struct debug_image *image)
 {
-	return (struct dwarf_sections){
-		.info = debug_image_section(image, ".debug_info"),
+	struct dwarf_sections sections = {
 		.abbrev = debug_image_section(image, ".debug_abbrev"),
 		.addr = debug_image_section(image, ".debug_addr"),
 		.str = debug_image_section(image, ".debug_str"),
 		.line_str = debug_image_section(image, ".debug_line_str"),
 		.str_offsets = debug_image_section(image, ".debug_str_offsets"),
 	};
+
+	sections.info = debug_image_units(image, ".debug_info", ".debug_types", &sections.types_from);
+	sections.type_units = type_units_read(&sections);
+	return sections;
 }
 
 static void other_sections_read(struct debug_image *image, struct dwarf_sections *sections)
@@ -135,6 +139,8 @@ void dwarf_file_close(struct dwarf_file *file)
 		dwarf_end(file->dwarf);
 	if (file->shared)
 		dwarf_end(file->shared);
+	type_units_destroy(file->sections.type_units);
+	type_units_destroy(file->shared_sections.type_units);
 	debug_image_close(&file->image);
 	debug_image_close(&file->shared_image);
 	if (file->shared_elf)
@@ -195,7 +201,29 @@ const struct dwarf_sections *die_sections(const struct dwarf_file *file, Dwarf_D
 
 bool die_at(const struct dwarf_file *file, uint64_t offset, Dwarf_Die *ret)
 {
+	uint64_t types_from = file->sections.types_from;
+
+	if (types_from && offset >= types_from)
+		return dwarf_offdie_types(file->dwarf, offset - types_from, ret) != NULL;
 	return dwarf_offdie(file->dwarf, offset, ret) != NULL;
+}
+
+/* Whether an address lies in a section, and where. */
+static bool bytes_have(const struct dwarf_bytes *bytes, const void *address, uint64_t *offset_ret)
+{
+	uintptr_t start = (uintptr_t)bytes->bytes, at = (uintptr_t)address;
+
+	if (!bytes->bytes || at < start || at - start >= bytes->size)
+		return false;
+	*offset_ret = at - start;
+	return true;
+}
+
+bool die_place(const struct dwarf_file *file, const Dwarf_Die *die, uint64_t *offset_ret, bool *is_shared_ret)
+{
+	// libdw reads the very bytes.
+	*is_shared_ret = !bytes_have(&file->sections.info, die->addr, offset_ret);
+	return !*is_shared_ret || bytes_have(&file->shared_sections.info, die->addr, offset_ret);
 }
 
 static bool string_ends_in(const struct dwarf_bytes *section, const char *string)

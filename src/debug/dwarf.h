@@ -30,7 +30,15 @@ enum {
 
 /** What of an ELF file is read without libdw. */
 struct dwarf_sections {
+	/** .debug_types, where there is one, is the end of info. */
 	struct dwarf_bytes info, abbrev, addr, line, str, line_str, str_offsets, loc, loclists;
+	/** Where in info .debug_types begins; 0 for nowhere. */
+	uint64_t types_from;
+	/** NULL for none. Owned by the file. */
+	struct type_units *type_units;
+	/** They are those of a split unit, whose addresses begin there in addr, which is the module's. */
+	bool is_split;
+	uint64_t split_addr_base;
 };
 
 /** Tables of variables.c, functions.c, locals.c, scopes.c and definitions.c, private to them. */
@@ -39,6 +47,7 @@ struct function_table;
 struct local_table;
 struct scope_table;
 struct definition_table;
+struct type_units;
 
 struct dwarf_file {
 	/** NULL until libdw is wanted (module_dwarf()). */
@@ -89,6 +98,9 @@ void dwarf_file_destroy(struct dwarf_file *file);
 
 /** The sections that hold a DIE: of the file itself or of the shared one. */
 const struct dwarf_sections *die_sections(const struct dwarf_file *file, Dwarf_Die *die);
+
+/** Where a DIE is: its offset in info of the file itself, or (is_shared) of the shared one; false when it is in neither. */
+bool die_place(const struct dwarf_file *file, const Dwarf_Die *die, uint64_t *offset_ret, bool *is_shared_ret);
 
 /** The DIE at an offset of .debug_info of the file itself. */
 bool die_at(const struct dwarf_file *file, uint64_t offset, Dwarf_Die *ret);

@@ -3,6 +3,8 @@
 
 #include <dwarf.h>
 
+#include "debug/type_units.h"
+
 unsigned form_size(const struct die_unit *unit, unsigned form)
 {
 	switch (form) {
@@ -197,8 +199,9 @@ bool form_flag(struct cursor *at, const struct die_unit *unit, unsigned form)
 	return form == DW_FORM_flag_present;
 }
 
-struct die_link form_link(struct cursor *at, const struct die_unit *unit, unsigned form)
+struct die_link form_link(const struct die_reader *reader, struct cursor *at, unsigned form)
 {
+	const struct die_unit *unit = &reader->unit;
 	uint64_t offset;
 
 	switch (form) {
@@ -218,7 +221,7 @@ struct die_link form_link(struct cursor *at, const struct die_unit *unit, unsign
 	case DW_FORM_ref_sup8:
 		return (struct die_link){ LINK_SHARED, cursor_number(at, form == DW_FORM_ref_sup8 ? 8 : form_size(unit, form)) };
 	case DW_FORM_ref_sig8:
-		return (struct die_link){ LINK_SIGNATURE, cursor_number(at, 8) };
+		return type_units_find(reader->sections->type_units, cursor_number(at, 8), &offset) ? (struct die_link){ LINK_INFO, offset } : (struct die_link){ LINK_NONE, 0 };
 	default:
 		form_skip(at, unit, form);
 		return (struct die_link){ LINK_NONE, 0 };

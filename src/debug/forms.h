@@ -35,7 +35,7 @@ const uint8_t *form_expression(struct cursor *at, const struct die_unit *unit, u
 bool form_number(struct cursor *at, const struct die_unit *unit, unsigned form, int64_t constant, uint64_t *ret);
 
 /** Where a reference leads. */
-struct die_link form_link(struct cursor *at, const struct die_unit *unit, unsigned form);
+struct die_link form_link(const struct die_reader *reader, struct cursor *at, unsigned form);
 
 /** A string, that ends in its section; NULL when it does not. Borrowed: as long as the sections. */
 const char *form_string(const struct die_reader *reader, struct cursor *at, unsigned form);

@@ -358,15 +358,12 @@ const struct locals *locals_at(struct modules *modules, struct module *module, v
 	return kept->locals.v.n ? &kept->locals : NULL;
 }
 
-bool local_type(struct modules *modules, struct module *module, const struct local *local, uint64_t *die_ret)
+bool local_type(struct modules *modules, struct module *module, const struct local *local, uint64_t *die_ret, bool *is_shared_ret)
 {
 	const struct dwarf_file *file = module_dwarf(modules, module);
 	Dwarf_Die die, type;
 
-	if (!file || !die_at(file, local->die, &die) || !die_type(&die, &type) || dwarf_cu_getdwarf(type.cu) != file->dwarf)
-		return false;
-	*die_ret = dwarf_dieoffset(&type);
-	return true;
+	return file && die_at(file, local->die, &die) && die_type(&die, &type) && die_place(file, &type, die_ret, is_shared_ret);
 }
 
 char *local_member(struct modules *modules, struct module *module, const struct local *local, uint64_t offset)

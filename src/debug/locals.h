@@ -90,8 +90,8 @@ bool local_address(const struct local *local, const struct local_frame *frame, v
 /** The value of a register in a frame, by its DWARF number; false when it is not known. */
 bool local_register(const struct local_frame *frame, unsigned reg, uint64_t *ret);
 
-/** The offset in .debug_info of the DIE of a variable's type; false when it has none there. */
-bool local_type(struct modules *modules, struct module *module, const struct local *local, uint64_t *die_ret);
+/** The DIE of a variable's type, as an offset in .debug_info of the file, or (is_shared) of that which dwz made; false when it has none. */
+bool local_type(struct modules *modules, struct module *module, const struct local *local, uint64_t *die_ret, bool *is_shared_ret);
 
 /** Frees the table of a module; NULL is accepted. For dwarf.c. */
 void local_table_destroy(struct local_table *table);

@@ -736,8 +736,8 @@ Elf *module_debug_file(struct modules *modules, struct module *module)
 	return module->debug_elf;
 }
 
-/* Opens a path as the file that several debug files share, if it has the build ID. Takes the path. */
-static Elf *shared_debug_try(char *path_taken, const struct build_id *build_id, int *fd_ret)
+/* Opens a path as a debug file, if it has the build ID (NULL: whatever it has). Takes the path. */
+static Elf *other_debug_try(char *path_taken, const struct build_id *build_id, int *fd_ret)
 {
 	_cleanup_free_ char *path = path_taken;
 	struct stat status;
@@ -748,7 +748,7 @@ static Elf *shared_debug_try(char *path_taken, const struct build_id *build_id, 
 	if (fd < 0 || !elf_headers_read(elf_get_file, &fd, &headers))
 		return NULL;
 	Elf *elf = elf_open(fd, (uint64_t)status.st_size, &headers.ehdr);
-	if (elf && !elf_has_build_id(elf, build_id)) {
+	if (elf && build_id && !elf_has_build_id(elf, build_id)) {
 		elf_end(elf);
 		elf = NULL;
 	}
@@ -769,13 +769,25 @@ Elf *module_shared_debug_file(const struct modules *modules, const struct module
 	roots_list(modules, &roots);
 	debug_dirs_list(modules, &roots, &dirs);
 	for (size_t i = 0; i < dirs.n && !elf; i++)
-		elf = shared_debug_try(build_id_path(dirs.v[i], build_id), build_id, fd_ret);
+		elf = other_debug_try(build_id_path(dirs.v[i], build_id), build_id, fd_ret);
 	// The name is relative to the debug file, or a path of the machine that it was installed on.
 	for (size_t i = 0; i < roots.n && !elf && name[0] == '/'; i++)
-		elf = shared_debug_try(xasprintf("%s%s", roots.v[i], name), build_id, fd_ret);
+		elf = other_debug_try(xasprintf("%s%s", roots.v[i], name), build_id, fd_ret);
 	if (!elf && name[0] != '/' && slash)
-		elf = shared_debug_try(xasprintf("%.*s/%s", (int)(slash - beside), beside, name), build_id, fd_ret);
+		elf = other_debug_try(xasprintf("%.*s/%s", (int)(slash - beside), beside, name), build_id, fd_ret);
 	string_array_deinit(&dirs);
+	string_array_deinit(&roots);
+	return elf;
+}
+
+Elf *module_split_file(const struct modules *modules, const char *path, int *fd_ret)
+{
+	string_array roots = {0};
+	Elf *elf = NULL;
+
+	roots_list(modules, &roots);
+	for (size_t i = 0; i < roots.n && !elf && path[0] == '/'; i++)
+		elf = other_debug_try(xasprintf("%s%s", roots.v[i], path), NULL, fd_ret);
 	string_array_deinit(&roots);
 	return elf;
 }

@@ -133,6 +133,10 @@ const Elf_Data *section_bytes(Elf_Scn *section);
     table of function names) is not read, since it names none of the variables that are wanted. Borrowed: as long as the module. */
 Elf *module_debug_file(struct modules *modules, struct module *module);
 
+/** Opens a path that a module's DWARF names (of a .dwo or .dwp), in the target's own root while it lives, in the sysroot, and here; NULL when there is no ELF file. Owner: the caller,
+    of the ELF (elf_end()) and then its descriptor. */
+Elf *module_split_file(const struct modules *modules, const char *path, int *fd_ret);
+
 /** The file that dwz moved what several debug files have in common to, by what .gnu_debugaltlink says: its name and build ID. NULL when it is
     not found. Owner: the caller, of the ELF (elf_end()) and then its descriptor. */
 Elf *module_shared_debug_file(const struct modules *modules, const struct module *module, const char *name, const struct build_id *build_id,

@@ -95,8 +95,11 @@ static void unit_read(struct unit_scopes *unit, const struct dwarf_sections *sec
 static const struct unit_scopes *unit_find(struct dwarf_file *file, Dwarf_Die *die)
 {
 	const struct dwarf_sections *sections = die_sections(file, die);
-	uint64_t offset = dwarf_dieoffset(die) - dwarf_cuoffset(die);
-	bool is_shared = sections == &file->shared_sections;
+	uint64_t offset = 0;
+	bool is_shared = false;
+
+	if (die_place(file, die, &offset, &is_shared))
+		offset -= dwarf_cuoffset(die);
 
 	if (!file->scopes)
 		file->scopes = xcalloc(1, sizeof(*file->scopes));
@@ -119,8 +122,12 @@ static const struct unit_scopes *unit_find(struct dwarf_file *file, Dwarf_Die *d
 bool scope_around(struct dwarf_file *file, Dwarf_Die *die)
 {
 	const struct unit_scopes *unit = unit_find(file, die);
-	uint64_t offset = dwarf_dieoffset(die);
+	uint64_t offset = 0;
 	size_t low = 0, high = unit->v.n;
+	bool is_shared;
+
+	if (!die_place(file, die, &offset, &is_shared))
+		return false;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -133,7 +140,7 @@ bool scope_around(struct dwarf_file *file, Dwarf_Die *die)
 	// The last scope that begins before the DIE, or one around that.
 	for (int i = (int)low - 1; i != SCOPE_NONE; i = unit->v.v[i].parent) {
 		if (offset < unit->v.v[i].end)
-			return dwarf_offdie(dwarf_cu_getdwarf(die->cu), unit->v.v[i].offset, die) != NULL;
+			return is_shared ? dwarf_offdie(file->shared, unit->v.v[i].offset, die) != NULL : die_at(file, unit->v.v[i].offset, die);
 	}
 	return false;
 }

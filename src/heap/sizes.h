@@ -59,6 +59,14 @@ uint64_t sizes_count(const struct sizes *sizes, uint64_t usable);
 
 typedef ARRAY(struct size_count) size_count_array;
 
+/** The order of rows of sizes, from large to small: those with the larger end first, and where a range and a size within it end alike, the size. As of qsort(). */
+static inline int size_range_compare(uint64_t min_a, uint64_t max_a, uint64_t min_b, uint64_t max_b)
+{
+	if (max_a != max_b)
+		return max_a > max_b ? -1 : 1;
+	return min_a > min_b ? -1 : min_a < min_b;
+}
+
 /** All entries with a count, by ascending size. Owner: the caller, array_deinit(). */
 void sizes_list(const struct sizes *sizes, size_count_array *ret);
 

@@ -54,7 +54,7 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 			add(ret, "arenas", xstrdup(target),
 			    "where free memory sits and what pins it");
 		if (first)
-			add(ret, "report", label_arguments(snapshot, target, "--type ", first), "the first type by itself");
+			add(ret, "report", label_arguments(snapshot, target, "--type ", first), "one of these types by itself");
 		if (snapshot->types.is_built) {
 			add(ret, "list", xasprintf("%s -s size -n 20", target), "the largest chunks");
 		} else if (histogram->rows.n) {

@@ -22,7 +22,7 @@ struct hint {
 
 typedef ARRAY(struct hint) hint_array;
 
-/** What to run after `report`; `first` is the label of the first row that is a type, 0 for none. The target is as the user would type it. Owner: the caller, hints_deinit(). */
+/** What to run after `report`; `first` is the label of a type that it told, 0 for none. The target is as the user would type it. Owner: the caller, hints_deinit(). */
 void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, label_id first,
 		  const char *target, hint_array *ret);
 

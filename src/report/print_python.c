@@ -565,3 +565,16 @@ void print_why_python(struct writer *writer, const struct py_why *why, uint64_t 
 	print_paths(writer, why, limit);
 	print_vias(writer, why, limit);
 }
+
+void print_python_way(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
+{
+	const char *way = python_named(&snapshot->python, chunk);
+
+	if (!way)
+		return;
+
+	_cleanup_free_ char *escaped = text_escape(way, strlen(way));
+
+	writer_field(writer, "path", value_text(way));
+	writer_print(writer, STYLE_PLAIN, "In Python: %s\n", escaped);
+}

@@ -40,4 +40,7 @@ void print_python(struct writer *writer, const struct snapshot *snapshot, const 
 /** Prints why the objects of a Python type are there. At most `limit` ways and referrers; 0 for all. */
 void print_why_python(struct writer *writer, const struct py_why *why, uint64_t limit);
 
+/** Prints the shortest way to a Python object, if it is known; else nothing. */
+void print_python_way(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk);
+
 #endif

@@ -108,7 +108,8 @@ static void print_undescribed(struct writer *writer, const struct types *types)
 	if (!types->undescribed.n)
 		return;
 	for (size_t i = 0; i < types->undescribed.n && i < NAMED; i++) {
-		_cleanup_free_ char *name = text_escape(types->undescribed.v[i], strlen(types->undescribed.v[i]));
+		const char *module = types->undescribed.v[i].module;
+		_cleanup_free_ char *name = text_escape(module, strlen(module));
 		char *longer = xasprintf("%s%s%s", names, i ? ", " : "", name);
 
 		free(names);
@@ -118,6 +119,15 @@ static void print_undescribed(struct writer *writer, const struct types *types)
 		writer_print(writer, STYLE_FAINT, "Debug information would name more: %s and %zu more modules have none.\n", names, types->undescribed.n - NAMED);
 	else
 		writer_print(writer, STYLE_FAINT, "Debug information would name more: %s %s none.\n", names, types->undescribed.n == 1 ? "has" : "have");
+
+	// What it would tell, and how to get it: of the first, from which most hangs.
+	const struct undescribed *first = &types->undescribed.v[0];
+	_cleanup_free_ char *name = text_escape(first->module, strlen(first->module)), *bytes = writer_prose_bytes(writer, first->bytes);
+	char count[TEXT_NUMBER_MAX];
+
+	if (first->chunks && first->remedy)
+		writer_print(writer, STYLE_FAINT, "That of %s would tell of %s chunk%s (%s): %s.\n", name, text_count(count, first->chunks), first->chunks == 1 ? "" : "s",
+			     bytes, first->remedy);
 }
 
 static void print_types(struct writer *writer, const struct types *types, const struct type_rows *rows)
@@ -166,12 +176,15 @@ static void print_types(struct writer *writer, const struct types *types, const 
 	print_undescribed(writer, types);
 }
 
-/* The label of the first row that is a type; 0 for none. */
+/* The label of the first row that is a type, and not just bytes; 0 for none. */
 static label_id first_type(const struct types *types, const struct type_rows *rows)
 {
-	for (size_t i = 0; i < rows->v.n; i++)
-		if (types->labels.v[rows->v.v[i].label].is_type)
+	for (size_t i = 0; i < rows->v.n; i++) {
+		const struct chunk_label *label = &types->labels.v[rows->v.v[i].label];
+
+		if (label->is_type && strcmp(label->name, "char[]") != 0)
 			return rows->v.v[i].label;
+	}
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "report/graph_text.h"
 #include "report/hints.h"
 #include "report/place_label.h"
+#include "report/print_fields.h"
 #include "report/print_why.h"
 #include "report/summary.h"
 
@@ -227,6 +228,7 @@ void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id
 	print_place(writer, snapshot, chunk);
 	print_neighbour(writer, snapshot, "before", "before it", (size_t)chunk - 1);
 	print_neighbour(writer, snapshot, "after", "behind it", (size_t)chunk + 1);
+	print_fields(writer, snapshot, chunk, options->fields);
 	if (is_node) {
 		print_retained(writer, snapshot, chunk);
 		print_unread(writer, snapshot);

@@ -15,6 +15,8 @@
 struct show_options {
 	/** References in each direction that text shows. */
 	size_t limit;
+	/** Fields that text shows; 0 for all. */
+	size_t fields;
 	size_t lines;
 	/** The address that was asked for. */
 	vaddr address;

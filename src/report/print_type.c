@@ -10,12 +10,13 @@
 #include "report/graph_text.h"
 #include "report/hints.h"
 #include "report/place_label.h"
+#include "report/print_growth.h"
 #include "report/print_report.h"
 #include "report/summary.h"
 
 enum {
 	/** Addresses that text shows. */
-	EXAMPLES = 5,
+	EXAMPLES = 4,
 };
 
 /* Chunks that go together: of one evidence, at one place, of one owner. */
@@ -124,7 +125,7 @@ static void print_sums(struct writer *writer, const struct about *about)
 	const char *name = snapshot->types.labels.v[about->label].name;
 	uint64_t all = snapshot->heap.totals.bytes[CHUNK_IN_USE];
 	_cleanup_free_ char *escaped = text_escape(name, strlen(name)), *bytes = writer_prose_bytes(writer, about->bytes);
-	_cleanup_free_ char *share = writer_format_value(writer, value_share(about->bytes, all)), *each = NULL;
+	_cleanup_free_ char *share = writer_format_value(writer, value_share(about->bytes, all)), *each = NULL, *keeps = NULL, *sentence = NULL;
 	char count[TEXT_NUMBER_MAX], leaked[TEXT_NUMBER_MAX];
 
 	writer_field(writer, "type", value_text(name));
@@ -137,14 +138,15 @@ static void print_sums(struct writer *writer, const struct about *about)
 	if (about->min == about->max)
 		each = size_text(writer, about->min);
 	writer_print(writer, STYLE_BOLD, "%s\n", escaped);
-	writer_print(writer, STYLE_PLAIN, "%s chunk%s%s%s%s: %s, %s of what is in use", text_count(count, about->count), about->count == 1 ? "" : "s",
-		     each ? " of " : "", each ? each : "", each && about->count > 1 ? " each" : "", bytes, share);
 	if (about->retained != UINT64_MAX) {
 		_cleanup_free_ char *retained = writer_prose_bytes(writer, about->retained), *part = writer_format_value(writer, value_share(about->retained, all));
 
-		writer_print(writer, STYLE_PLAIN, "; with all that %s keep%s alive %s, %s", about->count == 1 ? "it" : "they", about->count == 1 ? "s" : "", retained, part);
+		keeps = xasprintf("; with all that %s alive %s, %s", about->count == 1 ? "it keeps" : "they keep", retained, part);
 	}
-	writer_print(writer, STYLE_PLAIN, ".\n");
+	sentence = xasprintf("%s chunk%s%s%s%s: %s, %s of what is in use%s.", text_count(count, about->count), about->count == 1 ? "" : "s", each ? " of " : "",
+			     each ? each : "", each && about->count > 1 ? " each" : "", bytes, share, keeps ? keeps : "");
+	if (writer_options(writer)->format == FORMAT_TEXT)
+		print_paragraph(writer, sentence);
 	if (about->leaked)
 		writer_print(writer, STYLE_BAD, "%s of them %s leaked.\n", text_count(leaked, about->leaked), about->leaked == 1 ? "is" : "are");
 }

@@ -11,6 +11,7 @@
 #include "report/graph_text.h"
 #include "report/hints.h"
 #include "report/place_label.h"
+#include "report/print_python.h"
 #include "report/summary.h"
 #include "types/labels.h"
 
@@ -212,6 +213,7 @@ void print_why_chunk(struct writer *writer, const struct snapshot *snapshot, chu
 	print_head(writer, snapshot);
 	writer_print(writer, STYLE_PLAIN, "\n");
 	print_verdict_on(writer, snapshot, chunk);
+	print_python_way(writer, snapshot, chunk);
 	print_unread(writer, snapshot);
 	n = print_chains(writer, snapshot, chunk, options->chains, options->hops);
 	writer_field(writer, "chains_found", value_count(n));

@@ -179,10 +179,7 @@ static int compare_size(const void *left, const void *right)
 {
 	const struct growth_row *a = left, *b = right;
 
-	// Where a range and a size within it end alike, the size goes first.
-	if (a->max != b->max)
-		return a->max > b->max ? -1 : 1;
-	return a->min > b->min ? -1 : a->min < b->min;
+	return size_range_compare(a->min, a->max, b->min, b->max);
 }
 
 static void sort_rows(struct growth *growth, enum growth_order order)

@@ -316,6 +316,13 @@ static const struct field label_fields[] = {
 	{ "is_type", FIELD_FLAG, L(is_type), NULL },
 };
 
+#define SY(member) offsetof(struct snapshot_symbol, member)
+static const struct field symbol_fields[] = {
+	{ "address", FIELD_U64, SY(address), NULL },
+	{ "name", FIELD_TEXT, SY(name), NULL },
+	{ "module", FIELD_STRING, SY(module), NULL },
+};
+
 static const char *const part_kinds[] = { "struct", "union", "pointer", "function", "signed", "unsigned", "char", "bool", "enum", "float", "other", NULL };
 
 #define TP(member) offsetof(struct type_part, member)
@@ -333,6 +340,14 @@ static const struct field constant_fields[] = {
 	{ "enumeration", FIELD_INDEX, TE(enumeration), NULL },
 	{ "value", FIELD_I64, TE(value), NULL },
 	{ "name", FIELD_STRING, TE(name), NULL },
+};
+
+#define UD(member) offsetof(struct undescribed, member)
+static const struct field undescribed_fields[] = {
+	{ "module", FIELD_STRING, UD(module), NULL },
+	{ "remedy", FIELD_TEXT, UD(remedy), NULL },
+	{ "chunks", FIELD_U64, UD(chunks), NULL },
+	{ "bytes", FIELD_U64, UD(bytes), NULL },
 };
 
 #define TS(member) offsetof(struct type_site, member)
@@ -362,6 +377,7 @@ _Static_assert(sizeof(struct root) == 32, "struct root has changed");
 _Static_assert(sizeof(struct owner) == 16, "struct owner has changed");
 _Static_assert(sizeof(struct suspect) == 64, "struct suspect has changed");
 _Static_assert(sizeof(struct chunk_label) == 16, "struct chunk_label has changed");
+_Static_assert(sizeof(struct snapshot_symbol) == 24, "struct snapshot_symbol has changed");
 _Static_assert(sizeof(struct type_part) == 72, "struct type_part has changed");
 _Static_assert(sizeof(struct type_constant) == 24, "struct type_constant has changed");
 _Static_assert(sizeof(struct type_site) == 40, "struct type_site has changed");
@@ -396,10 +412,11 @@ const struct record schema_records[] = {
 	RECORD("python_named", named_fields, struct py_named, 1 << 16, python.named, 0),
 	RECORD("python_modules", python_module_fields, struct py_module, 1 << 20, python.modules, 0),
 	RECORD("labels", label_fields, struct chunk_label, 1 << 26, types.labels, SNAPSHOT_TYPES),
+	RECORD("symbols", symbol_fields, struct snapshot_symbol, 1 << 20, symbols, 0),
 	RECORD("type_members", part_fields, struct type_part, PARTS_MAX, types.parts, SNAPSHOT_TYPES),
 	RECORD("type_constants", constant_fields, struct type_constant, PART_CONSTANTS_MAX, types.constants, SNAPSHOT_TYPES),
 	RECORD("type_sites", site_fields, struct type_site, 1 << 22, types.sites, SNAPSHOT_TYPES),
-	RECORD("undescribed", notice_fields, char *, 1 << 16, types.undescribed, SNAPSHOT_TYPES),
+	RECORD("undescribed", undescribed_fields, struct undescribed, 1 << 16, types.undescribed, SNAPSHOT_TYPES),
 	{ NULL, NULL, 0, 0, 0, 0, 0 },
 };
 

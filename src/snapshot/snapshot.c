@@ -40,6 +40,11 @@ void snapshot_deinit(struct snapshot *snapshot)
 	types_deinit(&snapshot->types);
 	array_deinit(&snapshot->contents);
 	array_deinit(&snapshot->content_bytes);
+	for (size_t i = 0; i < snapshot->symbols.n; i++) {
+		free(snapshot->symbols.v[i].name);
+		free(snapshot->symbols.v[i].module);
+	}
+	array_deinit(&snapshot->symbols);
 	*snapshot = (struct snapshot){ 0 };
 }
 
@@ -88,6 +93,21 @@ const uint8_t *snapshot_contents(const struct snapshot *snapshot, chunk_id chunk
 		return NULL;
 	*length_ret = snapshot->contents.v[low].length;
 	return snapshot->content_bytes.v + snapshot->contents.v[low].at;
+}
+
+const struct snapshot_symbol *snapshot_symbol_at(const struct snapshot *snapshot, vaddr address)
+{
+	size_t low = 0, high = snapshot->symbols.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (snapshot->symbols.v[middle].address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < snapshot->symbols.n && snapshot->symbols.v[low].address == address ? &snapshot->symbols.v[low] : NULL;
 }
 
 const char *snapshot_thread_name(const struct snapshot *snapshot, pid_t tid)

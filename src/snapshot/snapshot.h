@@ -90,6 +90,15 @@ struct snapshot_content {
 	size_t length, at;
 };
 
+/** What lies in a module at an address that some of the contents lead to. */
+struct snapshot_symbol {
+	vaddr address;
+	/** «conn_closed», «defaults+0x10»; NULL where there is no symbol. Owned, unescaped. */
+	char *name;
+	/** Its file's last component. Owned, unescaped. */
+	char *module;
+};
+
 struct snapshot {
 	enum snapshot_kind kind;
 	pid_t pid;
@@ -135,6 +144,8 @@ struct snapshot {
 	/** Ascending by chunk; empty unless the contents were asked for. */
 	ARRAY(struct snapshot_content) contents;
 	ARRAY(uint8_t) content_bytes;
+	/** Ascending by address: where the contents lead outside of the heap. */
+	ARRAY(struct snapshot_symbol) symbols;
 };
 
 /** Starts an empty snapshot. */
@@ -157,6 +168,9 @@ struct snapshot_memory snapshot_memory_total(const struct snapshot *snapshot);
 
 /** The first bytes of a chunk and how many they are; NULL when the snapshot has none. Borrowed: as long as the snapshot. */
 const uint8_t *snapshot_contents(const struct snapshot *snapshot, chunk_id chunk, size_t *length_ret);
+
+/** What the contents lead to at an address outside of the heap, NULL when that is not known. Borrowed: as long as the snapshot. Cost: logarithmic. */
+const struct snapshot_symbol *snapshot_symbol_at(const struct snapshot *snapshot, vaddr address);
 
 /** The name of a thread, or NULL when there is none of that tid or it has no name. Borrowed: as long as the snapshot. */
 const char *snapshot_thread_name(const struct snapshot *snapshot, pid_t tid);

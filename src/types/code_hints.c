@@ -57,20 +57,19 @@ static unsigned forms_of(const struct code_site *site, uint64_t size, bool is_po
 	return is_pool ? ALLOCATED_ALONE | ALLOCATED_LONGER | ALLOCATED_OTHER : site->allocator == CODE_NEW_ARRAY ? ALLOCATED_AS_ARRAY : ALLOCATED_ANYHOW;
 }
 
-/* Keeps what a report says of a site: who allocates, where that is written down, by what. */
-static void site_keep(struct inference *inference, const struct code_facts *facts, const struct code_site *site, const struct code_site_type *one, type_id type,
-		      unsigned forms)
+/* What a report says of a site: who allocates, where that is written down, by what. Owner: the caller. */
+static struct found_site site_found(const struct code_facts *facts, const struct code_site *site, float weight, type_id type, unsigned forms)
 {
 	const struct code_function *function = &facts->functions.v[site->function], *callee = &facts->functions.v[site->callee];
 	const char *name = site->inlined ? site->inlined : function->name;
 	struct found_site found = { .type = type, .forms = forms };
 
 	found.site = (struct type_site){ .size = site->form == CODE_SIZE_CONSTANT && site->c > 0 ? (uint64_t)site->c : UINT64_MAX,
-					 .confidence = (uint32_t)(one->weight * 100 + 0.5f),
+					 .confidence = (uint32_t)(weight * 100 + 0.5f),
 					 .function = name ? xstrdup(name) : NULL,
 					 .source = site->source ? xstrdup(site->source) : NULL,
 					 .allocator = callee->name ? xstrdup(callee->name) : NULL };
-	array_append(&inference->sites, found);
+	return found;
 }
 
 static void sites_take(struct inference *inference, const struct code_facts *facts, const type_id *types)
@@ -83,6 +82,9 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 	for (size_t i = 0; i < facts->sites.n; i++) {
 		const struct code_site *site = &facts->sites.v[i];
 
+		if (!site->types && site->form == CODE_SIZE_CONSTANT && site->c > 0 && site->function >= 0 && site->callee >= 0 &&
+		    !is_pool[site->callee])
+			array_append(&inference->untyped_sites, site_found(facts, site, 0, TYPE_NONE, ALLOCATED_ALONE));
 		for (uint32_t j = 0; j < site->types; j++) {
 			const struct code_site_type *one = &facts->site_types.v[site->first_type + j];
 			type_id type = one->type >= 0 ? types[one->type] : TYPE_NONE;
@@ -95,7 +97,7 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 
 			inference->allocated[type] |= (uint8_t)forms;
 			if (site->function >= 0 && site->callee >= 0)
-				site_keep(inference, facts, site, one, type, forms);
+				array_append(&inference->sites, site_found(facts, site, one->weight, type, forms));
 			// Cut short, or longer than it is.
 			if (site->form == CODE_SIZE_CONSTANT && site->c > 0 && (uint64_t)site->c != size && type_is_aggregate(inference->table, type) &&
 			    (uint64_t)site->c % (size ? size : 1) != 0)

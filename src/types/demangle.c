@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "types/demangle.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "types/itanium.h"
@@ -28,4 +29,14 @@ char *demangle_symbol(const char *symbol)
 		return NULL;
 	name = rust_legacy_name(symbol, length);
 	return name ? name : itanium_symbol(symbol, length);
+}
+
+char *demangle_function(const char *symbol)
+{
+	char *text = demangle_symbol(symbol), *name = text && symbol[1] == 'Z' && strchr(text, '(') ? itanium_name(symbol, strlen(symbol)) : NULL;
+
+	if (!name)
+		return text;
+	free(text);
+	return name;
 }

@@ -34,4 +34,7 @@ char *demangle_type(const char *mangled);
     understood or not mangled. Owner: the caller. */
 char *demangle_symbol(const char *symbol);
 
+/** demangle_symbol(), of a function without its parameters. Owner: the caller. */
+char *demangle_function(const char *symbol);
+
 #endif

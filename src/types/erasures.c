@@ -27,14 +27,20 @@ static const struct {
 	bool is_last;
 	/** Where the function's address stands, from the pointer. Units: bytes. */
 	int beside;
-	/** Smaller ones may lie in place of the pointer. Units: bytes. */
+	/** Smaller ones lie in place of the pointer. Units: bytes. */
 	uint64_t size_min;
 } functions[] = {
 	{"std::_Function_handler<", ">::_M_manager(", true, 16, 17},
 	{"std::_Function_base::_Base_manager<", ">::_M_manager(", false, 16, 17},
 	{"std::any::_Manager_external<", ">::_S_manage(", false, -8, 0},
+	{"std::any::_Manager_internal<", ">::_S_manage(", false, -8, UINT64_MAX},
 	{"std::__1::__any_imp::_LargeHandler<", ">::__handle(", false, -8, 0},
+	{"std::__1::__any_imp::_SmallHandler<", ">::__handle(", false, -8, UINT64_MAX},
 };
+
+/* In what is remembered of a word: the type lies in place. */
+#define IN_PLACE (UINT32_C(1) << 31)
+_Static_assert(TYPES_MAX <= IN_PLACE, "a type has a bit left");
 
 /* How Rust writes a type that is behind a trait. */
 #define DYN "dyn "
@@ -126,7 +132,9 @@ static type_id function_type(struct erasures *erasures, const char *name, int be
 			continue;
 		_cleanup_free_ char *argument = argument_of(name + before, behind, functions[i].is_last);
 		type_id type = type_by_name(erasures, argument);
-		return type != TYPE_NONE && type_at(erasures->table, type)->size >= functions[i].size_min ? type : TYPE_NONE;
+		if (type == TYPE_NONE)
+			return TYPE_NONE;
+		return type_at(erasures->table, type)->size >= functions[i].size_min ? type : type | IN_PLACE;
 	}
 	return TYPE_NONE;
 }
@@ -273,7 +281,7 @@ bool erasures_may_tell(const struct erasures *erasures, type_id declared)
 	return declared == 0 || (declared != TYPE_NONE && type_at(erasures->table, declared)->size == 0) || has_erased(erasures, declared);
 }
 
-type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address, type_id declared)
+type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address, type_id declared, bool *in_place_ret)
 {
 	uint64_t word;
 
@@ -281,8 +289,11 @@ type_id erasures_target(struct erasures *erasures, struct window *window, vaddr 
 		if (!window_word(window, address + (uint64_t)(int64_t)places[i], &word) || word < 4096)
 			continue;
 		type_id type = word_type(erasures, window, word, places[i]);
-		if (type != TYPE_NONE)
-			return has_erased(erasures, declared) ? type_around(erasures, declared, type) : type;
+		if (type == TYPE_NONE)
+			continue;
+		*in_place_ret = type & IN_PLACE;
+		type &= ~IN_PLACE;
+		return has_erased(erasures, declared) ? type_around(erasures, declared, type) : type;
 	}
 	return TYPE_NONE;
 }

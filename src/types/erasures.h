@@ -42,8 +42,9 @@ void erasures_deinit(struct erasures *erasures);
 /** Whether the words beside a pointer may say more than the type that it is declared to lead to: void, a mere declaration, or one with something erased inside. */
 bool erasures_may_tell(const struct erasures *erasures, type_id declared);
 
-/** The type of what a pointer at an address leads to, by the words beside it, given what it is declared to lead to; TYPE_NONE when these say nothing. Cost: constant for a word that
+/** The type of what a pointer at an address leads to, by the words beside it, given what it is declared to lead to; TYPE_NONE when these say nothing. A small one may lie in place of the
+    pointer, so that what looks like it is a member of the type. Cost: constant for a word that
     was asked before; a symbol's lookup for a new one that is in a module. */
-type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address, type_id declared);
+type_id erasures_target(struct erasures *erasures, struct window *window, vaddr address, type_id declared, bool *in_place_ret);
 
 #endif

@@ -355,14 +355,23 @@ static bool claim_erased(struct inference *inference, const struct slot *slot, c
 	bool is_open = slot->in_union;
 	struct candidate candidate;
 	type_id type;
+	bool in_place = false;
 
 	for (size_t i = 0; i < slot->n_targets; i++)
 		is_open |= erasures_may_tell(&inference->erasures, slot->targets[i]);
 	if (!is_open || passage->address == VADDR_NONE || passage->into != 0)
 		return false;
-	type = erasures_target(&inference->erasures, &inference->window, passage->address, slot->n_targets == 1 ? slot->targets[0] : 0);
+	type = erasures_target(&inference->erasures, &inference->window, passage->address, slot->n_targets == 1 ? slot->targets[0] : 0, &in_place);
 	if (type == TYPE_NONE)
 		return false;
+	if (in_place) {
+		slot_id first = layout_slot(inference->layouts, type, 0, false);
+		struct slot within = first == SLOT_NONE ? (struct slot){ .n_targets = 0 } : *slot_at(inference->layouts, first);
+
+		for (size_t i = 0; i < within.n_targets; i++)
+			claim_by_declaration(inference, within.targets[i], passage, least(confidence, SURE_ERASED));
+		return within.n_targets > 0;
+	}
 	candidate = fit_of(inference, type, passage->target);
 	candidate.evidence = EVIDENCE_CONTAINER;
 	if (!candidate.fit)

@@ -246,6 +246,8 @@ struct inference {
 	ARRAY(struct slot_hint) hints;
 	/** Where code allocates which types, for reports. */
 	ARRAY(struct found_site) sites;
+	/** Sites of a constant size of which nobody says what they allocate: by symbols alone. Their type is TYPE_NONE. */
+	ARRAY(struct found_site) untyped_sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */

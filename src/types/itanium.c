@@ -205,3 +205,16 @@ char *itanium_symbol(const char *symbol, size_t length)
 	parser_deinit(&parser);
 	return text;
 }
+
+char *itanium_name(const char *symbol, size_t length)
+{
+	struct parser parser = {.at = symbol + 2, .end = symbol + length};
+	struct name_traits traits;
+	const char *name;
+	char *text = NULL;
+
+	if (parse_name(&parser, false, &name, &traits))
+		text = xstrdup(name);
+	parser_deinit(&parser);
+	return text;
+}

@@ -151,4 +151,7 @@ char *itanium_type(const char *mangled, size_t length);
 /** What a symbol (_Z…) is called; NULL when it is not understood. Owner: the caller. */
 char *itanium_symbol(const char *symbol, size_t length);
 
+/** The same without parameters and what is behind them. */
+char *itanium_name(const char *symbol, size_t length);
+
 #endif

@@ -164,6 +164,15 @@ static void scalar_add(struct layouts *layouts, struct type_layout *layout, type
 		field_add(layouts, layout, &field);
 }
 
+static bool has_fields(const struct type_table *table, const struct type *type)
+{
+	for (uint32_t i = 0; i < type->n; i++) {
+		if (table->members.v[type->first + i].kind == MEMBER_FIELD)
+			return true;
+	}
+	return false;
+}
+
 /* Variants of Rust lie one over the other without a union. */
 static bool overlaps_before(const struct type_table *table, const struct type *type, uint32_t nth, uint64_t offset)
 {
@@ -171,8 +180,12 @@ static bool overlaps_before(const struct type_table *table, const struct type *t
 		return false;
 	for (uint32_t i = 0; i < type->n && i < DEPTH_MAX; i++) {
 		const struct type_member *other = &table->members.v[type->first + i];
+		type_id id = type_strip(table, other->type);
+		// The discriminant may lie in a variant, and a variant without members nowhere.
+		bool is_discriminant = i + 1 < type->n && other[1].kind == MEMBER_DISCRIMINANT;
+		bool is_empty = type_is_aggregate(table, id) && !has_fields(table, type_at(table, id));
 
-		if (i != nth && other->kind == MEMBER_FIELD && other->offset == offset)
+		if (i != nth && other->kind == MEMBER_FIELD && other->offset == offset && !is_discriminant && !is_empty)
 			return true;
 	}
 	return false;
@@ -448,6 +461,20 @@ static const struct type_member *member_covering(const struct type_table *table,
 	return best;
 }
 
+/* What the members of a struct are called is the business of the library that it is from; pairs and tuples excepted. */
+static bool is_library_inside(const struct type *type)
+{
+	static const char *const libraries[] = { "std::", "__gnu_cxx::", "core::", "alloc::", "hashbrown::" };
+
+	if (!strncmp(type->name, "std::pair<", 10))
+		return false;
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		if (!strncmp(type->name, libraries[i], strlen(libraries[i])))
+			return true;
+	}
+	return false;
+}
+
 char *layout_path(struct layouts *layouts, type_id id, uint64_t offset, bool any_index)
 {
 	const struct type_table *table = layouts->table;
@@ -477,7 +504,8 @@ char *layout_path(struct layouts *layouts, type_id id, uint64_t offset, bool any
 
 		if (!member)
 			break;
-		path = path_append(path, member->kind == MEMBER_BASE ? "" : member->name, 0, false, false);
+		if (!is_library_inside(type))
+			path = path_append(path, member->kind == MEMBER_BASE ? "" : member->name, 0, false, false);
 		offset -= member->offset;
 		id = member->type;
 	}

@@ -137,7 +137,7 @@ static inline const struct slot *slot_at(const struct layouts *layouts, slot_id 
 	return &layouts->slots.v[id];
 }
 
-/** The members and indices that lead to an offset: «.slots[3].head», or «.slots[].head» for any index; "" for the start of what has no members. Owner: the caller. */
+/** The members and indices that lead to an offset, what is within containers of libraries left out: «.slots[3].head», or «.slots[].head» for any index; "" for the start of what has no members. Owner: the caller. */
 char *layout_path(struct layouts *layouts, type_id type, uint64_t offset, bool any_index);
 
 #endif

@@ -330,6 +330,9 @@ char *chunk_member(const struct types *types, const struct chunks *chunks, chunk
 	if (!parts)
 		return NULL;
 	path = chunk_path(types, chunks, chunk, offset, true);
+	// Where no member is, a name by itself would be taken for the whole.
+	if (!*path && n > 1)
+		return xasprintf("%s at +0x%" PRIx64, text_without_keyword(parts->type), offset);
 	return xasprintf("%s%s", text_without_keyword(parts->type), path);
 }
 

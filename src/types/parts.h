@@ -96,7 +96,7 @@ uint64_t chunk_elements(const struct types *types, const struct chunks *chunks, 
 /** What lies at an offset of a chunk: «[3].slots[0].head», or with any_index «[].slots[].head»; "" where that is not known. Owner: the caller; unescaped. */
 char *chunk_path(const struct types *types, const struct chunks *chunks, chunk_id chunk, uint64_t offset, bool any_index);
 
-/** The same with the type in front: «dictEntry.v», «slot[].head»; NULL for a chunk without a type. Owner: the caller; unescaped. */
+/** The same with the type in front: «dictEntry.v», «slot[].head», «slot at +0x14» where no member is; NULL for a chunk without a type. Owner: the caller; unescaped. */
 char *chunk_member(const struct types *types, const struct chunks *chunks, chunk_id chunk, uint64_t offset);
 
 /** The constant of an enumeration that a part has; NULL when none has this value. Borrowed: as long as the types. Cost: linear in the constants of the enumeration. */

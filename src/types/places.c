@@ -42,6 +42,8 @@ struct place {
 	uint64_t step;
 	/** Index in labels of types. */
 	label_id label;
+	/** Index in undescribed of types, of the module with the variable where the way begins; UINT32_MAX for another one. */
+	uint32_t module;
 };
 
 struct places {
@@ -90,7 +92,7 @@ static uint32_t place_step(struct places *places, uint32_t before, uint64_t step
 	if (last->steps == STEPS_MAX || (last->steps && last->step == step))
 		return before;
 
-	struct place place = { .before = before, .steps = last->steps + 1, .step = step };
+	struct place place = { .before = before, .steps = last->steps + 1, .step = step, .module = last->module };
 
 	char *longer = !(step & STEP_ELEMENT)  ? xasprintf("%s→0x%" PRIx64, name, step) :
 		       step & ~STEP_ELEMENT    ? xasprintf("%s→[]+0x%" PRIx64, name, step & ~STEP_ELEMENT) :
@@ -198,7 +200,7 @@ static char *path_of_any(const char *path)
 /* What a symbol is called in its language. Owner: the caller. */
 static char *plain_name(const char *symbol)
 {
-	char *name = demangle_symbol(symbol);
+	char *name = demangle_function(symbol);
 
 	return name ? name : xstrdup(symbol);
 }
@@ -223,6 +225,25 @@ static char *root_name(const struct root_place *place, const struct root *root, 
 	return root->offset ? xasprintf("← %s+0x%" PRIx64, name, root->offset) : xasprintf("← %s", name);
 }
 
+/* The module without debug information that has a name; UINT32_MAX when there is none. */
+static uint32_t undescribed_find(const struct types *types, const char *name)
+{
+	for (uint32_t i = 0; name && i < types->undescribed.n; i++) {
+		if (strcmp(types->undescribed.v[i].module, name) == 0)
+			return i;
+	}
+	return UINT32_MAX;
+}
+
+static int undescribed_compare(const void *a, const void *b)
+{
+	const struct undescribed *left = a, *right = b;
+
+	if (left->chunks != right->chunks)
+		return left->chunks > right->chunks ? -1 : 1;
+	return strcmp(left->module, right->module);
+}
+
 /* Begins ways at roots: those in variables, or the others. */
 static void roots_begin(struct places *places, bool of_variables)
 {
@@ -230,13 +251,21 @@ static void roots_begin(struct places *places, bool of_variables)
 	size_t end;
 
 	for (size_t first = 0; first < roots->v.n; first = end) {
+		uint32_t of_array = UINT32_MAX;
+
 		roots_of_place(roots, roots->v.v[first].place, &end);
 		for (size_t i = first; i < end; i++) {
 			const struct root *root = &roots->v.v[i];
+			bool is_array = end - first >= ARRAY_MIN;
 
 			if (places->of[root->chunk] != UINT32_MAX || places->types->role[root->chunk] || places->chunks->state[root->chunk] != CHUNK_IN_USE)
 				continue;
-			char *name = root_name(&roots->places.v[root->place], root, end - first >= ARRAY_MIN, of_variables);
+			// All elements have one name, and there may be millions.
+			if (of_array != UINT32_MAX && !root->path) {
+				chunk_reach(places, root->chunk, of_array);
+				continue;
+			}
+			char *name = root_name(&roots->places.v[root->place], root, is_array, of_variables);
 
 			if (!name)
 				break;
@@ -244,9 +273,14 @@ static void roots_begin(struct places *places, bool of_variables)
 			uint32_t place = hash_map_get(&places->known, hash);
 
 			if (place == UINT32_MAX)
-				place = place_make(places, hash, (struct place){ .before = UINT32_MAX }, name);
+				place = place_make(places, hash,
+						   (struct place){ .before = UINT32_MAX,
+								   .module = undescribed_find(places->types, roots->places.v[root->place].module) },
+						   name);
 			else
 				free(name);
+			if (is_array && !root->path)
+				of_array = place;
 			chunk_reach(places, root->chunk, place);
 		}
 	}
@@ -268,7 +302,7 @@ static void objects_begin(struct places *places)
 		uint32_t place = hash_map_get(&places->known, hash);
 
 		if (place == UINT32_MAX)
-			place = place_make(places, hash, (struct place){ .before = UINT32_MAX }, xasprintf("← %s", label->name));
+			place = place_make(places, hash, (struct place){ .before = UINT32_MAX, .module = UINT32_MAX }, xasprintf("← %s", label->name));
 		if (place == UINT32_MAX)
 			return;
 		chunk_follow(places, chunk, place);
@@ -296,7 +330,15 @@ void places_find(const struct chunks *chunks, const struct image *image, const s
 			types->label[chunk] = types->role[chunk];
 			types->evidence[chunk] = EVIDENCE_ROLE;
 		}
+		uint32_t module = places.v.v[places.of[chunk]].module;
+
+		if (module != UINT32_MAX && !types->labels.v[types->label[chunk]].is_type) {
+			types->undescribed.v[module].chunks++;
+			types->undescribed.v[module].bytes += chunk_usable(chunks, chunk);
+		}
 	}
+	if (types->undescribed.n)
+		qsort(types->undescribed.v, types->undescribed.n, sizeof(*types->undescribed.v), undescribed_compare);
 	free(places.of);
 	hash_map_deinit(&places.known);
 	array_deinit(&places.v);

@@ -20,7 +20,8 @@ struct image;
 struct roots;
 struct types;
 
-/** Gives a role to each chunk in use that has none, where something leads there; and that name, where it has no other. Edges must have their places. Cost: linear in chunks and
+/** Gives a role to each chunk in use that has none, where something leads there; and that name, where it has no other. Counts those that hang from modules without debug
+    information, and sorts these by that. Edges must have their places. Cost: linear in chunks and
     edges. */
 void places_find(const struct chunks *chunks, const struct image *image, const struct edges *edges, const struct roots *roots, struct types *types);
 

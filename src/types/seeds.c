@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "debug/locals.h"
 #include "debug/modules.h"
+#include "debug/symbols.h"
 #include "debug/variables.h"
 #include "graph/root_areas.h"
 #include "types/inference.h"
@@ -114,11 +115,16 @@ static char *variable_name(struct modules *modules, const struct type_variable *
 {
 	struct module *module = &modules->v.v[variable->module];
 	struct variable found;
+	struct symbol symbol;
 	char *name;
 
 	if (!(variable->is_thread_local ? variable_thread_local(modules, module, variable->start, &found) :
-					  variable_at(modules, module, variable->start, &found)))
+					  variable_at(modules, module, variable->start, &found))) {
+		// One of a split unit.
+		if (!variable->is_thread_local && symbol_at(modules, module, variable->start, &symbol))
+			return xstrdup(symbol.name);
 		return xstrdup("?");
+	}
 	name = take_pointer(found.name);
 	variable_deinit(&found);
 	return name;
@@ -185,9 +191,10 @@ static void local_find(struct scan *scan, struct module *module, const struct lo
 	uint64_t die, value;
 	vaddr address;
 	type_id type;
-	bool found = false, is_array;
+	bool found = false, is_array, is_shared;
 
-	if (!local_type(scan->modules, module, local, &die) || (type = type_of_die(inference->table, index, die)) == TYPE_NONE)
+	if (!local_type(scan->modules, module, local, &die, &is_shared) ||
+	    (type = (is_shared ? type_of_shared_die : type_of_die)(inference->table, index, die)) == TYPE_NONE)
 		return;
 	if (local_address(local, frame, &address)) {
 		found = memory_scan(scan, address, local->size, type, local->piece_offset, SURE_FRAME);

@@ -228,7 +228,7 @@ static bool types_revive(struct revival *revival)
 	for (size_t i = 0; i < n_members; i++) {
 		const struct kept_member *kept = &members[i];
 
-		if (kept->type >= n || kept->kind > MEMBER_TEMPLATE_VALUE || kept->bit_offset > 7)
+		if (kept->type >= n || kept->kind >= MEMBER_KINDS || kept->bit_offset > 7)
 			return false;
 		table->members.v[i] = (struct type_member){
 			.name = text_at(revival, kept->name), .offset = kept->offset, .type = kept->type, .bit_size = kept->bit_size, .bit_offset = kept->bit_offset,
@@ -342,7 +342,7 @@ bool *type_table_read_all(struct type_table *table, struct modules *modules)
 	for (size_t i = 0; i < modules->v.n; i++)
 		described[i] = type_table_read(table, modules, i);
 	type_table_seal(table);
-	if (identity && table->bytes_read >= WORTH_KEEPING) {
+	if (identity && !table->has_split && table->bytes_read >= WORTH_KEEPING) {
 		type_table_keep(table, described, modules->v.n, &entry);
 		modules_keep(modules, "types", identity, &entry);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the type table is built with: text that is kept once, and types by what makes them equal. Private to type_table.c, type_reader.c and type_cache.c.
+ * What the type table is built with: text that is kept once, and types by what makes them equal. Private to type_table.c, the type reader and type_cache.c.
  */
 #ifndef HEAPSNAP_TYPES_TYPE_INDEX_H
 #define HEAPSNAP_TYPES_TYPE_INDEX_H
@@ -74,6 +74,8 @@ struct type_dies {
 	/** Index in modules.v, and whether it is the file that dwz made. */
 	uint32_t module;
 	bool is_shared;
+	/** It is of a split unit, to whose DIEs nothing leads from outside. */
+	bool is_split;
 	/** Ascending by offset. */
 	ARRAY(struct type_die) v;
 };

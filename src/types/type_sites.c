@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "types/class_names.h"
+#include "types/demangle.h"
 #include "types/inference.h"
 
 void type_site_deinit(struct type_site *site)
@@ -106,6 +108,92 @@ static void sites_settle(struct types *types)
 	types->sites.n = n;
 }
 
+/* ---- by size alone ---- */
+
+enum {
+	/** More sites of one size say nothing. */
+	SAME_SIZE_MAX = 3,
+	/** Of a place whose size one site alone allocates. Units: percent. */
+	SURE_BY_SIZE = 60,
+};
+
+/* Functions are known by their symbols here. */
+static struct type_site plain_copy(const struct type_site *site, label_id label)
+{
+	struct type_site copy = copy_for(site, label);
+	_cleanup_free_ char *plain = copy.function ? demangle_symbol(copy.function) : NULL;
+
+	if (plain) {
+		free(copy.function);
+		copy.function = class_name_short(plain);
+	}
+	return copy;
+}
+
+static int compare_sizes(const void *left, const void *right)
+{
+	const struct found_site *a = left, *b = right;
+
+	if (a->site.size != b->site.size)
+		return a->site.size < b->site.size ? -1 : 1;
+	return compare_looks(&a->site, &b->site);
+}
+
+/* For each label the usable size that all of its chunks have; 0 where they differ, and for labels that say what a type has inside. Owner: the caller. */
+static uint64_t *sizes_of_labels(const struct inference *inference, const struct types *types)
+{
+	uint64_t *sizes = xcalloc(types->labels.n + 1, sizeof(*sizes));
+	_cleanup_free_ bool *is_mixed = xcalloc(types->labels.n + 1, sizeof(*is_mixed));
+
+	for (size_t i = 0; i < types->n; i++) {
+		label_id label = types->label[i];
+		const struct chunk_label *one = &types->labels.v[label];
+		uint64_t usable = chunk_usable(inference->chunks, i);
+		bool is_bare = types->evidence[i] == EVIDENCE_ROLE || (types->evidence[i] == EVIDENCE_VTABLE && one->is_type && !type_at(types->table, one->type)->n);
+
+		is_mixed[label] |= !is_bare || (sizes[label] && sizes[label] != usable);
+		sizes[label] = usable;
+	}
+	for (size_t i = 0; i < types->labels.n; i++)
+		sizes[i] = is_mixed[i] ? 0 : sizes[i];
+	return sizes;
+}
+
+/* What has a place and no type, or a class and no members: where such a size is allocated, if that is in few places. */
+static void untyped_add(struct inference *inference, struct types *types)
+{
+	const struct found_site *sites = inference->untyped_sites.v;
+	_cleanup_free_ uint64_t *sizes = sizes_of_labels(inference, types);
+	size_t n = inference->untyped_sites.n;
+
+	if (n)
+		qsort(inference->untyped_sites.v, n, sizeof(*sites), compare_sizes);
+	for (size_t label = 1; label < types->labels.n; label++) {
+		size_t found = 0, kept = types->sites.n;
+
+		for (size_t i = 0; sizes[label] && i < n && sites[i].site.size <= sizes[label] && found <= SAME_SIZE_MAX; i++) {
+			if (usable_of(sites[i].site.size) != sizes[label])
+				continue;
+			struct type_site site = plain_copy(&sites[i].site, (label_id)label);
+
+			// Several calls in one function are one place.
+			if (found && is_same(&types->sites.v[types->sites.n - 1], &site)) {
+				type_site_deinit(&site);
+				continue;
+			}
+			array_append(&types->sites, site);
+			found++;
+		}
+		for (size_t i = kept; i < types->sites.n; i++) {
+			types->sites.v[i].confidence = (uint32_t)(SURE_BY_SIZE / found);
+			if (found > SAME_SIZE_MAX)
+				type_site_deinit(&types->sites.v[i]);
+		}
+		if (found > SAME_SIZE_MAX)
+			types->sites.n = kept;
+	}
+}
+
 void type_sites_build(struct inference *inference, struct types *types)
 {
 	// For each type its label, as one and as an array; 0 is none.
@@ -126,6 +214,7 @@ void type_sites_build(struct inference *inference, struct types *types)
 		if (many[found->type] && found->forms & ALLOCATED_AS_ARRAY)
 			array_append(&types->sites, copy_for(&found->site, many[found->type]));
 	}
+	untyped_add(inference, types);
 	sites_settle(types);
 }
 

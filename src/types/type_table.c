@@ -159,13 +159,23 @@ type_id type_dies_find(const struct type_dies *dies, uint64_t offset)
 	return low < dies->v.n && dies->v.v[low].offset == offset ? dies->v.v[low].type : TYPE_NONE;
 }
 
-type_id type_of_die(const struct type_table *table, size_t module, uint64_t die)
+static type_id type_of_file_die(const struct type_table *table, size_t module, bool is_shared, uint64_t die)
 {
 	for (size_t i = 0; i < table->n_dies; i++) {
-		if (table->dies[i].module == module && !table->dies[i].is_shared)
+		if (table->dies[i].module == module && table->dies[i].is_shared == is_shared && !table->dies[i].is_split)
 			return type_dies_find(&table->dies[i], die);
 	}
 	return TYPE_NONE;
+}
+
+type_id type_of_die(const struct type_table *table, size_t module, uint64_t die)
+{
+	return type_of_file_die(table, module, false, die);
+}
+
+type_id type_of_shared_die(const struct type_table *table, size_t module, uint64_t die)
+{
+	return type_of_file_die(table, module, true, die);
 }
 
 /* ---- sealing ---- */
@@ -213,11 +223,11 @@ void type_index_names(struct type_table *table)
 	}
 }
 
-/* Where everything that is no type of its own leads: forwards to their types, declarations to definitions. */
-static type_id *finals_find(struct type_table *table)
+/* Where forwards lead; everything else to itself. Owner: the caller. */
+static type_id *forwards_find(const struct type_table *table)
 {
 	type_id *finals = xmalloc(table->v.n * sizeof(*finals));
-	struct type_index *index = table->index;
+	const struct type_index *index = table->index;
 
 	for (size_t i = 0; i < table->v.n; i++)
 		finals[i] = (type_id)i;
@@ -227,6 +237,32 @@ static type_id *finals_find(struct type_table *table)
 
 		finals[forward->type] = found == TYPE_NONE ? 0 : found;
 	}
+	return finals;
+}
+
+/* Names structs by typedefs that stand in another unit than they: of type units, or of those that dwz made. */
+static void names_give(struct type_table *table, const type_id *finals)
+{
+	for (size_t i = 0; i < table->v.n; i++) {
+		const struct type *type = &table->v.v[i];
+
+		if (type->kind != TYPE_TYPEDEF || !*type->name || type->target == TYPE_NONE)
+			continue;
+
+		struct type *target = &table->v.v[finals[type->target]];
+
+		if ((target->flags & TYPE_IS_ANONYMOUS) && target->kind >= TYPE_ENUM && *target->name) {
+			target->name = type->name;
+			target->flags = (uint8_t)((target->flags & ~TYPE_IS_ANONYMOUS) | TYPE_HAS_TYPEDEF_NAME);
+		}
+	}
+}
+
+/* Where everything that is no type of its own leads: forwards to their types, as they do already; declarations to definitions. */
+static void finals_find(struct type_table *table, type_id *finals)
+{
+	struct type_index *index = table->index;
+
 	for (size_t i = 0; i < table->v.n; i++) {
 		const struct type *type = &table->v.v[i];
 
@@ -248,7 +284,6 @@ static type_id *finals_find(struct type_table *table)
 			at = finals[at];
 		finals[i] = steps > CHAIN_MAX || table->v.v[at].kind == TYPE_FORWARD ? 0 : at;
 	}
-	return finals;
 }
 
 /* Sizes of what has none of its own. */
@@ -335,10 +370,11 @@ static int variable_compare(const void *a, const void *b)
 
 void type_table_seal(struct type_table *table)
 {
+	_cleanup_free_ type_id *finals = forwards_find(table);
+
+	names_give(table, finals);
 	type_index_names(table);
-
-	_cleanup_free_ type_id *finals = finals_find(table);
-
+	finals_find(table, finals);
 	for (size_t i = 0; i < table->v.n; i++) {
 		struct type *type = &table->v.v[i];
 

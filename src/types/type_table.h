@@ -89,6 +89,7 @@ enum member_kind {
 	MEMBER_DISCRIMINANT,
 	/** The field in front of it is a variant: offset is its discriminant, MEMBER_NO_OFFSET for that of all others. */
 	MEMBER_VARIANT,
+	MEMBER_KINDS,
 };
 
 #define MEMBER_NO_OFFSET UINT64_MAX
@@ -148,6 +149,8 @@ struct type_table {
 	ARRAY(struct type_variable) variables;
 	/** Something was left out: a file says more than is believed. */
 	bool truncated;
+	/** Some of it stands in split files, by which no module is told. */
+	bool has_split;
 	/** Bytes of .debug_info that were read. */
 	uint64_t bytes_read;
 	/** Private. */
@@ -174,6 +177,9 @@ void type_table_seal(struct type_table *table);
 
 /** The type whose DIE is at an offset of .debug_info of a module, TYPE_NONE when it is none. In the sealed table. Cost: logarithmic. */
 type_id type_of_die(const struct type_table *table, size_t module, uint64_t die);
+
+/** The same of the file that dwz made, which the module shares with others. */
+type_id type_of_shared_die(const struct type_table *table, size_t module, uint64_t die);
 
 /** The definition of a struct, class, union, enum, base type or typedef by its qualified name, the largest of several; TYPE_NONE when there is none. In the sealed table. Cost: constant. */
 type_id type_named(const struct type_table *table, const char *name);

@@ -142,6 +142,9 @@ static void inference_deinit(struct inference *inference)
 	for (size_t i = 0; i < inference->sites.n; i++)
 		type_site_deinit(&inference->sites.v[i].site);
 	array_deinit(&inference->sites);
+	for (size_t i = 0; i < inference->untyped_sites.n; i++)
+		type_site_deinit(&inference->untyped_sites.v[i].site);
+	array_deinit(&inference->untyped_sites);
 	free(inference->allocated);
 	hash_map_deinit(&inference->site_sizes);
 	free(inference->sized);
@@ -306,10 +309,10 @@ static char *role_name(const struct inference *inference, slot_id id)
 			return xasprintf("← %s%s%s", root->name, path, suffix);
 		}
 		case SLOT_MEMBER: {
-			const struct type *type = type_at(inference->table, slot->origin);
+			_cleanup_free_ char *name = class_name_short(type_at(inference->table, slot->origin)->name);
 
 			path = layout_path(inference->layouts, slot->origin, slot->offset, true);
-			return xasprintf("← %s%s%s", *type->name ? type->name : "(anonymous)", path, suffix);
+			return xasprintf("← %s%s%s", *name ? name : "(anonymous)", path, suffix);
 		}
 		}
 	}
@@ -361,7 +364,18 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 
 	if (label != UINT32_MAX)
 		return label;
-	label = label_add(labeller->types, role_name(labeller->inference, slot), TYPE_NONE, FORM_NONE);
+
+	// Several members of a container are one place.
+	char *name = role_name(labeller->inference, slot);
+	uint64_t name_hash = hash_mix(3, hash_bytes(name, strlen(name)));
+
+	label = hash_map_get(&labeller->places, name_hash);
+	if (label == UINT32_MAX) {
+		label = label_add(labeller->types, name, TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, name_hash, label);
+	} else {
+		free(name);
+	}
 	hash_map_set(&labeller->places, hash, label);
 	return label;
 }
@@ -458,7 +472,7 @@ static void types_read(struct types *types, struct modules *modules)
 		if (described[i])
 			types->has_debug = true;
 		else if (modules->v.v[i].fd >= 0)
-			array_append(&types->undescribed, xstrdup(module_name(&modules->v.v[i])));
+			array_append(&types->undescribed, (struct undescribed){ .module = xstrdup(module_name(&modules->v.v[i])) });
 	}
 }
 
@@ -487,7 +501,7 @@ void types_build(const struct target *target, struct modules *modules, const str
 	classes = classes_find(types->table, modules, &target->image, heap, &vtables);
 	gobjects_find(modules, &target->image, &heap->chunks, edges, types->table, &gobjects);
 	layouts_init(types->layouts, types->table);
-	inference_init(&inference, target, modules, heap, edges, types->has_debug, types);
+	inference_init(&inference, target, modules, heap, edges, !options->without_dwarf, types);
 	objects_find(&inference, &vtables, classes);
 	gobjects_claim(&inference, &gobjects);
 	vtables_deinit(&vtables);
@@ -521,8 +535,10 @@ void types_deinit(struct types *types)
 	for (size_t i = 0; i < types->labels.n; i++)
 		free(types->labels.v[i].name);
 	array_deinit(&types->labels);
-	for (size_t i = 0; i < types->undescribed.n; i++)
-		free(types->undescribed.v[i]);
+	for (size_t i = 0; i < types->undescribed.n; i++) {
+		free(types->undescribed.v[i].module);
+		free(types->undescribed.v[i].remedy);
+	}
 	array_deinit(&types->undescribed);
 	if (types->table) {
 		layouts_deinit(types->layouts);

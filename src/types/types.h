@@ -81,6 +81,16 @@ struct chunk_label {
 	bool is_type;
 };
 
+/* A module that has no debug information, which would name more. */
+struct undescribed {
+	/** Last component of its path. Owned, unescaped. */
+	char *module;
+	/** How to get it; NULL where nobody has asked. Owned, printable. */
+	char *remedy;
+	/** Chunks that have no type and hang from its variables, and their usable bytes. */
+	uint64_t chunks, bytes;
+};
+
 typedef uint32_t label_id;
 
 struct types {
@@ -109,8 +119,8 @@ struct types {
 	/** What types are made of; NULL in what was read from a file. Owned. */
 	struct type_table *table;
 	struct layouts *layouts;
-	/** Modules of the program without debug information: last components of their paths. Owned, unescaped. */
-	ARRAY(char *) undescribed;
+	/** Modules of the program without debug information, those first from which most chunks without a type hang. */
+	ARRAY(struct undescribed) undescribed;
 	/** How often all chunks were gone through until nothing changed. */
 	unsigned rounds;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Enums of Rust whose variants lie one over the other: which of them is there, by the discriminant.
+ * What lies one over the other, where the program says which of them is there: variants of an enum of Rust, by the discriminant; alternatives of std::variant, by the
+ * index; the pointer of a string of libc++, which a short one does not have.
  *
  *	enum Expression { Text(String), Sum(Box<Expression>, Box<Expression>) }
  *

@@ -23,6 +23,7 @@ int main(void)
 		void (*build)(struct snapshot *);
 	} seeds[] = {
 		{ "sample", graph_snapshot },
+		{ "types", typed_snapshot },
 		{ "damaged", damaged_snapshot },
 		{ "foreign", foreign_snapshot },
 		{ "empty", empty_snapshot },

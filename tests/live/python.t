@@ -26,6 +26,11 @@ is "list has every block" "$(cat "$tmp/got")" "$(cat "$tmp/wanted")"
 is "list: 1000 connections" "$(awk -F, '$6 == "__main__.Connection" && $12 == "python"' "$out" | wc -l | tr -d ' ')" 1000
 is "list: each is reachable" "$(awk -F, '$6 == "__main__.Connection" && $9 == "reachable"' "$out" | wc -l | tr -d ' ')" 1000
 
+connection=$(awk -F, '$6 == "__main__.Connection" { print $1; exit }' "$out")
+run "$HEAPSNAP" why -q -p "$target_pid" "$connection"
+sed -n 1,10p "$out" >"$tmp/first"
+matches "why of an object: the way by name" "$tmp/first" "^In Python: __main__\\.leak\\['cache'\\]\\[i\\]\$"
+
 # The sums of every report include the blocks.
 run "$HEAPSNAP" report --format json -q -p "$target_pid"
 check "the sums close" /usr/bin/python3 -c '
@@ -142,11 +147,11 @@ run "$HEAPSNAP" list --format csv -q "$tmp/new.hsnap"
 cut -d, -f1-7,12 "$out" >"$tmp/of_file"
 check "list says the same of a snapshot" cmp "$tmp/of_process" "$tmp/of_file"
 for words in "why --format json py:Connection" "why --format json py:str" "top --format json"; do
-	# shellcheck disable=SC2086 # command, options and operand
+	# shellcheck disable=SC2046,SC2086 # command, options and operand
 	run "$HEAPSNAP" ${words% py:*} -q -p "$target_pid" $(expr "$words" : '.*\(py:.*\)')
 	# What differs by itself: how long it took, and which file it is.
 	grep -v -e '_ms"' -e '^    "time"' "$out" >"$tmp/of_process"
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2046,SC2086
 	run "$HEAPSNAP" ${words% py:*} -q "$tmp/new.hsnap" $(expr "$words" : '.*\(py:.*\)')
 	is "$words of a snapshot: status" "$status" 0
 	grep -v -e '_ms"' -e '^    "time"' "$out" >"$tmp/of_file"

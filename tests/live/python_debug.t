@@ -25,6 +25,7 @@ for part in "memory", "types", "roles", "runtimes", "pymalloc", "pymalloc_sizes"
 	assert one[part] == other[part], part' "$2" "$3"
 }
 
+suite_cc "$oldest_suite" -o "$tmp/embed" "$top_srcdir/fixtures/python/embed.c" -ldl || skip_all "the C program cannot be built"
 for suite in $MATRIX_SUITES; do
 	suite_use "$suite"
 	suite_use_python dbg
@@ -56,5 +57,7 @@ for suite in $MATRIX_SUITES; do
 		matches "$label, ${words%% *}: ${rest#* }" "$tmp/first" "  ${rest#* }\$"
 		stop_target
 	done
+	# shellcheck disable=SC2086
+	embed_judge "$label" "$(ls "$suite_python_home"/lib/*/libpython3.*.so.1.0)" env PYTHONHOME="$suite_python_home" ${suite_python% *} "$tmp/embed"
 done
 done_testing

@@ -33,6 +33,14 @@ for suite in $MATRIX_SUITES; do
 		skip "$label, core" "gcore is not installed"
 	fi
 	stop_target
+	for allocator in debug malloc malloc_debug; do
+		# shellcheck disable=SC2086
+		start_target env PYTHONMALLOC=$allocator $suite_python -S "$census_program" || continue
+		census_judge "$label, PYTHONMALLOC=$allocator" -p "$target_pid"
+		stop_target
+	done
+	# shellcheck disable=SC2086
+	builds_judge "$label" $suite_python -E
 	# shellcheck disable=SC2086
 	leaks_judge "$label" $suite_python -S -E
 done

@@ -40,7 +40,13 @@ is "C, symbols: a list is one row" "$(row '← g_handlers')" "$(true_count 'stru
 honest "C, symbols"
 check "C, symbols: nothing that hangs somewhere is unknown" awk -F, '$1 == "unknown" { exit 1 }' "$out"
 run "$HEAPSNAP" -p "$target_pid" --debuginfo-path ""
-matches "C, symbols: it says whose debug information would help" "$out" "^Debug information would name more: .*bare"
+matches "C, symbols: it says whose debug information would help" "$out" "^Debug information would name more: bare"
+matches "C, symbols: what that would add, and which file it is" "$out" "^That of bare would tell of [0-9,]+ chunks \(.*\): build with -g; .*\.build-id/.*\.debug"
+# The sites of a place: of such a size one function alone allocates.
+run "$HEAPSNAP" sql -p "$target_pid" --debuginfo-path "" "SELECT l.name, s.function, s.allocator FROM type_sites s JOIN labels l ON l.id = s.label"
+matches "C, symbols: where what hangs in a list is allocated" "$out" "^← g_handlers +handler_add +calloc"
+matches "C, symbols: where what hangs in a tree is allocated" "$out" "^← g_values\[\].* +value_make +calloc"
+run "$HEAPSNAP" -p "$target_pid" --debuginfo-path ""
 run "$HEAPSNAP" doctor -p "$target_pid" --debuginfo-path ""
 matches "C, symbols: and doctor, how to get it" "$out" "debug info +.*bare: symbols alone"
 stop_target
@@ -85,6 +91,8 @@ types_compile types_cxx g++ -O1 -std=c++17 -fno-rtti && {
 	done
 	matches "C++, symbols: a variable has its name as it is written" "$out" "^← library→"
 	honest "C++, symbols and no type information"
+	run "$HEAPSNAP" sql -p "$target_pid" --debuginfo-path "" "SELECT l.name, s.function FROM type_sites s JOIN labels l ON l.id = s.label"
+	matches "C++, symbols: where an object is allocated" "$out" "^← library +containers\(\)"
 	stop_target
 }
 done_testing

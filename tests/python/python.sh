@@ -102,3 +102,47 @@ assert len(rows) == 1 and rows[0]["count"] == 5000 and rows[0]["unreachable"] >=
 	story_judge "$_title" native python '^  unreachable +9\.[0-9]+ MiB +[0-9.]+ %  of all of it: 0 objects, (4,9[0-9]{2}|5,000) chunks besides$' "$@"
 	story_cores='' story_judge "$_title" native leaks '^direct +(4,9[0-9]{2}|5,000) .*leaked: nothing points to them$' "$@"
 }
+
+# builds_judge LABEL PYTHON...: one with hardly anything in it, and one with several interpreters.
+builds_judge() {
+	_title=$1
+	shift
+	start_target "$@" -S -c 'import time; print("ready", flush=True); time.sleep(100000)' || return
+	run "$HEAPSNAP" python --format json -q -p "$target_pid"
+	is "$_title, with nothing in it: status" "$status" 0
+	check "$_title, with nothing in it: exact" /usr/bin/python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+roles = {row["role"]: row["chunks"] for row in report["roles"]}
+assert report["exact"] and roles["object"] > 3000 and roles["unknown"] <= 10, (roles, report["findings"][:5])' "$out"
+	stop_target
+
+	start_target "$@" -S "$top_srcdir/fixtures/python/interpreters.py" || return
+	run "$HEAPSNAP" python --format json -q -n 0 -p "$target_pid"
+	is "$_title, three interpreters: status" "$status" 0
+	check "$_title, three interpreters: the objects of each" /usr/bin/python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+rows = [row for row in report["types"] if row["type"] == "__main__.Event"]
+roles = {row["role"]: row["chunks"] for row in report["roles"]}
+assert report["exact"] and report["runtimes"][0]["interpreters"] == 3, (report["findings"][:5], report["runtimes"])
+assert [row["count"] for row in rows] == [1000] * 3 and not any(row["unreachable"] or row["lost"] for row in rows), rows
+assert roles["unknown"] * 1000 <= report["pymalloc"]["used_blocks"], roles' "$out"
+	run "$HEAPSNAP" why -q -p "$target_pid" py:Event
+	sed -n 1,10p "$out" >"$tmp/first"
+	matches "$_title, three interpreters: who holds them" "$tmp/first" '^100\.0 %  +3,000 .*  __main__\.events\[i\]$'
+	stop_target
+}
+
+# embed_judge LABEL LIBPYTHON COMMAND...: a C program that runs the census in that library.
+embed_judge() {
+	_title="$1, in a C program" _library=$2
+	shift 2
+	start_target "$@" "$_library" "$census_program" || return
+	census_judge "$_title" -p "$target_pid"
+	check "$_title: what is C's" /usr/bin/python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+assert report["memory"]["c_native_bytes"] >= 500000 and "libpython" in report["runtimes"][0]["module"], (report["memory"], report["runtimes"])' "$tmp/report.json"
+	stop_target
+}

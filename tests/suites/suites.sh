@@ -45,10 +45,11 @@ suite_use() {
 }
 
 # suite_use_python [dbg]: after suite_use and need_suites --python (or --python-dbg); sets suite_python (the command that runs the suite's
-# Python), suite_python_version and suite_python_debug (for --debuginfo-path).
+# Python), suite_python_version, suite_python_debug (for --debuginfo-path) and suite_python_home.
 suite_use_python() {
 	_suites_python=$suites_cache/$suite-python${1:+-$1}
-	suite_python_debug=$_suites_python/root/usr/lib/debug
+	suite_python_home=$_suites_python/root/usr
+	suite_python_debug=$suite_python_home/lib/debug
 	for suite_python in "$_suites_python"/root/usr/bin/python3.*[0-9]; do
 		[ -e "$suite_python" ] && break
 	done

@@ -13,8 +13,10 @@
 #include "report/print_report.h"
 #include "report/print_show.h"
 #include "report/print_top.h"
+#include "report/print_type.h"
 #include "report/print_why.h"
 #include "snapshot_builder.h"
+#include "types_builder.h"
 
 /* A chunk that is a node, from somewhere on. */
 static inline chunk_id some_node(const struct chunks *chunks, uint64_t *state)
@@ -112,6 +114,15 @@ static inline void graph_snapshot(struct snapshot *snapshot)
 	graph_add(snapshot, 2500, 42);
 }
 
+/* The same with types. */
+static inline void typed_snapshot(struct snapshot *snapshot)
+{
+	graph_snapshot(snapshot);
+	types_add(snapshot);
+	array_append(&snapshot->symbols, (struct snapshot_symbol){ 0x555555400010, xstrdup("clo\x1bsed"), xstrdup("server") });
+	array_append(&snapshot->symbols, (struct snapshot_symbol){ 0x555555400020, NULL, xstrdup("server") });
+}
+
 /* Every report there is of a snapshot, as far as it has what they need. */
 static inline void print_everything(struct writer *writer, const struct snapshot *snapshot)
 {
@@ -130,8 +141,14 @@ static inline void print_everything(struct writer *writer, const struct snapshot
 		print_top(writer, snapshot,
 			  &(struct top_options){
 				  .depth = 5, .limit = 20, .lines = 1000, .target = "X" });
+	for (label_id i = 0; i < snapshot->types.labels.n && i < 8; i++)
+		print_type(writer, snapshot, i, &(struct type_options){ .lines = 1000, .target = "X" });
 	if (!graph->options.with_edges || !graph->options.with_dominators)
 		return;
+	for (label_id i = 1; i < snapshot->types.labels.n && i < 8; i++)
+		print_why_chunks(writer, snapshot, &(struct chunk_choice){ .label = i }, &(struct why_options){ .chains = 2, .depth = 4, .lines = 1000, .target = "X" });
+	for (chunk_id i = 0; i < chunks->n && snapshot->types.is_built; i += 1 + (chunk_id)chunks->n / 40)
+		print_show(writer, snapshot, i, &(struct show_options){ .limit = 100, .lines = 1000, .address = chunks->mem[i], .target = "X" });
 	print_leaks(writer, snapshot,
 		    &(struct leaks_options){ .depth = 10, .lines = 1000, .target = "X" });
 	for (size_t i = 0; i < chunks->n; i += 1 + chunks->n / 3) {

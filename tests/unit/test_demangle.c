@@ -213,6 +213,27 @@ START_TEST(depth_and_work_are_bounded)
 }
 END_TEST
 
+START_TEST(functions_go_by_their_names_alone)
+{
+	static const struct pair pairs[] = {
+		{"_ZN3zoo3Dog4barkEi", "zoo::Dog::bark"},
+		{"_ZNK3zoo3DogclEv", "zoo::Dog::operator()"},
+		{"_ZN12_GLOBAL__N_14feedERKSs", "(anonymous namespace)::feed"},
+		{"_Z3addIiET_S0_S0_", "add<int>"},
+		{"_ZTVN3zoo3DogE", "vtable for zoo::Dog"},
+		{"_ZN3zoo5countE", "zoo::count"},
+		{"main", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		char *name = demangle_function(pairs[i].mangled);
+
+		ck_assert_pstr_eq(name, pairs[i].name);
+		free(name);
+	}
+}
+END_TEST
+
 START_TEST(damaged_names_end)
 {
 	static const char *const good[] = {
@@ -243,4 +264,4 @@ START_TEST(damaged_names_end)
 END_TEST
 
 UNIT_SUITE("demangle", classes_have_scopes, templates_and_substitutions, declarators_go_inside, symbols_of_all_kinds, rust_before_v0, rust_has_its_own_names, rust_does_not_explode,
-	   what_is_not_understood_has_no_name, depth_and_work_are_bounded, damaged_names_end)
+	   what_is_not_understood_has_no_name, depth_and_work_are_bounded, functions_go_by_their_names_alone, damaged_names_end)

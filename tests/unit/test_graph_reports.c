@@ -7,10 +7,13 @@
 #include "graph_builder.h"
 #include "report/print_leaks.h"
 #include "report/print_show.h"
+#include "report/print_report.h"
 #include "report/print_top.h"
+#include "report/print_type.h"
 #include "report/print_why.h"
 #include "snapshot_builder.h"
 #include "target/image.h"
+#include "types_builder.h"
 #include "unit.h"
 
 /* Chunks of the sample, by what they have in this graph. */
@@ -159,6 +162,84 @@ static void sample_suppressed(struct snapshot *snapshot)
 	sample_with(snapshot, "# known\nsize=1k-2k holds=1032 cycle\nsize=9000-\nsize=1032 holds=none");
 }
 
+/* The same with types; and the bytes of the first session, some of them hostile. */
+static void sample_typed(struct snapshot *snapshot)
+{
+	static const char name[16] = "kil\x1broy";
+	const float load = 0.5f;
+	const uint64_t closed = 0x555555400010;
+	const int32_t length = -3, phase = 1;
+	chunk_id session;
+	uint8_t *bytes;
+	uint64_t next;
+
+	sample_with(snapshot, NULL);
+	types_add(snapshot);
+	session = first_of(&snapshot->heap.chunks, 88);
+	next = snapshot->heap.chunks.mem[session + 2] + 8;
+	array_reserve(&snapshot->content_bytes, 88);
+	bytes = snapshot->content_bytes.v;
+	memset(bytes, 0, 88);
+	memcpy(bytes, &next, sizeof(next));
+	memcpy(bytes + 8, &phase, sizeof(phase));
+	bytes[12] = 1;
+	memcpy(bytes + 24, &(uint64_t){ 0x1234 }, sizeof(uint64_t));
+	memcpy(bytes + 32, name, sizeof(name));
+	memcpy(bytes + 48, &closed, sizeof(closed));
+	memcpy(bytes + 56, &(uint32_t){ 4000000000 }, sizeof(uint32_t));
+	memcpy(bytes + 60, &load, sizeof(load));
+	memcpy(bytes + 72, &length, sizeof(length));
+	snapshot->content_bytes.n = 88;
+	array_append(&snapshot->contents, (struct snapshot_content){ session, 88, 0 });
+	array_append(&snapshot->symbols, (struct snapshot_symbol){ closed, xstrdup("session_\x1b""closed"), xstrdup("server") });
+}
+
+static void show_session(struct writer *writer, const struct snapshot *snapshot)
+{
+	chunk_id session = first_of(&snapshot->heap.chunks, 88);
+
+	print_show(writer, snapshot, session,
+		   &(struct show_options){ .limit = 4, .lines = 10, .address = snapshot->heap.chunks.mem[session], .target = "-p 4711", .quiet = true });
+}
+
+static void show_request(struct writer *writer, const struct snapshot *snapshot)
+{
+	// Its bytes are not there.
+	chunk_id request = cast_of(snapshot).queue;
+
+	print_show(writer, snapshot, request,
+		   &(struct show_options){ .limit = 4, .lines = 10, .address = snapshot->heap.chunks.mem[request], .target = "-p 4711", .quiet = true });
+}
+
+static void show_table(struct writer *writer, const struct snapshot *snapshot)
+{
+	chunk_id table = cast_of(snapshot).table;
+
+	print_show(writer, snapshot, table,
+		   &(struct show_options){ .limit = 4, .lines = 10, .address = snapshot->heap.chunks.mem[table], .target = "-p 4711", .quiet = true });
+}
+
+static void why_type(struct writer *writer, const struct snapshot *snapshot)
+{
+	print_why_chunks(writer, snapshot, &(struct chunk_choice){ .label = LABEL_SESSION },
+			 &(struct why_options){ .chains = 2, .hops = 24, .depth = 5, .min_share = 0.01, .members = 12, .lines = 10, .target = "-p 4711" });
+}
+
+static void one_type(struct writer *writer, const struct snapshot *snapshot)
+{
+	print_type(writer, snapshot, LABEL_SESSION, &(struct type_options){ .rows = 6, .members = 20, .lines = 10, .target = "-p 4711" });
+}
+
+static void other_type(struct writer *writer, const struct snapshot *snapshot)
+{
+	print_type(writer, snapshot, LABEL_REQUEST, &(struct type_options){ .wants_sizes = true, .rows = 6, .members = 20, .lines = 10, .target = "-p 4711" });
+}
+
+static void report_retained(struct writer *writer, const struct snapshot *snapshot)
+{
+	print_report(writer, snapshot, &(struct report_options){ .histogram = { .order = HISTOGRAM_BY_RETAINED, .limit = 16, .with_retained = true }, .lines = 10, .target = "-p 4711" });
+}
+
 static void leaks(struct writer *writer, const struct snapshot *snapshot)
 {
 	print_leaks(writer, snapshot, &(struct leaks_options){ .limit = 20, .depth = 2, .lines = 10, .target = "-p 4711" });
@@ -250,4 +331,24 @@ START_TEST(one_chunk)
 }
 END_TEST
 
-UNIT_SUITE("graph_reports", what_is_leaked, who_keeps_how_much, why_it_is_alive, one_chunk)
+START_TEST(by_type)
+{
+	prints("leaks-types", sample_typed, leaks, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("leaks-types-json", sample_typed, leaks, (struct writer_options){ .format = FORMAT_JSON });
+	prints("top-types", sample_typed, top, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("top-types-json", sample_typed, top, (struct writer_options){ .format = FORMAT_JSON });
+	prints("why-type", sample_typed, why_type, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("why-type-json", sample_typed, why_type, (struct writer_options){ .format = FORMAT_JSON });
+	prints("why-type-csv", sample_typed, why_type, (struct writer_options){ .format = FORMAT_CSV });
+	prints("type", sample_typed, one_type, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("type-json", sample_typed, one_type, (struct writer_options){ .format = FORMAT_JSON });
+	prints("type-sizes", sample_typed, other_type, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("report-retained", sample_typed, report_retained, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("show-fields", sample_typed, show_session, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("show-fields-json", sample_typed, show_session, (struct writer_options){ .format = FORMAT_JSON });
+	prints("show-fields-unknown", sample_typed, show_request, (struct writer_options){ .format = FORMAT_TEXT });
+	prints("show-fields-array", sample_typed, show_table, (struct writer_options){ .format = FORMAT_TEXT });
+}
+END_TEST
+
+UNIT_SUITE("graph_reports", by_type, what_is_leaked, who_keeps_how_much, why_it_is_alive, one_chunk)

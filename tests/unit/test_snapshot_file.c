@@ -311,6 +311,7 @@ static void damaged_graph_snapshot(struct snapshot *snapshot)
 {
 	damaged_snapshot(snapshot);
 	graph_add(snapshot, 1000, 5);
+	types_add(snapshot);
 }
 
 static void empty_snapshot(struct snapshot *snapshot)
@@ -374,6 +375,9 @@ START_TEST(round_trips)
 	comes_back(&snapshot);
 	snapshot_deinit(&snapshot);
 	graph_snapshot(&snapshot);
+	comes_back(&snapshot);
+	snapshot_deinit(&snapshot);
+	typed_snapshot(&snapshot);
 	comes_back(&snapshot);
 	snapshot_deinit(&snapshot);
 	damaged_snapshot(&snapshot);
@@ -837,7 +841,7 @@ START_TEST(other_versions)
 	       "ALTER TABLE arenas ADD COLUMN numa_node INTEGER DEFAULT 3; INSERT INTO meta VALUES "
 	       "('mood', 'good');"
 	       "INSERT INTO memory VALUES ('tape', 1, 2, 3); INSERT INTO columns VALUES "
-	       "('chunk.type', 0, 1, x'00');"
+	       "('chunk.mood', 0, 1, x'00');"
 	       "CREATE INDEX faster ON modules (path)");
 	succeeds(snapshot_read(path, 0, MEMORY, &snapshot));
 	ck_assert_uint_eq(snapshot.heap.arenas.n, 2);
@@ -1029,6 +1033,63 @@ START_TEST(graphs_of_anything)
 }
 END_TEST
 
+/* Members, constants and sites of types that cannot be: refused, or harmless. */
+START_TEST(types_of_anything)
+{
+	static const struct {
+		const char *sql;
+		bool is_refused;
+	} changes[] = {
+		{ "UPDATE type_members SET label = 77", true },
+		{ "UPDATE type_members SET label = 20 - id", true },
+		{ "UPDATE type_sites SET label = 3 - id", true },
+		{ "UPDATE type_members SET kind = 'secret'", true },
+		{ "UPDATE type_members SET depth = 4000000000", false },
+		{ "UPDATE type_members SET depth = id", false },
+		{ "UPDATE type_members SET depth = 0", false },
+		{ "UPDATE type_members SET depth = id % 3, size = 0", false },
+		{ "UPDATE type_members SET offset = -1", false },
+		{ "UPDATE type_members SET offset = -8, size = 16", false },
+		{ "UPDATE type_members SET size = -1", false },
+		{ "UPDATE type_members SET count = -1, is_array = 1", false },
+		{ "UPDATE type_members SET count = -1, is_array = 1, size = 4", false },
+		{ "UPDATE type_members SET count = 0, is_array = 1, depth = id", false },
+		{ "UPDATE type_members SET kind = 'enum', enumeration = 4000000000", false },
+		{ "UPDATE type_members SET kind = 'enum', enumeration = 1, size = 16", false },
+		{ "UPDATE type_members SET kind = 'signed', bit_size = 200, bit_offset = 77", false },
+		{ "UPDATE type_members SET kind = 'unsigned', bit_size = 64, bit_offset = 63", false },
+		{ "UPDATE type_members SET kind = 'float', size = 4000000000", false },
+		{ "UPDATE type_members SET kind = 'char', count = -1, is_array = 1, size = 1", false },
+		{ "UPDATE type_constants SET enumeration = 5", false },
+		{ "DELETE FROM type_members WHERE id = 0", true },
+		{ "DELETE FROM type_members", false },
+		{ "UPDATE symbols SET address = 9 - id", false },
+		{ "UPDATE meta SET value = 4000000000 WHERE key = 'type_header'", false },
+	};
+	struct snapshot snapshot;
+
+	folder_make();
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		change(changes[i].sql);
+
+		struct error *error = snapshot_read(path, SNAPSHOT_EVERYTHING, MEMORY, &snapshot);
+
+		ck_assert_msg((error != NULL) == changes[i].is_refused, "%s: %s", changes[i].sql, error ? error->message : "is taken");
+		if (error) {
+			error_destroy(error);
+			continue;
+		}
+
+		_cleanup_free_ char *text = print_all(&snapshot, FORMAT_TEXT);
+
+		ck_assert_uint_gt(strlen(text), 0);
+		ck_assert_ptr_null(strchr(text, '\x1b'));
+		snapshot_deinit(&snapshot);
+	}
+	folder_remove();
+}
+END_TEST
+
 /* Flips behind the checksums: nothing crashes, whatever comes of them. */
 START_TEST(sealed_flips_do_no_harm)
 {
@@ -1117,7 +1178,7 @@ START_TEST(other_clients_read_it)
 END_TEST
 
 UNIT_SUITE("snapshot_file", round_trips, large_graphs_round_trip, parts_are_read_alone,
-	   graphs_of_anything, large_tables_round_trip, files_are_private_and_whole,
+	   graphs_of_anything, types_of_anything, large_tables_round_trip, files_are_private_and_whole,
 	   a_disk_without_room_leaves_the_old_file, a_killed_writer_leaves_nothing,
 	   a_file_that_is_cut_is_refused, a_flipped_bit_is_seen, books_that_cannot_be_are_refused,
 	   other_versions, columns_that_cannot_be_are_refused, sealed_flips_do_no_harm,
