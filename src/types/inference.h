@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c and joint.c.
+ * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c and what decides jointly (joint.h).
  *
  *   seeds (typed variables, vtables) ──→ flood ──→ joint decisions ──→ rules ──┐
  *                                          ↑                                   │ until the rules are the same as before
@@ -10,6 +10,9 @@
  * settled claims what it points to: so the strongest way to a chunk decides, not the first one. Slots whose declaration does not say what they hold (void *, unions, bases) claim
  * nothing by themselves: all chunks behind such a slot are looked at together (joint.c), and the verdict is a rule, by which the next flood goes. Each flood begins from nothing, so
  * it is a function of seeds and rules alone, and no early mistake stays.
+ *
+ * How sure something is comes from the kind of its evidence, and holds or is more careful than what was measured, on eleven programs (tests/live/types_programs.t): of chunks at 0.9 and
+ * above at least 99.6 in 100 were right in each; from 0.7 at least 98.6; from 0.5 the mean was 98.7, in the worst two (redis' libraries, zsh's lists) 96 and 56.
  */
 #ifndef HEAPSNAP_TYPES_INFERENCE_H
 #define HEAPSNAP_TYPES_INFERENCE_H

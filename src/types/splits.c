@@ -41,6 +41,8 @@ enum {
 	BONUS_KEPT_LATER = 60,
 	ROUNDS_FREE = 4,
 	MARGIN_SPLIT = 15,
+	/** What gains less than such a part of the most is not considered. */
+	GAIN_PART = 3,
 	/** What the chunks of a group would gain if each had its own best option: then they are mixed; then the verdict is doubted. */
 	MIXED = 60,
 	MIXED_DOUBT = 100,
@@ -460,19 +462,18 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 	return rule;
 }
 
-/* Finds the best split; how many groups it has, 0 when nothing can be said. */
-static size_t split_find(struct decision *decision, struct feature *feature_ret, struct group *best_groups)
+/* Finds the best split: of those that gain much the one whose groups are least mixed. How many groups it has, 0 when nothing can be said. */
+static size_t split_find(struct decision *decision, struct feature *feature_ret, struct group *groups)
 {
-	struct group *groups = xmalloc(GROUPS_MAX * sizeof(*groups));
 	struct feature features[FEATURES_MAX];
-	size_t n_features = decision->n_options ? features_find(decision, features) : 0, best_n = 0, n_counted = (decision->n + decision->stride - 1) / decision->stride;
-	size_t whole_option = 0;
-	bool is_split = false;
-	int best_loss = 0;
+	int gains[FEATURES_MAX] = { 0 }, losses[FEATURES_MAX] = { 0 }, most = 0;
+	size_t n_features = decision->n_options ? features_find(decision, features) : 0, n_counted = (decision->n + decision->stride - 1) / decision->stride;
+	size_t whole_option = 0, best = 0;
 
+	if (!n_features)
+		return 0;
 	for (size_t i = 0; i < n_features; i++) {
 		size_t n = groups_make(decision, &features[i], groups);
-		int gain = 0, loss = 0;
 
 		// A group for every third chunk says nothing about them.
 		if (n == 0 || (i > 0 && (n < 2 || n * 3 > n_counted)))
@@ -480,28 +481,28 @@ static size_t split_find(struct decision *decision, struct feature *feature_ret,
 		if (i == 0)
 			whole_option = verdict_of(decision, &groups[0]).option;
 		else
-			gain = split_gain(decision, groups, n, whole_option, &loss);
+			gains[i] = split_gain(decision, groups, n, whole_option, &losses[i]);
 		// Programs do not tell by sizes what a chunk is.
 		if (features[i].kind == FEATURE_SIZE) {
-			gain -= PENALTY_SIZE;
-			loss += PENALTY_SIZE;
+			gains[i] -= PENALTY_SIZE;
+			losses[i] += PENALTY_SIZE;
 		}
 		if (i > 0 && features[i].enumeration != TYPE_NONE)
-			loss -= BONUS_ENUM;
+			losses[i] -= BONUS_ENUM;
 		if (i > 0 && is_split_before(decision, &features[i])) {
-			gain += BONUS_KEPT;
-			loss -= BONUS_KEPT;
+			gains[i] += BONUS_KEPT;
+			losses[i] -= BONUS_KEPT;
 		}
-		if (i > 0 && (gain <= 0 || (is_split && loss >= best_loss)))
-			continue;
-		is_split = i > 0;
-		best_loss = loss;
-		*feature_ret = features[i];
-		best_n = n;
-		memcpy(best_groups, groups, n * sizeof(*groups));
+		if (gains[i] > most)
+			most = gains[i];
 	}
-	free(groups);
-	return best_n;
+	// A rare kind may be missing from what was looked at: then its group only seems to be of one.
+	for (size_t i = 1; i < n_features; i++) {
+		if (gains[i] > 0 && gains[i] * GAIN_PART >= most && (best == 0 || losses[i] < losses[best]))
+			best = i;
+	}
+	*feature_ret = features[best];
+	return groups_make(decision, &features[best], groups);
 }
 
 static void split_make(struct decision *decision, struct verdicts *verdicts, bool is_again);
