@@ -291,6 +291,15 @@ static bool tag_is_plain(unsigned tag)
 	}
 }
 
+/* Whether something stands in an instance of a template. */
+static bool is_of_instance(const struct type_reader *reader, int32_t scope)
+{
+	const char *name = scope >= 0 ? reader->scopes.v[scope].name : "";
+	size_t length = strnlen(name, TYPE_NAME_MAX);
+
+	return length && name[length - 1] == '>';
+}
+
 /* A raw type that is made of another: a pointer to it, an array of it. */
 static type_id type_around(struct type_reader *reader, const struct raw *raw, type_id inner)
 {
@@ -305,6 +314,10 @@ static type_id type_around(struct type_reader *reader, const struct raw *raw, ty
 	case DW_TAG_array_type:
 		return derived_type(reader, TYPE_ARRAY, inner, raw->has_dimension ? raw->count : 0, 0, NULL, 0);
 	case DW_TAG_typedef: {
+		// value_type, pointer: of all names of a C++ program these are the most text, and say least.
+		if (is_of_instance(reader, raw->scope) && !(reader->table->v.v[inner].flags & TYPE_IS_ANONYMOUS))
+			return inner;
+
 		type_id id = derived_type(reader, TYPE_TYPEDEF, inner, 0, 0, raw->name ? raw->name : "", scope_hash(reader, reader->is_c ? -1 : raw->scope));
 		struct type *type = &reader->table->v.v[id];
 
