@@ -39,7 +39,7 @@ static void report_by_count(struct writer *writer, const struct snapshot *snapsh
 {
 	print_report(writer, snapshot,
 		     &(struct report_options){
-			     .histogram = { HISTOGRAM_EXACT, HISTOGRAM_BY_COUNT, 3, 50 },
+			     .histogram = { .mode = HISTOGRAM_EXACT, .order = HISTOGRAM_BY_COUNT, .limit = 3, .min_size = 50 },
 			     .lines = 10,
 			     .target = "-p 4711",
 			     .quiet = true });
