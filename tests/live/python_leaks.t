@@ -30,6 +30,16 @@ run "$HEAPSNAP" python -p "$target_pid"
 matches "native: what to ask next" "$out" "^  heapsnap leaks -p $target_pid$"
 stop_target
 
+# The pattern of what refers to objects, level by level.
+start_target /usr/bin/python3 "$leaks_program" class_attribute || done_testing
+run "$HEAPSNAP" why -q -p "$target_pid" __main__.Event
+matches "referrers by type: the objects" "$out" '^ *5,000 .* __main__\.Event'
+check "referrers by type: a list, and what that hangs from, each one level deeper" awk '
+	/ table of list/ && !list { list = match($0, /table of list/) }
+	list && / list/ && !/table/ && match($0, / list/) > list { deeper = 1 }
+	END { exit !deeper }' "$out"
+stop_target
+
 # Names that are none.
 start_target /usr/bin/python3 "$leaks_program" global_list || done_testing
 run "$HEAPSNAP" why -p "$target_pid" py:NoSuchThing
