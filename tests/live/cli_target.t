@@ -68,27 +68,7 @@ check "the figures of all commands agree" python3 figures.py "$target_pid"
 is "the header of CSV is the contract" "$(head -n 1 list.csv)" \
 	address,size,kind,arena,state,type,confidence,evidence,reach,retained,owner,lang
 
-cat >fields.py <<'END'
-import json, re, sys
-text = re.sub(r"\\f.|\\-", lambda m: "-" if m[0] == "\\-" else "", open(sys.argv[1]).read())
-words = set(re.findall(r"[a-z_]+", text))
-missing = set()
-def visit(value):
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key not in words:
-                missing.add(key)
-            visit(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            visit(inner)
-for name in sys.argv[2:]:
-    visit(json.load(open(name)))
-if missing:
-    print("not in the manual:", *sorted(missing))
-    sys.exit(1)
-END
-check "every field of JSON is in the manual" python3 fields.py "$top_srcdir/man/heapsnap.1" \
+check "every field of JSON is in the manual" "$top_srcdir/tests/live/fields_in_manual" \
 	report.json arenas.json list.json doctor.json
 
 # ---- choosing ----------------------------------------------------------------------------------

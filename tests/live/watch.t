@@ -83,19 +83,7 @@ last = {}
 for row in watch["growth"]:
     last[row["size"]] = row["bytes_change_in_all"]
 assert all(row["bytes_change"] == last.get(row["min_size"], 0) for row in watch["sizes"] if row["bytes_change"] > 0)' "$out"
-check "every field of it is in the manual" python3 -c '
-import json, re, sys
-text = re.sub(r"\\f.|\\-", lambda m: "-" if m[0] == "\\-" else "", open(sys.argv[1]).read())
-words = set(re.findall(r"[a-z_]+", text))
-def visit(value):
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            assert key in words, key
-            visit(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            visit(inner)
-visit(json.load(open(sys.argv[2])))' "$top_srcdir/man/heapsnap.1" "$out"
+check "every field of it is in the manual" "$top_srcdir/tests/live/fields_in_manual" "$out"
 run timeout 60 "$HEAPSNAP" watch "$target_pid" --interval 0.2 --for 0.5 --format csv
 is "the header of CSV" "$(head -n 1 "$out")" round,time,size,count,count_change,bytes,bytes_change,bytes_change_in_all
 run timeout 60 "$HEAPSNAP" watch "$target_pid" --interval 0.2 --count 3 --max-pause 0.01

@@ -77,7 +77,7 @@ random.seed(1)
 # Those that have gone get messages queued.
 for i in range(40):
     gone = Client(f'gone{i}')
-    gone.subscribe(f'site/{i}/#', 'alarm/+', f'$share/group{i % 5}/work/{i}')
+    gone.subscribe(f'site/{i}/#', 'alarm/+', f'$share/group{i % 5}/job/{i}')
     gone.socket.close()
 stay = []
 for i in range(60):
