@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What it costs to say what is leaked, and who keeps how much: all CPU time of a run, from attaching to the last line, and its memory beyond the image. Each
+# What it costs to say what is leaked, and who keeps how much, without types (typing.sh): all CPU time of a run, from attaching to the last line, and its memory beyond the image. Each
 # figure stands with its limit; "over" marks what is above it. Costs per chunk at the end are compared with those of the smallest number of chunks.
 #
 #	BENCH_COUNTS	numbers of chunks (1000000 5000000 10000000)
@@ -24,7 +24,7 @@ field() {
 
 # measure_one COMMAND: adds to $tmp/COMMAND.runs its CPU seconds, those of the graph, and bytes beyond the image.
 measure_one() {
-	"$programs/measure" "$tmp/cost" "$HEAPSNAP" "$1" -v --format json -p "$target_pid" >"$tmp/$1.json" 2>"$tmp/phases"
+	"$programs/measure" "$tmp/cost" "$HEAPSNAP" "$1" --no-types -v --format json -p "$target_pid" >"$tmp/$1.json" 2>"$tmp/phases"
 	case $? in
 	0 | 1 | 5) ;;
 	*)
