@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <stdlib.h>
+
 #include "types/inference.h"
 
 enum {
@@ -44,6 +46,36 @@ uint64_t usable_of(uint64_t size)
 	uint64_t usable = ((size + HEADER + CHUNK_ALIGN - 1) & ~(uint64_t)(CHUNK_ALIGN - 1)) - HEADER;
 
 	return usable < USABLE_MIN ? USABLE_MIN : usable;
+}
+
+static int sized_compare(const void *a, const void *b)
+{
+	const struct sized_type *left = a, *right = b;
+
+	if (left->usable != right->usable)
+		return left->usable < right->usable ? -1 : 1;
+	return left->type < right->type ? -1 : left->type > right->type;
+}
+
+void sized_sort(struct sized_type *sized, size_t n)
+{
+	if (n)
+		qsort(sized, n, sizeof(*sized), sized_compare);
+}
+
+size_t sized_first(const struct sized_type *sized, size_t n, uint64_t usable)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (sized[middle].usable < usable)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 /* Whether so many bytes were asked for: exactly, or with a rest that was not split off. */

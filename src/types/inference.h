@@ -282,6 +282,12 @@ struct sized_type {
 /** The usable size that malloc gives for so many bytes. */
 uint64_t usable_of(uint64_t size);
 
+/** Sorts types by the usable size of their chunks, then by number; may be empty. */
+void sized_sort(struct sized_type *sized, size_t n);
+
+/** The first of sorted types whose chunks have at least so many usable bytes; n when there is none. */
+size_t sized_first(const struct sized_type *sized, size_t n, uint64_t usable);
+
 /** A link: small, inside of other types or nothing but a pointer, and all its pointers lead to its like. Of what it links it says nothing. */
 bool type_is_link(const struct inference *inference, type_id type);
 

@@ -184,18 +184,10 @@ static void sized_add(struct decision *decision)
 	for (size_t i = 0; i < decision->n_sample && decision->n_options < CANDIDATES_MAX; i++) {
 		chunk_id target = decision->entries[i * decision->step].passage.target;
 		uint64_t usable = chunk_usable(inference->chunks, target);
-		size_t low = 0, high = inference->n_sized;
+		size_t at = sized_first(inference->sized, inference->n_sized, usable);
 
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-
-			if (inference->sized[middle].usable < usable)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		for (size_t n = 0; n < SIZED_MAX && low < inference->n_sized && inference->sized[low].usable == usable; n++, low++)
-			option_add(decision, inference->sized[low].type, 0, EVIDENCE_SHAPE);
+		for (size_t n = 0; n < SIZED_MAX && at < inference->n_sized && inference->sized[at].usable == usable; n++, at++)
+			option_add(decision, inference->sized[at].type, 0, EVIDENCE_SHAPE);
 	}
 }
 

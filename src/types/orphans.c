@@ -3,8 +3,6 @@
  * Leaked chunks: no typed pointer leads to them any more, since none leads to them at all. What code allocates in their size is what they can be, and their bytes tell which of these
  * they are; from there on their own pointers are typed ones again.
  */
-#include <stdlib.h>
-
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "graph/reach.h"
@@ -21,22 +19,8 @@ enum {
 	SURE_CHOSEN = 65,
 };
 
-/* Types that code allocates one by one, by the usable size that gives. */
-struct allocated_type {
-	uint64_t usable;
-	type_id type;
-};
-
-typedef ARRAY(struct allocated_type) allocated_array;
-
-static int compare(const void *left, const void *right)
-{
-	const struct allocated_type *a = left, *b = right;
-
-	if (a->usable != b->usable)
-		return a->usable < b->usable ? -1 : 1;
-	return a->type < b->type ? -1 : a->type > b->type;
-}
+/* Types that code allocates one by one. */
+typedef ARRAY(struct sized_type) allocated_array;
 
 static void allocated_collect(const struct inference *inference, allocated_array *ret)
 {
@@ -48,29 +32,13 @@ static void allocated_collect(const struct inference *inference, allocated_array
 		uint64_t size = type_at(inference->table, found->type)->size;
 
 		if (size && (found->forms & ALLOCATED_ALONE) && found->site.confidence > SITE_SURE && type_is_aggregate(inference->table, found->type))
-			array_append(ret, (struct allocated_type){ usable_of(size), found->type });
+			array_append(ret, (struct sized_type){ usable_of(size), found->type });
 	}
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), compare);
+	sized_sort(ret->v, ret->n);
 	for (size_t i = 0; i < ret->n; i++)
-		if (!n || compare(&ret->v[n - 1], &ret->v[i]) != 0)
+		if (!n || ret->v[n - 1].type != ret->v[i].type)
 			ret->v[n++] = ret->v[i];
 	ret->n = n;
-}
-
-static size_t first_of(const allocated_array *allocated, uint64_t usable)
-{
-	size_t low = 0, high = allocated->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (allocated->v[middle].usable < usable)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 /* The type of a chunk that has none, and how sure that is; TYPE_NONE when it cannot be told. */
@@ -81,7 +49,7 @@ static type_id orphan_type(struct inference *inference, const allocated_array *a
 	int most = 0, second = INT32_MIN;
 	size_t n = 0;
 
-	for (size_t i = first_of(allocated, usable); i < allocated->n && allocated->v[i].usable == usable && n < CANDIDATES_MAX; i++, n++) {
+	for (size_t i = sized_first(allocated->v, allocated->n, usable); i < allocated->n && allocated->v[i].usable == usable && n < CANDIDATES_MAX; i++, n++) {
 		int score = shape_score(inference, allocated->v[i].type, FORM_ONE, chunk, 1);
 
 		if (best == TYPE_NONE || score > most) {

@@ -55,15 +55,6 @@ const char *type_evidence_name(enum type_evidence evidence)
 
 /* ---- beginning and end of the inference ---- */
 
-static int sized_compare(const void *a, const void *b)
-{
-	const struct sized_type *left = a, *right = b;
-
-	if (left->usable != right->usable)
-		return left->usable < right->usable ? -1 : 1;
-	return left->type < right->type ? -1 : left->type > right->type;
-}
-
 /* Struct types that pointers are declared to point to. */
 static void sized_collect(struct inference *inference)
 {
@@ -79,8 +70,7 @@ static void sized_collect(struct inference *inference)
 		seen[target] = true;
 		array_append(&sized, (struct sized_type){ usable_of(type_at(table, target)->size), target });
 	}
-	if (sized.n)
-		qsort(sized.v, sized.n, sizeof(*sized.v), sized_compare);
+	sized_sort(sized.v, sized.n);
 	inference->sized = sized.v;
 	inference->n_sized = sized.n;
 }
