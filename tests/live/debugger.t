@@ -31,6 +31,7 @@ if command -v gdb >/dev/null; then
 	check "gdb: after it detached the target runs on" untouched "$target_pid"
 	check "gdb: and counts" counts_up "$tmp/counter"
 	# Let go on by the debugger while we copy: not an image of one moment.
+	: >"$tmp/status" # the first capture's, which would be taken for the end of this one
 	cat >"$tmp/inside" <<-END
 		#!/bin/sh
 		(sleep 0.2; "$driver" -r 1000 "$target_pid" >"$tmp/out" 2>&1; echo \$? >"$tmp/status") &
