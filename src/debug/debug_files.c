@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "debug/elf_file.h"
+#include "debug/mini_debug.h"
 
 enum {
 	NAME_LENGTH_MAX = 4096,
@@ -222,6 +224,40 @@ static bool debug_file_by_link(const struct debug_wanted *wanted, const string_a
 	return false;
 }
 
+/* What debuginfod-find, gdb and others have downloaded for this user: CACHE/BUILDID/debuginfo. Source: debuginfod_find_debuginfo(3), «CACHE». */
+static bool debug_file_downloaded(const struct debug_wanted *wanted)
+{
+	const char *cache = getenv("DEBUGINFOD_CACHE_PATH"), *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	char id[BUILD_ID_TEXT_MAX];
+
+	if (wanted->build_id.size < 2)
+		return false;
+	build_id_text(id, &wanted->build_id);
+	if (cache && cache[0] == '/')
+		return debug_file_try(wanted, xasprintf("%s/%s/debuginfo", cache, id));
+	if (base && base[0] == '/' && debug_file_try(wanted, xasprintf("%s/debuginfod_client/%s/debuginfo", base, id)))
+		return true;
+	// The last was the place of the first versions, and still is where it is there.
+	return home && home[0] == '/' && (debug_file_try(wanted, xasprintf("%s/.cache/debuginfod_client/%s/debuginfo", home, id)) ||
+					  debug_file_try(wanted, xasprintf("%s/.debuginfod_client_cache/%s/debuginfo", home, id)));
+}
+
+/* Symbols that the module has packed inside. */
+static void mini_debug_open(struct module *module)
+{
+	_cleanup_close_ int fd = mini_debug_unpack(module->elf);
+	_cleanup_elf_headers_ struct elf_headers headers = {0};
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) != 0 || !elf_headers_loadable(fd, module->machine, &headers))
+		return;
+	module->debug_elf = elf_file_open(fd, (uint64_t)status.st_size, &headers.ehdr);
+	if (!module->debug_elf)
+		return;
+	module->debug_path = xasprintf("%s (.gnu_debugdata)", module->path);
+	module->debug_fd = take_fd(&fd);
+}
+
 Elf *module_debug_file(struct modules *modules, struct module *module)
 {
 	const char *debug_path = modules->options.debug_path;
@@ -241,13 +277,15 @@ Elf *module_debug_file(struct modules *modules, struct module *module)
 		debug_link_read(module->elf, &wanted.link, &wanted.crc);
 		roots_list(modules, &roots);
 		debug_dirs_list(modules, &roots, &dirs);
-		if (!debug_file_by_build_id(&wanted, &dirs))
-			debug_file_by_link(&wanted, &roots, &dirs);
+		if (!debug_file_by_build_id(&wanted, &dirs) && !debug_file_by_link(&wanted, &roots, &dirs) && !debug_path)
+			debug_file_downloaded(&wanted);
 		string_array_deinit(&dirs);
 		string_array_deinit(&roots);
 	}
 	if (!module->debug_elf && elf_has_symbols(module->elf))
 		module->debug_elf = module->elf;
+	if (!module->debug_elf)
+		mini_debug_open(module);
 	return module->debug_elf;
 }
 

@@ -10,9 +10,9 @@
 
 /** Looks for the separate debug file once: DWARF in the module itself, then .build-id/xx/rest.debug in the debug directories (by default
     /usr/lib/debug in the target's own root while it lives, in the sysroot, and here), then .gnu_debuglink beside the module, in .debug, and
-    in the debug directories. What is found must have the module's build ID, or, where the module has none, the CRC of the link. Returns the ELF
-    that has symbols or DWARF (the module's own when only that has a .symtab), NULL if none. Never asks debuginfod; .gnu_debugdata (a compressed
-    table of function names) is not read, since it names none of the variables that are wanted. Borrowed: as long as the module. */
+    in the debug directories, then (by default) what debuginfod's clients have downloaded; at last .symtab of the module itself, or what is packed in its .gnu_debugdata. What is found must
+    have the module's build ID, or, where the module has none, the CRC of the link. Never asks a server. Returns the ELF that has symbols or DWARF, NULL if none. Borrowed: as long as the
+    module. */
 Elf *module_debug_file(struct modules *modules, struct module *module);
 
 /** Opens a path that a module's DWARF names (of a .dwo or .dwp), in the target's own root while it lives, in the sysroot, and here; NULL when there is no ELF file. Owner: the caller,
