@@ -136,6 +136,17 @@ struct candidates {
 	bool overflow;
 };
 
+enum { KNOWN_CANDIDATES = 1024 };
+
+/** What candidates_find() found last time, of some questions: target 0 for none yet. */
+struct known_candidates {
+	type_id target;
+	uint32_t size_units;
+	uint64_t into;
+	bool is_mmapped, counted;
+	struct candidates candidates;
+};
+
 /** How a joint decision tells the chunks of a slot apart. */
 enum feature_kind {
 	/** They are all alike. */
@@ -269,6 +280,8 @@ struct inference {
 	ARRAY(struct found_site) untyped_sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
+	/** KNOWN_CANDIDATES of them. */
+	struct known_candidates *known;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */
 	uint32_t header;
 	/** Usable sizes that code asks for instead of sizeof, by type and size. */

@@ -97,6 +97,7 @@ static void inference_init(struct inference *inference, const struct target *tar
 							.is_in_use = heap->chunks.state[i] == CHUNK_IN_USE,
 							.is_mmapped = heap->chunks.kind[i] == CHUNK_MMAPPED };
 	}
+	inference->known = xcalloc(KNOWN_CANDIDATES, sizeof(*inference->known));
 	sized_collect(inference);
 	seeds_find(inference, modules);
 	if (with_code)
@@ -130,6 +131,7 @@ static void inference_deinit(struct inference *inference)
 	free(inference->allocated);
 	hash_map_deinit(&inference->site_sizes);
 	free(inference->sized);
+	free(inference->known);
 }
 
 /* ---- objects with a vptr ---- */
