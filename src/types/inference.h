@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c and what decides jointly (joint.h).
+ * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c, orphans.c, pools.c and what decides jointly (joint.h).
  *
  *   seeds (typed variables, vtables) ──→ flood ──→ joint decisions ──→ rules ──┐
  *                                          ↑                                   │ until the rules are the same as before
@@ -365,6 +365,11 @@ struct reach;
 
 /** Claims for leaked chunks what the flood has left without a type, by where code allocates their size; true when there is any: then the flood must go again. */
 bool orphans_claim(struct inference *inference, const struct reach *reach);
+
+/* ---- pools.c ---- */
+
+/** Which chunks are pools, by chunk; NULL when none is. Owner: the caller. Cost: linear. */
+bool *pools_find(const struct inference *inference);
 
 /* ---- type_sites.c ---- */
 
