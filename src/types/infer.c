@@ -60,7 +60,7 @@ static size_t edge_at(const struct edges *edges, chunk_id source, uint64_t offse
 
 bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into, bool is_declared)
 {
-	enum { LOOKED_AT = 128, LENGTH_MIN = 8 };
+	enum { LOOKED_AT = 128, LENGTH_MIN = 8, DECLARED_MIN = 3 };
 	const struct edges *edges = inference->edges;
 	size_t first = edge_at(edges, chunk, into), size, i = 0;
 	uint8_t bytes[LOOKED_AT];
@@ -73,8 +73,8 @@ bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t
 		return false;
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
-	// In the smallest of chunks there is no room for more: what is declared to be text is believed then.
-	return i >= (is_declared && chunk_usable(inference->chunks, chunk) == usable_of(1) ? 1 : LENGTH_MIN) && i < size && bytes[i] == 0;
+	// What is declared to be text is believed sooner; and in the smallest of chunks there is no room for more.
+	return i >= (!is_declared ? LENGTH_MIN : chunk_usable(inference->chunks, chunk) == usable_of(1) ? 1 : DECLARED_MIN) && i < size && bytes[i] == 0;
 }
 
 uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
@@ -100,9 +100,9 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 	if (description->kind == TYPE_POINTER || description->kind == TYPE_REFERENCE) {
 		slot_id model = layout_slot(inference->layouts, type, 0, false);
 
-		// Buffers of pointers hold what their owner puts in.
+		// Buffers of pointers hold what their owner puts in: of one type, if it has several kinds of buffers.
 		return model == SLOT_NONE || inference->slot[source] == SLOT_NONE ? model :
-										    slot_like(inference->layouts, SLOT_ELEMENTS, inference->slot[source], 0, model);
+										    slot_like(inference->layouts, SLOT_ELEMENTS, inference->slot[source], model, model);
 	}
 	if (form_of(inference, source) == FORM_COUNTED) {
 		if (offset < COUNTER_SIZE)
