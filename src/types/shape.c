@@ -30,6 +30,7 @@ enum {
 	NUMBER_POINTER = -150,
 	NUMBER_CODE = -80,
 	NUMBER_HALF_POINTER = -100,
+	NUMBER_HALF_CODE = -60,
 	FLOAT_POINTER = -150,
 	BOOL_GOOD = 20,
 	BOOL_BAD = -300,
@@ -81,6 +82,18 @@ static uint64_t number_at(const struct look *look, uint64_t offset, size_t size)
 
 static int look_at_target(const struct look *look, const struct candidate *candidate, chunk_id chunk);
 
+/* Whether one of a settled type begins so far into its chunk. */
+static bool begins_at(const struct inference *inference, chunk_id chunk, uint64_t into)
+{
+	uint64_t size = type_at(inference->table, inference->type[chunk])->size;
+	enum type_form form = form_of(inference, chunk);
+	uint64_t start = form == FORM_BEHIND ? inference->header : form == FORM_COUNTED ? 8 : 0;
+
+	if (into < start || into - start < 8)
+		return into >= start;
+	return (form == FORM_ARRAY || form == FORM_COUNTED) && size && (into - start) % size == 0;
+}
+
 static int pointer_score(const struct look *look, const struct layout_field *field, uint64_t word)
 {
 	struct inference *inference = look->inference;
@@ -119,7 +132,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	struct candidates candidates;
 	int fit = 0, further = 0;
 
-	if (settled == field->target && into % 8 == 0)
+	if (settled == field->target && begins_at(inference, chunk, into))
 		return POINTER_START + POINTER_FITS + POINTER_SETTLED;
 	candidates_find(inference, field->target, chunk, class == WORD_CHUNK ? 0 : into, &candidates);
 	for (size_t i = 0; i < candidates.n; i++) {
@@ -173,7 +186,7 @@ static int number_score(const struct look *look, const struct layout_field *fiel
 	// Half of a pointer is none.
 	if (field->size == 4 && offset % 8 == 0 && offset + 8 <= look->size) {
 		class = word_classify(&look->inference->words, number_at(look, offset, 8), &chunk);
-		return class == WORD_CHUNK ? NUMBER_HALF_POINTER : class == WORD_TEXT ? TEXT_WHERE_NONE_IS : 0;
+		return class == WORD_CHUNK ? NUMBER_HALF_POINTER : class == WORD_DATA || class == WORD_CODE ? NUMBER_HALF_CODE : class == WORD_TEXT ? TEXT_WHERE_NONE_IS : 0;
 	}
 	return 0;
 }
