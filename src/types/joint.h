@@ -32,6 +32,8 @@ struct option {
 	uint8_t evidence;
 	/** Pointers lead at least so far into it: the code has their offset. Units: bytes. */
 	int32_t into;
+	/** The slot declares it, whatever else speaks for it. */
+	bool is_declared;
 };
 
 /** How well a chunk looks, by option. */
@@ -47,6 +49,8 @@ struct decision {
 	size_t n;
 	/** What a slot is decided by; else a base. */
 	bool is_slot;
+	/** Only what says for certain which kind a chunk is of may split it. */
+	bool is_little_mixed;
 	/** Every so manieth entry is in the sample that options are taken from. */
 	size_t step, n_sample;
 	/** Every so manieth entry is counted. */

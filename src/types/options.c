@@ -11,6 +11,8 @@ enum {
 	/** What speaks for an option. Units: hundredths of a point. */
 	BONUS_DECLARED = 90,
 	BONUS_DECLARED_TEXT = 60,
+	/** Of what code allocates by itself, where it does not so with what is declared: that is a part, then. */
+	BONUS_ALLOCATED = 60,
 	BONUS_HINT = 150,
 	/** Candidates by declaration. */
 	DECLARED_MAX = 256,
@@ -20,22 +22,31 @@ enum {
 	SIZED_MAX = 12,
 };
 
+/* Pointers to the same, by whatever name of it they are declared, are one type. */
+static bool is_same_type(const struct type_table *table, type_id a, type_id b)
+{
+	return a == b || (type_at(table, a)->kind == TYPE_POINTER && type_at(table, b)->kind == TYPE_POINTER && type_pointee(table, a) == type_pointee(table, b));
+}
+
 static void option_add_into(struct decision *decision, type_id type, int bonus, enum type_evidence evidence, int32_t into)
 {
+	bool is_declared = evidence == EVIDENCE_POINTER;
+
 	// Bytes are bytes, with or without a sign.
 	if (type_at(decision->inference->table, type)->kind == TYPE_CHAR && decision->text != TYPE_NONE)
 		type = decision->text;
 	for (size_t i = 0; i < decision->n_options; i++) {
-		if (decision->options[i].type != type)
+		if (!is_same_type(decision->inference->table, decision->options[i].type, type))
 			continue;
 		if (bonus > decision->options[i].bonus)
 			decision->options[i].bonus = bonus;
 		if (into < decision->options[i].into)
 			decision->options[i].into = into;
+		decision->options[i].is_declared |= is_declared;
 		return;
 	}
 	if (decision->n_options < CANDIDATES_MAX)
-		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence, into };
+		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence, into, is_declared };
 }
 
 static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
@@ -107,6 +118,12 @@ static void declared_take(declared_array *found, type_id type, int bonus, enum t
 		array_append(found, (struct declared){ { .type = type, .bonus = bonus, .evidence = (uint8_t)evidence }, 1 });
 }
 
+/* Whether code allocates a type in one of these forms; of code that was not read that is not known. */
+static bool is_allocated(const struct inference *inference, type_id type, unsigned forms)
+{
+	return !inference->allocated || (inference->allocated[type] & forms);
+}
+
 /* What the chunk of one pointer can be, by what its slot declares. */
 static void declared_find(struct inference *inference, const struct passage *passage, declared_array *found)
 {
@@ -123,11 +140,18 @@ static void declared_find(struct inference *inference, const struct passage *pas
 		for (size_t k = 0; k < candidates.n; k++) {
 			const struct candidate *one = &candidates.v[k];
 			bool is_own = one->type == slot.targets[j] && (one->form == FORM_ONE || one->form == FORM_BEHIND || one->fit >= FIT_SURE);
-			bool is_alone = !inference->allocated || one->form == FORM_ARRAY || (inference->allocated[one->type] & (ALLOCATED_ALONE | ALLOCATED_ANYHOW));
+			bool is_alone = is_allocated(inference, one->type, ALLOCATED_ALONE | ALLOCATED_ANYHOW);
 			bool is_text = type_at(inference->table, one->type)->kind == TYPE_CHAR;
+			int bonus = 0;
 
-			declared_take(found, one->type, is_text ? BONUS_DECLARED_TEXT : is_own && is_alone ? BONUS_DECLARED : 0,
-				      is_text || is_own ? EVIDENCE_POINTER : EVIDENCE_EMBEDDED);
+			if (is_text)
+				bonus = BONUS_DECLARED_TEXT;
+			else if (is_own && (is_alone || one->form == FORM_ARRAY))
+				bonus = BONUS_DECLARED;
+			else if (!is_own && inference->allocated && is_allocated(inference, one->type, ALLOCATED_ALONE) &&
+				 !is_allocated(inference, slot.targets[j], ALLOCATED_ALONE | ALLOCATED_ANYHOW))
+				bonus = BONUS_ALLOCATED;
+			declared_take(found, one->type, bonus, is_text || is_own ? EVIDENCE_POINTER : EVIDENCE_EMBEDDED);
 		}
 	}
 }

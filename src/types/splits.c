@@ -43,8 +43,9 @@ enum {
 	MARGIN_SPLIT = 15,
 	/** What gains less than such a part of the most is not considered. */
 	GAIN_PART = 3,
-	/** What the chunks of a group would gain if each had its own best option: then they are mixed; then the verdict is doubted. */
+	/** What the chunks of a group would gain if each had its own best option: then they are mixed; if it is little, only a descriptor can tell them apart; then the verdict is doubted. */
 	MIXED = 60,
+	MIXED_LITTLE = 15,
 	MIXED_DOUBT = 100,
 	ACCEPT_SCORE = 20,
 	ACCEPT_MARGIN = 100,
@@ -129,6 +130,9 @@ static size_t named_option(const struct decision *decision, const struct feature
 		while (j < decision->n_options && decision->options[j].type != target)
 			j++;
 		if (j == decision->n_options || n < NAME_MIN || n <= best_length || n > length || memcmp(enumerator + length - n, name, n) != 0)
+			continue;
+		// What no code allocates is another name of something that is.
+		if (decision->inference->allocated && !decision->inference->allocated[target])
 			continue;
 		best = j;
 		best_length = n;
@@ -274,24 +278,35 @@ static int option_score(const struct decision *decision, const struct group *gro
 
 	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
-	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->before ? (decision->inference->rounds < ROUNDS_FREE ? BONUS_KEPT : BONUS_KEPT_LATER) : 0);
+	return score + (j == group->named ? BONUS_NAMED : 0);
+}
+
+/* What was decided before speaks for itself where there is little between two, but makes nothing surer. */
+static int kept_bonus(const struct decision *decision, const struct group *group, size_t j)
+{
+	return j != group->before ? 0 : decision->inference->rounds < ROUNDS_FREE ? BONUS_KEPT : BONUS_KEPT_LATER;
 }
 
 static struct verdict verdict_of(const struct decision *decision, const struct group *group)
 {
-	struct verdict verdict = { .option = SIZE_MAX, .score = INT32_MIN };
-	int second = LOOK_LEAST;
+	struct verdict verdict = { .option = SIZE_MAX };
+	int most = INT32_MIN, second = LOOK_LEAST;
 
+	for (size_t j = 0; j < decision->n_options; j++) {
+		int score = option_score(decision, group, j) + kept_bonus(decision, group, j);
+
+		if (score > most) {
+			most = score;
+			verdict.option = j;
+		}
+	}
 	for (size_t j = 0; j < decision->n_options; j++) {
 		int score = option_score(decision, group, j);
 
-		if (score > verdict.score) {
-			second = verdict.option == SIZE_MAX ? second : verdict.score > second ? verdict.score : second;
-			verdict.option = j;
+		if (j == verdict.option)
 			verdict.score = score;
-		} else if (score > second) {
+		else if (score > second)
 			second = score;
-		}
 	}
 	verdict.margin = verdict.score - second;
 	return verdict;
@@ -401,6 +416,11 @@ static size_t features_find(struct decision *decision, struct feature *features)
 	size_t n = 0;
 
 	feature_add(features, &n, FEATURE_NONE, 0, 0, TYPE_NONE);
+	if (decision->is_little_mixed) {
+		if (decision->is_slot && slot.holder != TYPE_NONE)
+			descriptors_add(decision, &slot, features, &n);
+		return n;
+	}
 	feature_add(features, &n, FEATURE_SIZE, 0, 0, TYPE_NONE);
 	if (decision->is_slot) {
 		if (slot.holder != TYPE_NONE) {
@@ -514,8 +534,9 @@ static void split_again(const struct decision *decision, const struct feature *f
 	struct verdict verdict = verdict_of(decision, group);
 	ARRAY(struct entry) entries = { .v = NULL };
 
-	if (verdict.option == SIZE_MAX || group->n < SPLIT_AGAIN_MIN || group->value == VALUE_OTHER || group_mixture(group, verdict.option) < MIXED)
+	if (verdict.option == SIZE_MAX || group->n < SPLIT_AGAIN_MIN || group->value == VALUE_OTHER || group_mixture(group, verdict.option) < MIXED_LITTLE)
 		return;
+	within.is_little_mixed = group_mixture(group, verdict.option) < MIXED;
 	for (size_t i = 0; i < decision->n; i += decision->stride) {
 		uint64_t value;
 
