@@ -145,7 +145,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 		if (candidates.v[i].fit > fit)
 			fit = candidates.v[i].fit;
 	}
-	if (look->depth && candidates.n == 1 && settled == TYPE_NONE)
+	if (look->depth && candidates.n == 1 && (settled == TYPE_NONE || inference->confidence[chunk] < SURE_SETTLED))
 		further = look_at_target(look, &candidates.v[0], chunk);
 	// What is settled as something else is not what this one points to.
 	if (settled != TYPE_NONE && inference->confidence[chunk] >= SURE_SETTLED)
