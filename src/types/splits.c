@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "types/joint.h"
 
 enum {
@@ -32,6 +33,7 @@ enum {
 	BONUS_EXACT = 60,
 	BONUS_EXACT_MANY = 40,
 	BONUS_NAMED = 80,
+	BONUS_OWNER_NAMED = 30,
 	PENALTY_GROUP = 3,
 	PENALTY_SIZE = 25,
 	/** What is declared to tell kinds apart, is likely to do so; what was decided before is kept when there is little between two. */
@@ -51,8 +53,10 @@ enum {
 	ACCEPT_MARGIN = 100,
 	MARGIN_SURE = 50,
 	MARGIN_LIKELY = 20,
-	/** By shape alone more is asked. */
+	/** By shape alone more is asked; and of few chunks still more, for what many look like, one does by chance. */
 	SHAPE_SCORE = 120,
+	SHAPE_SCORE_FEW = 400,
+	SHAPE_FEW = 8,
 	SHAPE_MARGIN = 60,
 	/** Confidence of a verdict. Units: percent. */
 	SURE_VERDICT = 90,
@@ -71,8 +75,8 @@ struct group {
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
-	/** The option that its value is named for, and that of the round before; CANDIDATES_MAX for none. */
-	size_t named, before;
+	/** The option that its value is named for, or that the owner which is its value is, and that of the round before; CANDIDATES_MAX for none. */
+	size_t named, of_owner, before;
 };
 
 struct verdict {
@@ -133,6 +137,51 @@ static size_t named_option(const struct decision *decision, const struct feature
 			continue;
 		// What no code allocates is another name of something that is.
 		if (decision->inference->allocated && !decision->inference->allocated[target])
+			continue;
+		best = j;
+		best_length = n;
+	}
+	return best;
+}
+
+/* The name of a variable or of a member that leads somewhere; NULL for none. Borrowed. */
+static const char *slot_name(struct inference *inference, slot_id id)
+{
+	const struct slot *slot = slot_at(inference->layouts, id);
+
+	if (slot->kind == SLOT_ELEMENTS)
+		slot = slot_at(inference->layouts, slot->origin);
+	if (slot->kind == SLOT_ROOT)
+		return inference->roots.v[slot->origin].name;
+	if (slot->kind != SLOT_MEMBER || slot->holder == TYPE_NONE)
+		return NULL;
+
+	const struct type *holder = type_at(inference->table, slot->holder);
+
+	for (uint32_t i = 0; i < holder->n; i++) {
+		if (inference->table->members.v[holder->first + i].offset == slot->holder_offset)
+			return inference->table->members.v[holder->first + i].name;
+	}
+	return NULL;
+}
+
+/* Of what is told apart by its owner: owners, too, are named for what they hold. What aliastab leads to is rather an alias than something else of the same make. */
+static size_t option_of_owner(const struct decision *decision, const struct feature *feature, uint64_t value)
+{
+	enum { NAME_MAX_SIZE = 64, NAME_MIN = 4 };
+	char owner[NAME_MAX_SIZE], name[NAME_MAX_SIZE];
+	size_t best = CANDIDATES_MAX, best_length = 0;
+	const char *full;
+
+	if ((feature->kind != FEATURE_CONTEXT && feature->kind != FEATURE_SLOT) || value >= decision->inference->layouts->slots.n)
+		return CANDIDATES_MAX;
+	full = slot_name(decision->inference, (slot_id)value);
+	if (!full || !name_plain(full, owner, sizeof(owner)))
+		return CANDIDATES_MAX;
+	for (size_t j = 0; j < decision->n_options; j++) {
+		size_t n = name_plain(text_without_keyword(type_at(decision->inference->table, decision->options[j].type)->name), name, sizeof(name));
+
+		if (n < NAME_MIN || n <= best_length || !strstr(owner, name))
 			continue;
 		best = j;
 		best_length = n;
@@ -221,6 +270,7 @@ static size_t values_group(const struct decision *decision, const struct feature
 		groups[j].value = counted->v[j].value;
 		groups[j].n = counted->v[j].n;
 		groups[j].named = named_option(decision, feature, groups[j].value);
+		groups[j].of_owner = option_of_owner(decision, feature, groups[j].value);
 		groups[j].before = option_before(decision, groups[j].value);
 		others -= groups[j].n;
 		hash_map_set(&by_value, hash_mix(17, groups[j].value), (uint32_t)j);
@@ -237,7 +287,7 @@ static size_t values_group(const struct decision *decision, const struct feature
 		memset(&groups[n], 0, sizeof(groups[n]));
 		groups[n].value = VALUE_OTHER;
 		groups[n].n = (uint32_t)others;
-		groups[n].named = CANDIDATES_MAX;
+		groups[n].named = groups[n].of_owner = CANDIDATES_MAX;
 		groups[n].before = option_before(decision, VALUE_OTHER);
 	}
 	return n + (others > 0);
@@ -278,7 +328,7 @@ static int option_score(const struct decision *decision, const struct group *gro
 
 	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
-	return score + (j == group->named ? BONUS_NAMED : 0);
+	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->of_owner ? BONUS_OWNER_NAMED : 0);
 }
 
 /* What was decided before speaks for itself where there is little between two, but makes nothing surer. */
@@ -468,7 +518,7 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 	// Many chunks it cannot be: then it is not what the slot holds.
 	if (group->misfit[verdict.option] * 4 > group->looked)
 		return rule;
-	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < SHAPE_SCORE || verdict.margin < SHAPE_MARGIN))
+	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < (group->looked < SHAPE_FEW ? SHAPE_SCORE_FEW : SHAPE_SCORE) || verdict.margin < SHAPE_MARGIN))
 		return rule;
 	if (verdict.score <= ACCEPT_SCORE && verdict.margin <= ACCEPT_MARGIN)
 		return rule;
