@@ -520,7 +520,8 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 		return rule;
 	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < (group->looked < SHAPE_FEW ? SHAPE_SCORE_FEW : SHAPE_SCORE) || verdict.margin < SHAPE_MARGIN))
 		return rule;
-	if (verdict.score <= ACCEPT_SCORE && verdict.margin <= ACCEPT_MARGIN)
+	// Text that is tried only since nothing else is known must look like text.
+	if (verdict.score <= ACCEPT_SCORE && (verdict.margin <= ACCEPT_MARGIN || option->evidence == EVIDENCE_CONTENT))
 		return rule;
 	rule.confidence = verdict.margin > MARGIN_SURE ? SURE_VERDICT : verdict.margin > MARGIN_LIKELY ? SURE_LIKELY : SURE_WEAK;
 	if (group_mixture(group, verdict.option) > MIXED_DOUBT && rule.confidence > SURE_LIKELY)
