@@ -49,8 +49,31 @@ enum {
 	FORM_TENANT = 0x20,
 };
 
+/**
+ * What the flood at hand says of a chunk, and what it asks of it each time: all in one place, for chunks are come to in the order of pointers, and each further column would be one more
+ * wait for memory.
+ */
+struct typing {
+	/** TYPE_NONE for what is not settled. */
+	type_id type;
+	/** The slot that claimed it; of what is not settled the first slot that leads to it. */
+	slot_id slot;
+	/** Slots further up the way, of other types. */
+	slot_id context[2];
+	/** As in the chunk table: usable_at() knows. */
+	uint32_t size_units;
+	uint8_t form, confidence;
+	/** The best confidence that was claimed so far. */
+	uint8_t best;
+	/** enum type_evidence; and, of the chunk table, CHUNK_IN_USE and CHUNK_MMAPPED. */
+	uint8_t evidence : 4;
+	bool is_in_use : 1, is_mmapped : 1;
+};
+
+_Static_assert(EVIDENCES <= 16, "evidence has 4 bits");
+
 /** The form of a settled chunk. */
-#define form_of(inference, chunk) ((enum type_form)((inference)->form[chunk] & ~(FORM_BY_RULE | FORM_HAS_REST)))
+#define form_of(inference, chunk) ((enum type_form)((inference)->typing[chunk].form & ~(FORM_BY_RULE | FORM_HAS_REST)))
 
 /** A chunk is of a type. */
 struct claim {
@@ -223,15 +246,8 @@ struct inference {
 	ARRAY(struct seed_root) roots;
 	/** Claims that need no pointer: vtables. */
 	ARRAY(struct claim) given;
-	/** By chunk, of the flood at hand: TYPE_NONE for what is not settled. */
-	type_id *type;
-	uint8_t *form, *confidence, *evidence;
-	/** The slot that claimed it; of what is not settled the first slot that leads to it. */
-	slot_id *slot;
-	/** Slots further up the way, of other types: two of them. */
-	slot_id *context[2];
-	/** The best confidence that was claimed so far. */
-	uint8_t *best;
+	/** By chunk. A column. */
+	struct typing *typing;
 	/** Queues by confidence, of claims. */
 	ARRAY(struct claim) levels[CONFIDENCE_MAX + 1];
 	/** Objects inside of chunks, in the order in which they were found, one for each place; and where they are by that. */
@@ -276,6 +292,14 @@ struct sized_type {
 	uint64_t usable;
 	type_id type;
 };
+
+/** Bytes the program may use of a chunk. */
+static inline uint64_t usable_at(const struct inference *inference, chunk_id chunk)
+{
+	uint32_t units = inference->typing[chunk].size_units;
+
+	return __builtin_expect(units != CHUNK_SIZE_ODD, 1) ? (uint64_t)units * CHUNK_SIZE_UNIT : chunk_odd_usable(inference->chunks, chunk);
+}
 
 /* ---- fits.c ---- */
 
