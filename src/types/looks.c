@@ -16,6 +16,8 @@ enum {
 	TEXT_SMALLEST = 70,
 	TEXT_EMPTY = -20,
 	TEXT_BAD = -60,
+	/** What code takes for bytes need not be text. */
+	BYTES_PLAIN = -20,
 	TEXT_POINTERS = -200,
 };
 
@@ -57,8 +59,10 @@ static int look_of(struct decision *decision, const struct option *option, const
 		return inference->typing[target].type == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
 	if (!fit.fit || (option->into > 0 && entry->passage.into < (uint64_t)option->into))
 		return LOOK_MISFIT;
-	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
-		return text_look(inference, target, entry->passage.into, option->is_declared);
+	if (type_at(inference->table, option->type)->kind == TYPE_CHAR) {
+		look = text_look(inference, target, entry->passage.into, option->is_declared);
+		return look == TEXT_BAD && option->evidence == EVIDENCE_FLOW ? BYTES_PLAIN : look;
+	}
 	if (fit.form == FORM_TENANT) {
 		look = shape_score_inside(inference, fit.type, target, entry->passage.into) + fit_points[fit.fit / 10];
 		return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;

@@ -332,9 +332,9 @@ static int length_score(const struct look *look, const struct type_layout *layou
 		if (__builtin_mul_overflow(value, tail->size, &bytes) || bytes > usable)
 			continue;
 		for (uint64_t extra = 0; extra <= (tail->size == 1 ? 2u : 0u); extra++) {
-			// Many ask for sizeof the struct, though its end begins in the padding.
+			// Many ask for sizeof the struct, though its end begins in the padding. What is the size of the whole as well may be just that, of something else.
 			if (usable_of(look->from + layout->tail + bytes + extra) == usable || usable_of(look->from + size + bytes + extra) == usable)
-				return LENGTH_FITS + (usable > 128 ? LENGTH_FITS : 0) + (usable > 1024 ? LENGTH_FITS : 0);
+				return usable_of(bytes) == usable ? 0 : LENGTH_FITS + (usable > 128 ? LENGTH_FITS : 0) + (usable > 1024 ? LENGTH_FITS : 0);
 		}
 	}
 	return has_number ? LENGTH_MISFIT : 0;
