@@ -51,6 +51,7 @@ enum {
 	MIXED_DOUBT = 100,
 	ACCEPT_SCORE = 20,
 	ACCEPT_MARGIN = 100,
+	LOOK_NO_TEXT = 50,
 	MARGIN_SURE = 50,
 	MARGIN_LIKELY = 20,
 	/** By shape alone more is asked; and of few chunks still more, for what many look like, one does by chance. */
@@ -503,6 +504,14 @@ static int group_mixture(const struct group *group, size_t option)
 	return (group->best - group->sum[option]) / (int)group->looked;
 }
 
+/* Whether text is all that a slot is declared to hold. */
+static bool declares_text(const struct decision *decision)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+
+	return slot->n_targets == 1 && !slot->in_union && slot->targets[0] != TYPE_NONE && type_at(decision->inference->table, slot->targets[0])->kind == TYPE_CHAR;
+}
+
 /* The rule that a verdict is; confidence 0 when nothing is said. */
 static struct rule rule_of(const struct decision *decision, const struct group *group, size_t total)
 {
@@ -520,8 +529,10 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 		return rule;
 	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < (group->looked < SHAPE_FEW ? SHAPE_SCORE_FEW : SHAPE_SCORE) || verdict.margin < SHAPE_MARGIN))
 		return rule;
-	// Text that is tried only since nothing else is known must look like text.
+	// Text that is tried only since nothing else is known must look like text; and what is no text where text is declared must look like what it is said to be.
 	if (verdict.score <= ACCEPT_SCORE && (verdict.margin <= ACCEPT_MARGIN || option->evidence == EVIDENCE_CONTENT))
+		return rule;
+	if (option->type != decision->text && declares_text(decision) && group->sum[verdict.option] / (int)group->looked < LOOK_NO_TEXT)
 		return rule;
 	rule.confidence = verdict.margin > MARGIN_SURE ? SURE_VERDICT : verdict.margin > MARGIN_LIKELY ? SURE_LIKELY : SURE_WEAK;
 	if (group_mixture(group, verdict.option) > MIXED_DOUBT && rule.confidence > SURE_LIKELY)
