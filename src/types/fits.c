@@ -326,7 +326,7 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 			return;
 		counted_add(inference, target, chunk, into, ret);
 	} else if (type_at(table, target)->kind == TYPE_POINTER && into % 8 == 0) {
-		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_ARRAY_AROUND });
+		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, into == inference->header ? FIT_POINTERS : FIT_ARRAY_AROUND });
 	}
 	if (!type_is_aggregate(table, target))
 		return;

@@ -209,7 +209,7 @@ struct rule {
 
 /** What code says a slot holds. */
 struct slot_hint {
-	/** The innermost struct, or HINT_OF_ROOT and the number of a variable. */
+	/** The innermost struct, or HINT_OF_ROOT and the number of a variable, or HINT_OF_HANDLE and a type that is only declared. */
 	uint64_t owner;
 	uint64_t offset;
 	type_id type;
@@ -219,6 +219,7 @@ struct slot_hint {
 };
 
 #define HINT_OF_ROOT (UINT64_C(1) << 32)
+#define HINT_OF_HANDLE (UINT64_C(1) << 33)
 
 /** A place in the code that allocates a type. */
 struct found_site {
@@ -385,7 +386,7 @@ typedef void passage_taker(struct inference *inference, const struct passage *pa
 /** Calls back with the pointers of an object inside of a chunk: they have no source, as those of a variable. */
 void tenant_passages(struct inference *inference, const struct tenant *tenant, passage_taker *take, void *data);
 
-/** Whether the type of its chunk says the same, or better. */
+/** Whether the type of its chunk says the same, or better; that it is bytes does not. */
 bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant);
 
 /** The key that a slot is decided under. */

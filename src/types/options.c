@@ -54,18 +54,12 @@ static void option_add(struct decision *decision, type_id type, int bonus, enum 
 	option_add_into(decision, type, bonus, evidence, 0);
 }
 
-/* Types that the code was seen to take the slot for. */
-static void hints_add(struct decision *decision, slot_id slot_index)
+/* Types that the code was seen to take something for. */
+static void hints_add_of(struct decision *decision, uint64_t owner, uint64_t offset)
 {
 	struct inference *inference = decision->inference;
-	const struct slot *slot = slot_at(inference->layouts, slot_index);
-	uint64_t owner = slot->owner, offset = slot->kind == SLOT_ROOT ? slot->offset : slot->owner_offset;
 	size_t low = 0, high = inference->hints.n;
 
-	if (slot->kind == SLOT_ROOT)
-		owner = HINT_OF_ROOT | slot->origin;
-	else if (slot->owner == TYPE_NONE)
-		return;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct slot_hint *hint = &inference->hints.v[middle];
@@ -77,6 +71,25 @@ static void hints_add(struct decision *decision, slot_id slot_index)
 	}
 	for (; low < inference->hints.n && inference->hints.v[low].owner == owner && inference->hints.v[low].offset == offset; low++)
 		option_add_into(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW, inference->hints.v[low].into);
+}
+
+static void hints_add(struct decision *decision, slot_id slot_index)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, slot_index);
+
+	if (slot->kind == SLOT_ROOT)
+		hints_add_of(decision, HINT_OF_ROOT | slot->origin, slot->offset);
+	else if (slot->owner != TYPE_NONE)
+		hints_add_of(decision, slot->owner, slot->owner_offset);
+}
+
+/* Types that the code was seen to take a handle for, if the slot is declared to hold one. */
+static void handle_hints_add(struct decision *decision)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+
+	if (slot->n_targets == 1 && slot->targets[0] != TYPE_NONE)
+		hints_add_of(decision, HINT_OF_HANDLE | slot->targets[0], 0);
 }
 
 /* Types that settled chunks of the same key have. */
@@ -268,6 +281,7 @@ void options_find(struct decision *decision)
 
 	if (decision->is_slot && !is_closed_slot(decision))
 		hints_add(decision, decision->entries[0].passage.slot);
+	handle_hints_add(decision);
 
 	bool has_hints = decision->n_options > 0;
 

@@ -348,7 +348,8 @@ static int pointers_score(const struct look *look, const struct type *type, type
 	int sum = 0, looked = 0;
 
 	(void)type;
-	for (uint64_t i = 0; i < n && looked < 4 * ELEMENTS_MAX; i += step, looked++)
+	// What the program's own allocator has put in front is none of them.
+	for (uint64_t i = look->inference->header / 8; i < n && looked < 4 * ELEMENTS_MAX; i += step, looked++)
 		sum += pointer_score(look, &field, number_at(look, i * 8, 8));
 	return root_mean(sum, (uint32_t)looked);
 }
