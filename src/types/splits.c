@@ -5,12 +5,10 @@
  * Each number that could be a tag makes groups of those that have the same value; values that are rare are one group together, for memory that is not initialised has some.
  * A group that is still mixed may be split once more by another number: the kind of a node says that it is an array, and its table of functions says of what.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/text.h"
 #include "types/joint.h"
 
 enum {
@@ -33,7 +31,7 @@ enum {
 	BONUS_EXACT = 60,
 	BONUS_EXACT_MANY = 40,
 	BONUS_NAMED = 80,
-	BONUS_OWNER_NAMED = 30,
+	BONUS_OWNER_NAMED = 45,
 	PENALTY_GROUP = 3,
 	PENALTY_SIZE = 25,
 	/** What is declared to tell kinds apart, is likely to do so; what was decided before is kept when there is little between two. */
@@ -54,9 +52,10 @@ enum {
 	LOOK_NO_TEXT = 50,
 	MARGIN_SURE = 50,
 	MARGIN_LIKELY = 20,
-	/** By shape alone more is asked; and of few chunks still more, for what many look like, one does by chance. */
+	/** By shape alone more is asked; and of few chunks still more, and a struct of some size, for what many look like, one does by chance. */
 	SHAPE_SCORE = 120,
 	SHAPE_SCORE_FEW = 400,
+	SHAPE_SIZE_FEW = 64,
 	SHAPE_FEW = 8,
 	SHAPE_MARGIN = 60,
 	/** Confidence of a verdict. Units: percent. */
@@ -92,100 +91,6 @@ static int look_best(const struct decision *decision, const struct looks *looks)
 	for (size_t j = 0; j < decision->n_options; j++) {
 		if (looks->v[j] > best)
 			best = looks->v[j];
-	}
-	return best;
-}
-
-/* Letters and digits of a name, in small letters. */
-static size_t name_plain(const char *name, char *plain, size_t size)
-{
-	size_t n = 0;
-
-	for (; *name && n + 1 < size; name++) {
-		if (isalnum((unsigned char)*name))
-			plain[n++] = (char)tolower((unsigned char)*name);
-	}
-	plain[n] = 0;
-	return n;
-}
-
-/* Programs name the values of a tag for what they tell: cm_while is the tag of the union's member While, and cm_arith_for that of ArithFor, not of For. */
-static size_t named_option(const struct decision *decision, const struct feature *feature, uint64_t value)
-{
-	enum { NAME_MAX_SIZE = 64, NAME_MIN = 2 };
-	const struct type_table *table = decision->inference->table;
-	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
-	char enumerator[NAME_MAX_SIZE], name[NAME_MAX_SIZE];
-	size_t length = 0, best = CANDIDATES_MAX, best_length = 0;
-
-	if (feature->enumeration == TYPE_NONE || slot->owner == TYPE_NONE || type_at(table, slot->owner)->kind != TYPE_UNION)
-		return CANDIDATES_MAX;
-
-	const struct type *of_enum = type_at(table, feature->enumeration), *of_union = type_at(table, slot->owner);
-
-	for (uint32_t i = 0; i < of_enum->n && !length; i++) {
-		if (table->members.v[of_enum->first + i].offset == value)
-			length = name_plain(table->members.v[of_enum->first + i].name, enumerator, sizeof(enumerator));
-	}
-	for (uint32_t i = 0; i < of_union->n && length; i++) {
-		const struct type_member *member = &table->members.v[of_union->first + i];
-		type_id pointer = type_strip(table, member->type), target = pointer == TYPE_NONE ? TYPE_NONE : type_pointee(table, pointer);
-		size_t n = name_plain(member->name, name, sizeof(name)), j = 0;
-
-		while (j < decision->n_options && decision->options[j].type != target)
-			j++;
-		if (j == decision->n_options || n < NAME_MIN || n <= best_length || n > length || memcmp(enumerator + length - n, name, n) != 0)
-			continue;
-		// What no code allocates is another name of something that is.
-		if (decision->inference->allocated && !decision->inference->allocated[target])
-			continue;
-		best = j;
-		best_length = n;
-	}
-	return best;
-}
-
-/* The name of a variable or of a member that leads somewhere; NULL for none. Borrowed. */
-static const char *slot_name(struct inference *inference, slot_id id)
-{
-	const struct slot *slot = slot_at(inference->layouts, id);
-
-	if (slot->kind == SLOT_ELEMENTS)
-		slot = slot_at(inference->layouts, slot->origin);
-	if (slot->kind == SLOT_ROOT)
-		return inference->roots.v[slot->origin].name;
-	if (slot->kind != SLOT_MEMBER || slot->holder == TYPE_NONE)
-		return NULL;
-
-	const struct type *holder = type_at(inference->table, slot->holder);
-
-	for (uint32_t i = 0; i < holder->n; i++) {
-		if (inference->table->members.v[holder->first + i].offset == slot->holder_offset)
-			return inference->table->members.v[holder->first + i].name;
-	}
-	return NULL;
-}
-
-/* Of what is told apart by its owner: owners, too, are named for what they hold. What aliastab leads to is rather an alias than something else of the same make. */
-static size_t option_of_owner(const struct decision *decision, const struct feature *feature, uint64_t value)
-{
-	enum { NAME_MAX_SIZE = 64, NAME_MIN = 4 };
-	char owner[NAME_MAX_SIZE], name[NAME_MAX_SIZE];
-	size_t best = CANDIDATES_MAX, best_length = 0;
-	const char *full;
-
-	if ((feature->kind != FEATURE_CONTEXT && feature->kind != FEATURE_SLOT) || value >= decision->inference->layouts->slots.n)
-		return CANDIDATES_MAX;
-	full = slot_name(decision->inference, (slot_id)value);
-	if (!full || !name_plain(full, owner, sizeof(owner)))
-		return CANDIDATES_MAX;
-	for (size_t j = 0; j < decision->n_options; j++) {
-		size_t n = name_plain(text_without_keyword(type_at(decision->inference->table, decision->options[j].type)->name), name, sizeof(name));
-
-		if (n < NAME_MIN || n <= best_length || !strstr(owner, name))
-			continue;
-		best = j;
-		best_length = n;
 	}
 	return best;
 }
@@ -270,7 +175,7 @@ static size_t values_group(const struct decision *decision, const struct feature
 		memset(&groups[j], 0, sizeof(groups[j]));
 		groups[j].value = counted->v[j].value;
 		groups[j].n = counted->v[j].n;
-		groups[j].named = named_option(decision, feature, groups[j].value);
+		groups[j].named = option_named(decision, feature, groups[j].value);
 		groups[j].of_owner = option_of_owner(decision, feature, groups[j].value);
 		groups[j].before = option_before(decision, groups[j].value);
 		others -= groups[j].n;
@@ -376,9 +281,9 @@ static int split_gain(const struct decision *decision, const struct group *group
 
 		weights += weight;
 		loss += weight * (groups[i].best - groups[i].sum[verdict.option]) / groups[i].looked;
-		// Of very few, something always looks good.
+		// Of very few, something always looks good. And without the split their owners would be of no use.
 		if (groups[i].looked >= GROUP_MIN)
-			total += weight * (verdict.score - option_score(decision, &groups[i], whole_option));
+			total += weight * (verdict.score - option_score(decision, &groups[i], whole_option) + (whole_option == groups[i].of_owner ? BONUS_OWNER_NAMED : 0));
 	}
 	*loss_ret = (int)(loss / weights) + PENALTY_GROUP * (int)n;
 	return (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT;
@@ -527,7 +432,10 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 	// Many chunks it cannot be: then it is not what the slot holds.
 	if (group->misfit[verdict.option] * 4 > group->looked)
 		return rule;
-	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < (group->looked < SHAPE_FEW ? SHAPE_SCORE_FEW : SHAPE_SCORE) || verdict.margin < SHAPE_MARGIN))
+	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < SHAPE_SCORE || verdict.margin < SHAPE_MARGIN))
+		return rule;
+	if (option->evidence == EVIDENCE_SHAPE && group->looked < SHAPE_FEW &&
+	    (verdict.score < SHAPE_SCORE_FEW || type_at(decision->inference->table, option->type)->size < SHAPE_SIZE_FEW))
 		return rule;
 	// Text that is tried only since nothing else is known must look like text; and what is no text where text is declared must look like what it is said to be.
 	if (verdict.score <= ACCEPT_SCORE && (verdict.margin <= ACCEPT_MARGIN || option->evidence == EVIDENCE_CONTENT))
@@ -535,7 +443,9 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 	if (option->type != decision->text && declares_text(decision) && group->sum[verdict.option] / (int)group->looked < LOOK_NO_TEXT)
 		return rule;
 	rule.confidence = verdict.margin > MARGIN_SURE ? SURE_VERDICT : verdict.margin > MARGIN_LIKELY ? SURE_LIKELY : SURE_WEAK;
-	if (group_mixture(group, verdict.option) > MIXED_DOUBT && rule.confidence > SURE_LIKELY)
+	// A name alone makes nothing sure.
+	if ((group_mixture(group, verdict.option) > MIXED_DOUBT || (verdict.option == group->of_owner && verdict.margin <= MARGIN_SURE + BONUS_OWNER_NAMED)) &&
+	    rule.confidence > SURE_LIKELY)
 		rule.confidence = SURE_LIKELY;
 	if (option->evidence == EVIDENCE_SHAPE && rule.confidence > SURE_SHAPE)
 		rule.confidence = SURE_SHAPE;
