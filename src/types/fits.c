@@ -236,16 +236,13 @@ static void candidate_add(struct candidates *candidates, struct candidate candid
 		candidates->v[candidates->n++] = candidate;
 }
 
-/* An array behind the count of its elements, as new[] makes of what has a destructor. */
-static void counted_add(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *candidates)
+/* Whether in front of what is pointed to there is the count of its elements, as new[] puts it there for what has a destructor. */
+static bool is_counted(struct inference *inference, type_id target, chunk_id chunk, uint64_t into)
 {
 	uint64_t size = type_at(inference->table, target)->size, count, bytes;
 
-	if ((into != 8 && into != 16) || size < 8 || !window_word(&inference->window, inference->chunks->mem[chunk] + into - 8, &count) || !count ||
-	    __builtin_mul_overflow(count, size, &bytes) || bytes > usable_at(inference, chunk) - into ||
-	    fit_of_size(inference, chunk, bytes + into) == 0)
-		return;
-	candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
+	return (into == 8 || into == 16) && size >= 8 && window_word(&inference->window, inference->chunks->mem[chunk] + into - 8, &count) && count &&
+	       !__builtin_mul_overflow(count, size, &bytes) && bytes <= usable_at(inference, chunk) - into && fit_of_size(inference, chunk, bytes + into) != 0;
 }
 
 /* One behind the header of the program's own allocator: itself, or what has it inside. */
@@ -299,7 +296,8 @@ static void unallocated_drop(const struct inference *inference, struct candidate
 		candidates->n = kept;
 }
 
-void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret)
+/* What a pointer can mean, by the size of its target, by how far it leads into it, and by whether there is a count. */
+static void candidates_collect(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, bool counted, struct candidates *ret)
 {
 	const struct type_table *table = inference->table;
 	uint64_t usable = usable_at(inference, chunk);
@@ -308,11 +306,6 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 
 	ret->n = 0;
 	ret->overflow = false;
-	if (target == TYPE_NONE || target == 0)
-		return;
-	// Flags in the low bits.
-	if (into < 8 && type_at(table, target)->kind != TYPE_CHAR)
-		into = 0;
 	if (type_at(table, target)->kind == TYPE_CHAR && into > 0 && into <= TEXT_HEADER_MAX) {
 		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_TEXT_INSIDE });
 	} else if (into == 0) {
@@ -324,7 +317,8 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		behind_add(inference, target, chunk, into, ret);
 		if (ret->n)
 			return;
-		counted_add(inference, target, chunk, into, ret);
+		if (counted)
+			candidate_add(ret, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
 	} else if (type_at(table, target)->kind == TYPE_POINTER && into % 8 == 0) {
 		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, into == inference->header ? FIT_POINTERS : FIT_ARRAY_AROUND });
 	}
@@ -367,6 +361,45 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		if (array.fit)
 			candidate_add(ret, array);
 	}
+}
+
+static void candidates_copy(struct candidates *to, const struct candidates *from)
+{
+	to->n = from->n;
+	to->overflow = from->overflow;
+	memcpy(to->v, from->v, from->n * sizeof(*to->v));
+}
+
+void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret)
+{
+	const struct typing *typing = &inference->typing[chunk];
+	bool is_struct;
+
+	if (target == TYPE_NONE || target == 0) {
+		ret->n = 0;
+		ret->overflow = false;
+		return;
+	}
+	is_struct = type_is_aggregate(inference->table, target);
+	// Flags in the low bits.
+	if (into < 8 && type_at(inference->table, target)->kind != TYPE_CHAR)
+		into = 0;
+
+	bool counted = is_struct && is_counted(inference, target, chunk, into);
+
+	if (!is_struct || typing->size_units == CHUNK_SIZE_ODD) {
+		candidates_collect(inference, target, chunk, into, counted, ret);
+		return;
+	}
+
+	// A link that is inside of thousands of types would have all of them looked at for each chunk.
+	struct known_candidates *known = &inference->known[hash_mix(hash_mix(target, typing->size_units), into) % KNOWN_CANDIDATES];
+
+	if (known->target != target || known->size_units != typing->size_units || known->into != into || known->is_mmapped != typing->is_mmapped || known->counted != counted) {
+		*known = (struct known_candidates){ .target = target, .size_units = typing->size_units, .into = into, .is_mmapped = typing->is_mmapped, .counted = counted };
+		candidates_collect(inference, target, chunk, into, counted, &known->candidates);
+	}
+	candidates_copy(ret, &known->candidates);
 }
 
 struct candidate fit_of_start(const struct inference *inference, type_id target, chunk_id chunk, uint64_t into)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c and what decides jointly (joint.h).
+ * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c, orphans.c, pools.c and what decides jointly (joint.h).
  *
  *   seeds (typed variables, vtables) ──→ flood ──→ joint decisions ──→ rules ──┐
  *                                          ↑                                   │ until the rules are the same as before
@@ -134,6 +134,17 @@ struct candidates {
 	size_t n;
 	/** More than there is room for. */
 	bool overflow;
+};
+
+enum { KNOWN_CANDIDATES = 1024 };
+
+/** What candidates_find() found last time, of some questions: target 0 for none yet. */
+struct known_candidates {
+	type_id target;
+	uint32_t size_units;
+	uint64_t into;
+	bool is_mmapped, counted;
+	struct candidates candidates;
 };
 
 /** How a joint decision tells the chunks of a slot apart. */
@@ -270,6 +281,8 @@ struct inference {
 	ARRAY(struct found_site) untyped_sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
+	/** KNOWN_CANDIDATES of them. */
+	struct known_candidates *known;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */
 	uint32_t header;
 	/** Usable sizes that code asks for instead of sizeof, by type and size. */
@@ -353,6 +366,11 @@ struct reach;
 
 /** Claims for leaked chunks what the flood has left without a type, by where code allocates their size; true when there is any: then the flood must go again. */
 bool orphans_claim(struct inference *inference, const struct reach *reach);
+
+/* ---- pools.c ---- */
+
+/** Which chunks are pools, by chunk; NULL when none is. Owner: the caller. Cost: linear. */
+bool *pools_find(const struct inference *inference);
 
 /* ---- type_sites.c ---- */
 

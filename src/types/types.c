@@ -97,6 +97,7 @@ static void inference_init(struct inference *inference, const struct target *tar
 							.is_in_use = heap->chunks.state[i] == CHUNK_IN_USE,
 							.is_mmapped = heap->chunks.kind[i] == CHUNK_MMAPPED };
 	}
+	inference->known = xcalloc(KNOWN_CANDIDATES, sizeof(*inference->known));
 	sized_collect(inference);
 	seeds_find(inference, modules);
 	if (with_code)
@@ -130,6 +131,7 @@ static void inference_deinit(struct inference *inference)
 	free(inference->allocated);
 	hash_map_deinit(&inference->site_sizes);
 	free(inference->sized);
+	free(inference->known);
 }
 
 /* ---- objects with a vptr ---- */
@@ -362,6 +364,21 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 	return label;
 }
 
+/* «(pool of struct node)»: what the chunk begins with is the first of many. */
+static label_id label_of_pool(struct labeller *labeller, type_id type)
+{
+	uint64_t hash = hash_mix(4, type);
+	label_id label = hash_map_get(&labeller->places, hash);
+
+	if (label == UINT32_MAX) {
+		_cleanup_free_ char *name = typed_name(labeller->types, type, FORM_ONE);
+
+		label = label_add(labeller->types, xasprintf("(pool of %s)", name), TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, hash, label);
+	}
+	return label;
+}
+
 /* The label of what bytes look like: text is an array of char, anything else has the name of what it is. 0 for nothing known. */
 static label_id label_of_content(struct labeller *labeller, struct window *window, chunk_id chunk, uint8_t *confidence_ret)
 {
@@ -402,6 +419,7 @@ static void chunks_label(struct types *types, const struct inference *inference)
 {
 	struct labeller labeller = { .types = types, .inference = inference };
 	struct window window = inference->window;
+	_cleanup_free_ bool *is_pool = pools_find(inference);
 
 	for (size_t i = 0; i < types->n; i++) {
 		const struct typing *typing = &inference->typing[i];
@@ -413,9 +431,13 @@ static void chunks_label(struct types *types, const struct inference *inference)
 		if (typing->slot != SLOT_NONE)
 			types->role[i] = label_of_slot(&labeller, slot_of_role(inference, (chunk_id)i));
 		if (typing->type != TYPE_NONE && typing->confidence >= CONFIDENCE_SHOWN) {
-			types->label[i] = label_of_type(&labeller, typing->type, form_of(inference, i));
 			types->confidence[i] = typing->confidence;
 			types->evidence[i] = typing->evidence;
+			if (is_pool && is_pool[i]) {
+				types->label[i] = label_of_pool(&labeller, typing->type);
+				continue;
+			}
+			types->label[i] = label_of_type(&labeller, typing->type, form_of(inference, i));
 			types->form[i] = (uint8_t)form_of(inference, i);
 			continue;
 		}
