@@ -272,7 +272,8 @@ static struct verdict verdict_of(const struct decision *decision, const struct g
    best type for each chunk by itself, which a true tag does not: that its groups are not mixed is what tells it from other numbers. */
 static int split_gain(const struct decision *decision, const struct group *groups, size_t n, size_t whole_option, int *loss_ret)
 {
-	int64_t total = 0, weights = 0, loss = 0;
+	int64_t total = 0, weights = 0, loss = 0, by_owner = 0;
+	bool is_of_kinds = false;
 
 	for (size_t i = 0; i < n; i++) {
 		struct verdict verdict = verdict_of(decision, &groups[i]);
@@ -281,10 +282,16 @@ static int split_gain(const struct decision *decision, const struct group *group
 
 		weights += weight;
 		loss += weight * (groups[i].best - groups[i].sum[verdict.option]) / groups[i].looked;
-		// Of very few, something always looks good. And without the split their owners would be of no use.
-		if (groups[i].looked >= GROUP_MIN)
-			total += weight * (verdict.score - option_score(decision, &groups[i], whole_option) + (whole_option == groups[i].of_owner ? BONUS_OWNER_NAMED : 0));
+		// Of very few, something always looks good.
+		if (groups[i].looked < GROUP_MIN)
+			continue;
+		total += weight * (verdict.score - option_score(decision, &groups[i], whole_option));
+		by_owner += whole_option == groups[i].of_owner ? weight * BONUS_OWNER_NAMED : 0;
+		is_of_kinds |= verdict.option != whole_option;
 	}
+	// What the owners say is not known without the split; where they all say the same, it is not needed.
+	if (is_of_kinds)
+		total += by_owner;
 	*loss_ret = (int)(loss / weights) + PENALTY_GROUP * (int)n;
 	return (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT;
 }
