@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c, orphans.c, pools.c and what decides jointly (joint.h).
+ * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c, orphans.c, siblings.c, pools.c and what decides jointly (joint.h).
  *
  *   seeds (typed variables, vtables) ──→ flood ──→ joint decisions ──→ rules ──┐
  *                                          ↑                                   │ until the rules are the same as before
@@ -371,6 +371,11 @@ bool orphans_claim(struct inference *inference, const struct reach *reach);
 
 /** Which chunks are pools, by chunk; NULL when none is. Owner: the caller. Cost: linear. */
 bool *pools_find(const struct inference *inference);
+
+/* ---- siblings.c ---- */
+
+/** Claims for large chunks to which nothing typed leads what nearly all chunks of their size are; true when there is any: then the flood must go again. Cost: linear in the chunks. */
+bool siblings_claim(struct inference *inference, const struct reach *reach);
 
 /* ---- type_sites.c ---- */
 
