@@ -254,7 +254,7 @@ struct candidate candidate_of(struct inference *inference, type_id type, enum ty
 		fit = fit_of(inference, type, passage->target);
 	} else {
 		candidates_find(inference, type, passage->target, passage->into, &candidates);
-		if (candidates.n == 1)
+		if (candidates.n == 1 || (candidates.n && candidates.v[0].type == type))
 			fit = candidates.v[0];
 	}
 	if (!fit.fit && tenant_may_be(inference, type, passage))
