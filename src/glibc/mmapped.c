@@ -10,6 +10,9 @@
  * (total is 16 bytes less since 2.43.) memalign leaves the header at base as it was, fully valid-looking, so an offset header inside is preferred.
  * mremap moves a chunk with its offset and without its alignment, so every k is tried, up to the size that the stale header tells.
  * Adjacent mappings merge, so the search goes on behind each hit. Never-touched pages cannot hold a header and are skipped.
+ *
+ * A page of somebody else's may look like a header by chance. The books of malloc know how many chunks there are and how many bytes: when one too many was found, and without one alone both agree,
+ * that was the one.
  */
 #include "glibc/walk.h"
 
@@ -117,6 +120,29 @@ static void range_search(struct search *search, vaddr start)
 	}
 }
 
+/* Leaves out the one that the books do not have, when they tell which that is. Found are those from `first` on. */
+static void decoy_drop(struct walk *walk, size_t first)
+{
+	struct heap_allocator *books = &walk->heap->allocators.v[0];
+	uint64_t excess = books->found_mmapped_bytes - books->mmapped_bytes;
+	size_t decoy = 0, n = 0;
+
+	// 2.43 adds 16 to mmapped_mem at each mremap; and what another malloc has found is in one sum.
+	if (walk->heap->allocators.n > 1 || walk->glibc->instances.v[0].layout.mmapped_tail || books->found_mmaps != books->n_mmaps + 1)
+		return;
+	for (size_t i = first; i < walk->pieces.n; i++) {
+		if (walk->pieces.v[i].end - walk->pieces.v[i].start != excess)
+			continue;
+		decoy = i;
+		n++;
+	}
+	if (n != 1)
+		return;
+	walk->pieces.v[decoy] = walk->pieces.v[--walk->pieces.n];
+	books->found_mmaps--;
+	books->found_mmapped_bytes -= excess;
+}
+
 void mmapped_collect(struct walk *walk)
 {
 	const mapping_array *mappings = &walk->target->mappings;
@@ -150,4 +176,5 @@ void mmapped_collect(struct walk *walk)
 		if (start < end)
 			range_search(&search, start);
 	}
+	decoy_drop(walk, n_pieces);
 }
