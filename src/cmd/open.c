@@ -581,6 +581,7 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 		.marks_alone = needs == NEEDS_GRAPH && python_is_known(&snapshot->python) && !*suppressions && asks_python(options),
 		.without_dwarf = !(needs & NEEDS_NAMES),
 	};
+	struct py_holders holders = { 0 };
 	chunk_id named = CHUNK_NONE;
 	vaddr address;
 
@@ -594,7 +595,11 @@ static struct error *fill_graph(struct snapshot *snapshot, const struct target *
 			return error;
 	}
 	graph.suppressions = take_pointer(*suppressions);
+	if (graph.with_owners)
+		cpython_holders(cpython, &holders);
+	graph.holders = (struct holders){ holders.of, holders.names.v.v, holders.names.v.n };
 	graph_build(target, modules, &snapshot->heap, &graph, &snapshot->graph);
+	py_holders_deinit(&holders);
 	if (options->contents)
 		fill_contents(snapshot, target, named, options->command == &command_save);
 	if (options->contents)
@@ -612,9 +617,6 @@ static struct error *open_file(const struct options *options, const struct targe
 	struct error *error;
 
 	progress_phase("reading the snapshot");
-	// What is shared is named by who leads to it.
-	if (options->command == &command_top)
-		parts |= SNAPSHOT_EDGES;
 	error = snapshot_read(choice->file, parts, available_memory(), ret);
 	if (error)
 		return error;
@@ -630,8 +632,6 @@ static struct error *open_file(const struct options *options, const struct targe
 		ret->graph.suppressions = take_pointer(*suppressions);
 		suppress(ret, NULL, NULL);
 	}
-	if (options->command == &command_top)
-		graph_find_nearest(&ret->graph, &ret->heap);
 	phase_next(phase, "read");
 	return NULL;
 }

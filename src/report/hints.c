@@ -42,6 +42,15 @@ static char *label_arguments(const struct snapshot *snapshot, const char *target
 	return xasprintf("%s %s%s", target, before, word);
 }
 
+/* «TARGET 'struct conn'», of a Python object «TARGET py:list»: the type as why is asked for it. Owner: the caller. */
+static char *type_arguments(const struct snapshot *snapshot, const char *target, label_id label, chunk_id example)
+{
+	bool is_object = python_is_known(&snapshot->python) && example != CHUNK_NONE && snapshot->python.role[example] == PY_OBJECT;
+	_cleanup_free_ char *name = xasprintf("%s%s", is_object ? "py:" : "", snapshot->types.labels.v[label].name), *word = text_shell_word(name);
+
+	return xasprintf("%s %s", target, word);
+}
+
 void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, label_id first,
 		  const char *target, hint_array *ret)
 {
@@ -153,14 +162,16 @@ void hints_top(const struct snapshot *snapshot, const char *target, hint_array *
 {
 	const suspect_array *suspects = &snapshot->graph.suspects;
 	chunk_id chunk = suspect_chunk(snapshot);
-	label_id label = suspects->n && suspects->v[0].child_count > 1 ? suspect_label(snapshot, &suspects->v[0]) : 0;
+	struct suspect_children children = { 0, 0, 0, CHUNK_NONE };
 
 	*ret = (hint_array){ 0 };
+	if (suspects->n)
+		children = suspect_children(snapshot, &suspects->v[0]);
 	if (chunk != CHUNK_NONE)
-		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[chunk]), "the chunk where the first suspect's memory fans out");
-	if (label)
-		add(ret, "why", label_arguments(snapshot, target, "", label), "who holds the chunks it consists of");
-	else if (suspects->n && suspects->v[0].child_count > 1)
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[chunk]), "where the first suspect's memory fans out");
+	if (children.count > 1 && children.label)
+		add(ret, "why", type_arguments(snapshot, target, children.label, children.example), "who holds the chunks it consists of");
+	else if (children.count > 1)
 		add(ret, "why", xasprintf("%s %" PRIu64, target, suspects->v[0].child_usable), "who holds the chunks it consists of");
 	if (snapshot->graph.reach.leaks.n)
 		add(ret, "leaks", xstrdup(target), "what nothing points to any more");

@@ -17,6 +17,7 @@
 #include "graph/retained.h"
 #include "report/graph_text.h"
 #include "report/hints.h"
+#include "report/paragraph.h"
 #include "report/place_label.h"
 #include "report/print_top_python.h"
 #include "report/summary.h"
@@ -29,8 +30,8 @@ enum {
 	LARGE_PART = 100,
 	/** Below modules and threads; deeper rows have their place above them. */
 	SHARED_DEPTH = 2,
-	/** Places nearest to what is shared that are told. */
-	NEAREST_SHOWN = 3,
+	/** Owners of what is shared that are told. */
+	OWNERS_SHOWN = 3,
 	/** Rows of the table by type, or by size. */
 	SIZES_SHOWN = 10,
 };
@@ -101,54 +102,68 @@ static bool is_structural(const struct snapshot *snapshot, vertex_id vertex)
 	return kind == PLACE_MODULE || kind == PLACE_THREAD;
 }
 
-/* A variable that has the shortest way to a chunk that several places share, as a root; SIZE_MAX. */
-static size_t nearest_variable(const struct snapshot *snapshot, vertex_id chunk)
+/* The owner of a chunk that several places share, where that is a variable; OWNER_NONE. */
+static owner_id variable_owner(const struct snapshot *snapshot, vertex_id chunk)
 {
 	const struct graph *graph = &snapshot->graph;
-	uint32_t root = graph->nearest && is_structural(snapshot, graph->dominators.idom[chunk]) ? graph->nearest[chunk] : NEAREST_NONE;
+	owner_id owner = graph->owners.of && is_structural(snapshot, graph->dominators.idom[chunk]) ? graph->owners.of[chunk] : OWNER_NONE;
+	enum place_kind kind;
 
-	return root != NEAREST_NONE && is_variable(&graph->roots, root) ? root : SIZE_MAX;
+	if (owner == OWNER_NONE)
+		return OWNER_NONE;
+	kind = graph->roots.places.v[graph->owners.v.v[owner].place].kind;
+	return kind == PLACE_VARIABLE || kind == PLACE_TLS ? owner : OWNER_NONE;
+}
+
+/* What holds a chunk by itself, or else its owner, told by `is_direct_ret`; NULL when neither is known. An owner says more than a frame that has it, too, and than
+   another variable that has but a pointer into its middle. Owner: the caller. */
+static char *shared_label(const struct snapshot *snapshot, vertex_id chunk, bool *is_direct_ret)
+{
+	const struct graph *graph = &snapshot->graph;
+	const struct roots *roots = &graph->roots;
+	size_t root = root_of(snapshot, chunk);
+	owner_id owner = variable_owner(snapshot, chunk);
+	bool is_direct = root != SIZE_MAX && (owner == OWNER_NONE || graph->owners.v.v[owner].place == roots->v.v[root].place ||
+					      (is_variable(roots, root) && roots->v.v[root].hit != HIT_INTERIOR && !owner_is_holder(roots, &graph->owners.v.v[owner])));
+
+	*is_direct_ret = is_direct;
+	if (is_direct)
+		return root_label(roots, &roots->v.v[root]);
+	return owner != OWNER_NONE ? owner_label(roots, &graph->owners.v.v[owner]) : NULL;
 }
 
 /* How a chunk that several places share can be named: «held by g_cache», «by way of g_cache». NULL when it cannot. */
 static char *holder_text(const struct snapshot *snapshot, vertex_id chunk)
 {
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t root = root_of(snapshot, chunk);
-	size_t nearest = nearest_variable(snapshot, chunk);
-	_cleanup_free_ char *label = NULL;
+	bool is_direct;
+	_cleanup_free_ char *label = shared_label(snapshot, chunk, &is_direct);
 
-	// What a variable leads to is better known by that than by a frame that has it, too.
-	if (root != SIZE_MAX && (nearest == SIZE_MAX || is_variable(roots, root))) {
-		label = root_label(roots, &roots->v.v[root]);
-		return xasprintf("held by %s", label);
-	}
-	if (nearest == SIZE_MAX)
-		return NULL;
-	label = root_kind_label(roots, &roots->v.v[nearest]);
-	return xasprintf("by way of %s", label);
+	return label ? xasprintf("%s %s", is_direct ? "held by" : "by way of", label) : NULL;
 }
 
-/* The places nearest to chunks of one kind that several share: «27 by way of slabclass (slabs.c:42, memcached), 2 by way of …». NULL when it is not known. */
+/* The owners of chunks of one kind that several places share: «by way of slabclass (slabs.c:42, memcached)», «27 by way of slabclass (slabs.c:42, memcached), 2 by way of …». NULL when
+   they are not known. */
 static char *sharers_text(const struct kinds *kinds, const struct snapshot *snapshot, vertex_id above, uint64_t key)
 {
 	const struct graph *graph = &snapshot->graph;
-	struct nearest_share shares[NEAREST_SHOWN];
+	struct owner_share shares[OWNERS_SHOWN];
 	char count[TEXT_NUMBER_MAX], *text = NULL;
 	size_t n;
 
-	if (!graph->nearest || !is_structural(snapshot, above))
+	if (!graph->owners.of || !is_structural(snapshot, above))
 		return NULL;
-	n = nearest_count(kinds, &graph->dominators, &graph->roots, graph->nearest, above, key, shares, NEAREST_SHOWN);
-	for (size_t i = 0; i < n && i < NEAREST_SHOWN; i++) {
-		_cleanup_free_ char *label = root_kind_label(&graph->roots, &graph->roots.v.v[shares[i].root]), *before = text;
+	n = owners_count(&graph->owners, kinds, &graph->dominators, above, key, shares, OWNERS_SHOWN);
+	for (size_t i = 0; i < n && i < OWNERS_SHOWN; i++) {
+		_cleanup_free_ char *label = owner_label(&graph->roots, &graph->owners.v.v[shares[i].owner]), *before = text;
 
+		if (n == 1)
+			return xasprintf("by way of %s", label);
 		text = xasprintf("%s%s%s by way of %s", before ? before : "", before ? ", " : "", text_count(count, shares[i].count), label);
 	}
-	if (n > NEAREST_SHOWN) {
+	if (n > OWNERS_SHOWN) {
 		_cleanup_free_ char *before = text;
 
-		text = xasprintf("%s, others by way of %s more places", before, text_count(count, n - NEAREST_SHOWN));
+		text = xasprintf("%s, the rest by way of %s other place%s", before, text_count(count, n - OWNERS_SHOWN), n == OWNERS_SHOWN + 1 ? "" : "s");
 	}
 	return text;
 }
@@ -300,8 +315,8 @@ static char *row_name(const struct writer *writer, const struct tree *tree, cons
 	_cleanup_free_ char *each = row->label && row->usable ? xasprintf(" of %s", size) : xstrdup("");
 
 	text_count(count, row->count);
-	return row->label ? xasprintf("%s x %s%s%s%s", count, snapshot->types.labels.v[row->label].name, each, sharers ? ": " : "", sharers ? sharers : "") :
-			    xasprintf("%s chunks of %s%s%s", count, size, sharers ? ": " : "", sharers ? sharers : "");
+	return row->label ? xasprintf("%s x %s%s%s%s", count, snapshot->types.labels.v[row->label].name, each, sharers ? ", " : "", sharers ? sharers : "") :
+			    xasprintf("%s chunks of %s%s%s", count, size, sharers ? ", " : "", sharers ? sharers : "");
 }
 
 static const char *row_kind(const struct tree *tree, const struct tree_row *row)
@@ -516,30 +531,28 @@ static char *suspect_member(const struct snapshot *snapshot, const struct suspec
 	return path;
 }
 
-/* Where the children hang: « at +0x8», « hanging off .buckets[]». */
+/* Where the children hang: « at +0x8», « hanging off cache.buckets[]». */
 static char *suspect_place(const struct snapshot *snapshot, const struct suspect *suspect)
 {
 	_cleanup_free_ char *member = suspect->n_offsets ? suspect_member(snapshot, suspect) : NULL;
+	const char *name = suspect->place == PLACE_NONE ? NULL : snapshot->graph.roots.places.v[suspect->place].name;
 
 	if (suspect->n_offsets == 0)
 		return xstrdup("");
 	if (member && *member)
-		return xasprintf(" hanging off %s", member);
+		return xasprintf(" hanging off %s%s", name ? name : "", member);
+	if (suspect->point != VERTEX_NONE) {
+		_cleanup_free_ char *type = chunk_type(snapshot, suspect->point), *inside = type ? member_text(snapshot, suspect->point, suspect->offset) : NULL;
+
+		// Of an array, or a table of Python's, the offset tells nothing.
+		if (inside && *inside == '.')
+			return xasprintf(" hanging off %s", inside);
+		if (type)
+			return xstrdup("");
+	}
 	if (suspect->n_offsets == 1 || suspect->child_count == 1)
 		return xasprintf(" at +0x%" PRIx64, suspect->offset);
 	return xasprintf(" in an array from +0x%" PRIx64 " on", suspect->offset);
-}
-
-/* A place that holds a chunk by itself, or else a variable that leads to it; NULL. */
-static char *shared_label(const struct snapshot *snapshot, vertex_id chunk)
-{
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t root = root_of(snapshot, chunk);
-	size_t nearest = nearest_variable(snapshot, chunk);
-
-	if (root != SIZE_MAX && (nearest == SIZE_MAX || roots->v.v[nearest].place == roots->v.v[root].place))
-		return root_label(roots, &roots->v.v[root]);
-	return nearest != SIZE_MAX ? root_kind_label(roots, &roots->v.v[nearest]) : NULL;
 }
 
 /* «2.00 MiB», «2.00 MiB (struct entry *[])». Owner: the caller. */
@@ -557,7 +570,11 @@ static char *shared_sentence(struct writer *writer, const struct snapshot *snaps
 	const struct graph *graph = &snapshot->graph;
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = chunk_phrase(writer, snapshot, suspect->start);
-	_cleanup_free_ char *label = shared_label(snapshot, suspect->start), *point = NULL;
+	// A name in the program's own language is nearer to where it all is than one of its beginning.
+	owner_id holder = graph->owners.of && suspect->point != VERTEX_NONE ? graph->owners.of[suspect->point] : OWNER_NONE;
+	bool is_direct, is_held = holder != OWNER_NONE && owner_is_holder(&graph->roots, &graph->owners.v.v[holder]);
+	_cleanup_free_ char *label = is_held ? owner_label(&graph->roots, &graph->owners.v.v[holder]) : shared_label(snapshot, suspect->start, &is_direct);
+	_cleanup_free_ char *point = NULL;
 
 	if (suspect->point != suspect->start) {
 		_cleanup_free_ char *own = chunk_phrase(writer, snapshot, suspect->point);
@@ -565,24 +582,24 @@ static char *shared_sentence(struct writer *writer, const struct snapshot *snaps
 		point = xasprintf(" through the chunk 0x%" PRIxVADDR " of %s", chunks->mem[suspect->point], own);
 	}
 	if (label)
-		return xasprintf("%s, which other places hold too (0x%" PRIxVADDR " of %s), keeps %s%s%s%s.", label, chunks->mem[suspect->start], size, keeps,
-				 point ? point : "", through ? ", most of it in " : "", through ? through : "");
+		return xasprintf("%s keeps %s%s%s%s. Other places lead to 0x%" PRIxVADDR " of %s, too.", label, keeps, point ? point : "", through ? ", most of it in " : "",
+				 through ? through : "", chunks->mem[suspect->start], size);
 	return xasprintf("The chunk 0x%" PRIxVADDR " of %s, which several places of %s share, keeps %s%s%s%s.", chunks->mem[suspect->start], size, place,
 			 keeps, point ? point : "", through ? ", most of it in " : "", through ? through : "");
 }
 
 /* What a suspect fans out to: «4,092 x struct session of 56 B», «a chunk of 2.00 MiB». Owner: the caller. */
-static char *suspect_children(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
+static char *children_phrase(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
 {
-	_cleanup_free_ char *size = size_text(writer, suspect->child_usable);
-	label_id label = suspect_label(snapshot, suspect);
-	const char *name = label ? snapshot->types.labels.v[label].name : NULL;
+	struct suspect_children children = suspect_children(snapshot, suspect);
+	_cleanup_free_ char *size = children.usable ? size_text(writer, children.usable) : NULL;
+	const char *name = children.label ? snapshot->types.labels.v[children.label].name : NULL, *of = size ? " of " : "";
 	char count[TEXT_NUMBER_MAX];
 
-	text_count(count, suspect->child_count);
-	if (suspect->child_count == 1)
-		return name ? xasprintf("a %s of %s", name, size) : xasprintf("a chunk of %s", size);
-	return name ? xasprintf("%s x %s of %s", count, name, size) : xasprintf("%s chunks of %s", count, size);
+	text_count(count, children.count);
+	if (children.count == 1)
+		return name ? xasprintf("one %s%s%s", name, of, size ? size : "") : xasprintf("a chunk%s%s", of, size ? size : "");
+	return name ? xasprintf("%s x %s%s%s", count, name, of, size ? size : "") : xasprintf("%s chunks%s%s", count, of, size ? size : "");
 }
 
 static char *suspect_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
@@ -590,14 +607,18 @@ static char *suspect_sentence(struct writer *writer, const struct snapshot *snap
 	const struct graph *graph = &snapshot->graph;
 	uint64_t total = graph->dominators.retained[vertex_top(&graph->dominators)];
 	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *keeps = amount(writer, suspect->retained, total);
-	_cleanup_free_ char *children = suspect_children(writer, snapshot, suspect), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
+	_cleanup_free_ char *children = children_phrase(writer, snapshot, suspect), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
 
 	if (suspect->point == VERTEX_NONE && suspect->is_shared) {
 		vertex_id above = suspect->place == PLACE_NONE ? vertex_top(&graph->dominators) : vertex_of_place(&graph->dominators, suspect->place);
 		const struct kinds by_size = { .chunks = &snapshot->heap.chunks };
 		_cleanup_free_ char *sharers = sharers_text(&by_size, snapshot, above, suspect->child_usable);
 
-		return xasprintf("%s is in %s that several places of %s share%s%s.", keeps, children, place, sharers ? ": " : "", sharers ? sharers : "");
+		return xasprintf("%s is in %s that several places of %s share%s%s.", keeps, children, place,
+				 !sharers				? ""
+				 : strncmp(sharers, "by way of ", 10) ? ": "
+								      : ", ",
+				 sharers ? sharers : "");
 	}
 	if (suspect->child_count)
 		through = xasprintf("%s%s", children, where);
@@ -638,7 +659,7 @@ void print_suspects(struct writer *writer, const struct snapshot *snapshot)
 		_cleanup_free_ char *place = place_label(&snapshot->graph.roots, suspect->place);
 
 		if (writer_options(writer)->format == FORMAT_TEXT) {
-			writer_print(writer, STYLE_PLAIN, "  %s\n", escaped);
+			print_paragraph(writer, 2, escaped);
 			continue;
 		}
 		writer_row(writer, (struct value[]){

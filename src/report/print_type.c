@@ -9,8 +9,8 @@
 #include "graph/retained.h"
 #include "report/graph_text.h"
 #include "report/hints.h"
+#include "report/paragraph.h"
 #include "report/place_label.h"
-#include "report/print_growth.h"
 #include "report/print_report.h"
 #include "report/summary.h"
 
@@ -146,7 +146,7 @@ static void print_sums(struct writer *writer, const struct about *about)
 	sentence = xasprintf("%s chunk%s%s%s%s: %s, %s of what is in use%s.", text_count(count, about->count), about->count == 1 ? "" : "s", each ? " of " : "",
 			     each ? each : "", each && about->count > 1 ? " each" : "", bytes, share, keeps ? keeps : "");
 	if (writer_options(writer)->format == FORMAT_TEXT)
-		print_paragraph(writer, sentence);
+		print_paragraph(writer, 0, sentence);
 	if (about->leaked)
 		writer_print(writer, STYLE_BAD, "%s of them %s leaked.\n", text_count(leaked, about->leaked), about->leaked == 1 ? "is" : "are");
 }
