@@ -127,6 +127,11 @@ void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, c
 	const struct chunks *chunks = &snapshot->heap.chunks;
 
 	*ret = (hint_array){ 0 };
+	if (reach_is_leaked(&snapshot->graph.reach, chunk)) {
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR " --contents", target, chunks->mem[chunk]), "what it holds");
+		add(ret, "leaks", xstrdup(target), "all that nothing points to any more");
+		return;
+	}
 	add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, chunks->mem[chunk]), "all that it holds, and what it keeps");
 	if (is_typed(snapshot, chunk))
 		add(ret, "why", label_arguments(snapshot, target, "", snapshot->types.label[chunk]), "who holds all chunks of its type");
@@ -141,8 +146,10 @@ void hints_show(const struct snapshot *snapshot, chunk_id chunk, const char *tar
 	vaddr mem = snapshot->heap.chunks.mem[chunk];
 
 	*ret = (hint_array){ 0 };
-	if (snapshot->graph.reach.kind[chunk] != REACH_NONE)
-		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR, target, mem), "further ways from roots to it");
+	if (snapshot->graph.reach.kind[chunk] == REACH_DIRECT)
+		add(ret, "leaks", xstrdup(target), "all that nothing points to any more");
+	else if (snapshot->graph.reach.kind[chunk] != REACH_NONE)
+		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR " -k 10", target, mem), "further ways from roots to it");
 	if (!snapshot->contents.n)
 		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR " --contents", target, mem), "its words, too");
 }
@@ -183,7 +190,7 @@ void hints_arenas(const struct snapshot *snapshot, const char *target, hint_arra
 {
 	*ret = (hint_array){ 0 };
 	if (snapshot->heap.chunks.n) {
-		add(ret, "report", xstrdup(target), "chunks in use by size");
+		add(ret, "report", xstrdup(target), "what is in use, by type");
 		add(ret, "list", xasprintf("%s --all -s size -n 20", target),
 		    "the largest chunks, free ones too");
 	}

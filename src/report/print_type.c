@@ -134,7 +134,7 @@ static void print_sums(struct writer *writer, const struct about *about)
 	writer_field(writer, "share", value_share(about->bytes, all));
 	writer_field(writer, "retained", value_known_bytes(about->retained));
 	writer_field(writer, "leaked", snapshot->graph.is_built ? value_count(about->leaked) : value_none());
-	writer_field(writer, "confidence", about->confidence ? value_share(about->confidence / about->count, 100) : value_none());
+	writer_field(writer, "confidence", about->confidence ? value_confidence(about->confidence / about->count) : value_none());
 	if (about->min == about->max)
 		each = size_text(writer, about->min);
 	writer_print(writer, STYLE_BOLD, "%s\n", escaped);
@@ -181,7 +181,7 @@ static void print_evidence(struct writer *writer, const struct about *about)
 
 		writer_row(writer, (struct value[]){
 					   value_count(share->count),
-					   share->confidence ? value_share(share->confidence / share->count, 100) : value_none(),
+					   share->confidence ? value_confidence(share->confidence / share->count) : value_none(),
 					   share->what ? value_word(type_evidence_name((enum type_evidence)share->what)) : value_none(),
 					   value_word(meanings[share->what]),
 				   });
@@ -272,7 +272,7 @@ static void print_sites(struct writer *writer, const struct about *about, const 
 				    *call_escaped = text_escape(call, strlen(call));
 
 		writer_row(writer, (struct value[]){
-					   value_share(site->confidence, 100),
+					   value_confidence(site->confidence),
 					   value_text(site->function),
 					   value_text(site->source),
 					   value_text(site->allocator),
