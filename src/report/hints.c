@@ -85,6 +85,8 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 	if (heap->chunks.n) {
 		add(ret, "top", xstrdup(target), "who keeps how much");
 		add(ret, "leaks", xstrdup(target), "what nothing points to any more");
+		if (snapshot->kind == SNAPSHOT_LIVE && snapshot->pid && !strncmp(target, "-p ", 3))
+			add(ret, "watch", xasprintf("%s --interval 5 --count 12", target), "what grows within a minute, and who keeps that");
 	}
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
@@ -92,10 +94,13 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 
 void hints_type(const struct snapshot *snapshot, label_id label, chunk_id example, const char *target, hint_array *ret)
 {
+	bool is_type = snapshot->types.labels.v[label].is_type;
+
 	*ret = (hint_array){ 0 };
 	add(ret, "why", label_arguments(snapshot, target, "", label), "who holds them");
 	if (example != CHUNK_NONE)
-		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[example]), "the first of them, field by field");
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR "%s", target, snapshot->heap.chunks.mem[example], is_type ? "" : " --contents"),
+		    is_type ? "the first of them, field by field" : "the bytes of the first of them");
 	add(ret, "list", label_arguments(snapshot, target, "--type ", label), "all of them, one row each");
 }
 
@@ -117,7 +122,7 @@ void hints_leaks(const struct snapshot *snapshot, chunk_id example, const char *
 	else
 		add(ret, "top", xstrdup(target), "who keeps how much");
 	if (snapshot->graph.reach.count[REACH_POSSIBLE])
-		add(ret, "list", xasprintf("%s --format csv | grep ,possible,", target), "the chunks that are possibly leaked");
+		add(ret, "list", xasprintf("%s --format csv | grep ,possible,", target), "what is possibly leaked");
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
 }
@@ -196,6 +201,48 @@ void hints_arenas(const struct snapshot *snapshot, const char *target, hint_arra
 	}
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
+}
+
+/* Which of a series grew most, by bytes: an index of names. `tells` says of each whether it is worth asking about, NULL for all. SIZE_MAX for none. */
+static size_t grew_most(const struct series *series, const bool *tells, size_t from, size_t to)
+{
+	size_t best = SIZE_MAX;
+	int64_t most = 0;
+
+	for (size_t row = 0; row < series->keys.n; row++) {
+		size_t key = series->keys.v[row];
+		int64_t change = (int64_t)(series_get(series, row, to).bytes - series_get(series, row, from).bytes);
+
+		if (change > most && (!tells || tells[key])) {
+			most = change;
+			best = key;
+		}
+	}
+	return best;
+}
+
+void hints_growth(const struct census *census, size_t from, size_t to, const char *target, hint_array *ret)
+{
+	size_t python = census->has_types ? grew_most(&census->types, NULL, from, to) : SIZE_MAX;
+	size_t label = census->has_labels ? grew_most(&census->labels, census->label_tells.v, from, to) : SIZE_MAX;
+	bool leaks = false;
+
+	*ret = (hint_array){ 0 };
+	if (python != SIZE_MAX) {
+		_cleanup_free_ char *name = xasprintf("py:%s", census->type_names.v.v[python]), *word = text_shell_word(name);
+
+		add(ret, "why", xasprintf("%s %s", target, word), "who holds what grew most, by name");
+	} else if (label != SIZE_MAX) {
+		_cleanup_free_ char *word = text_shell_word(census->label_names.v.v[label]);
+
+		add(ret, "report", xasprintf("%s --type %s", target, word), "what grew most: where it is allocated, who keeps it");
+		add(ret, "why", xasprintf("%s %s", target, word), "which members and variables hold it");
+	}
+	for (size_t row = 0; census->has_owners && row < census->owners.keys.n; row++)
+		leaks |= census->owners.keys.v[row] == CENSUS_LEAKED && series_get(&census->owners, row, to).bytes > series_get(&census->owners, row, from).bytes;
+	if (leaks)
+		add(ret, "leaks", xstrdup(target), "what nothing points to any more");
+	add(ret, "top", xstrdup(target), "who keeps how much");
 }
 
 void hints_print(struct writer *writer, const hint_array *hints)

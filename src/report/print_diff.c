@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "report/hints.h"
 #include "report/paragraph.h"
 #include "report/print_growth.h"
 #include "report/size_label.h"
@@ -457,4 +458,14 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	print_series(writer, &growth);
 	growth_deinit(&growth);
 	growth_deinit(&explained);
+}
+
+void print_diff_hints(struct writer *writer, const struct diff *diff)
+{
+	_cleanup_free_ char *target = text_shell_word(last_side(diff)->label);
+	hint_array hints;
+
+	hints_growth(&diff->census, 0, diff->sides.n - 1, target, &hints);
+	hints_print(writer, &hints);
+	hints_deinit(&hints);
 }

@@ -17,6 +17,9 @@
 /* Words of an example that text shows. Units: bytes. */
 enum { WORDS_SHOWN = 64 };
 
+/* A site that is less sure is a guess by the size alone. Units: percent. */
+enum { SITE_SURE = 75 };
+
 /*
  * What leaks are told apart by, as numbers (kinds.h): those of labels, where these are types; behind them one for each look («(HTTP)») and size, so that a row of such has a size.
  */
@@ -191,6 +194,14 @@ static char *node_what(const struct writer *writer, const struct snapshot *snaps
 	return xstrdup(size ? size : "others");
 }
 
+static bool is_sure_site(const struct snapshot *snapshot, label_id label)
+{
+	size_t n;
+	const struct type_site *sites = label_sites(&snapshot->types, label, &n);
+
+	return sites && sites[0].confidence >= SITE_SURE;
+}
+
 /* What a row is, for eyes: «struct conn of 48 B, from conn_make (conn.c:12)», below it «.peer → 200 B». Owner: the caller; escaped. */
 static char *node_label(const struct writer *writer, const struct snapshot *snapshot, const struct leak_outline *leaks, const struct outline_node *node, size_t depth)
 {
@@ -204,7 +215,7 @@ static char *node_label(const struct writer *writer, const struct snapshot *snap
 		label = xasprintf("%*s%s %s %s%s", (int)depth * 2, "", at, arrow(writer), what, more);
 	} else {
 		sites = sites_phrase(snapshot, node_type(leaks, node));
-		label = xasprintf("%s%s%s%s", what, more, sites ? ", from " : "", sites ? sites : "");
+		label = xasprintf("%s%s%s%s", what, more, !sites ? "" : is_sure_site(snapshot, node_type(leaks, node)) ? ", from " : ", perhaps from ", sites ? sites : "");
 	}
 	return text_escape(label, strlen(label));
 }

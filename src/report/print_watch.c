@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "report/hints.h"
 #include "report/paragraph.h"
 #include "report/print_growth.h"
 #include "report/size_label.h"
@@ -39,7 +40,7 @@ void watch_start(struct watch *watch, struct writer *writer, const struct watch_
 	};
 	_cleanup_free_ char *escaped = name ? text_escape(name, strlen(name)) : xstrdup("?");
 
-	*watch = (struct watch){ .writer = writer, .options = *options, .last = SIZE_MAX };
+	*watch = (struct watch){ .writer = writer, .options = *options, .pid = pid, .last = SIZE_MAX };
 	census_init(&watch->census);
 	writer_field(writer, "name", value_text(name));
 	writer_field(writer, "pid", value_number((uint64_t)pid));
@@ -391,7 +392,8 @@ static void print_verdicts(struct watch *watch)
 	struct growth growth;
 
 	growth_compute(&watch->census.owners, &options, &growth);
-	writer_print(watch->writer, STYLE_PLAIN, "\n");
+	if (growth.rows.n)
+		writer_print(watch->writer, STYLE_PLAIN, "\n");
 	for (size_t i = 0; i < growth.rows.n; i++) {
 		const struct growth_row *row = &growth.rows.v[i];
 
@@ -431,6 +433,22 @@ static void print_end(struct watch *watch, enum watch_end end)
 	writer_print(watch->writer, STYLE_PLAIN, ".\n");
 }
 
+/* What to ask next: of the process while there is one, else of the last snapshot that was kept. */
+static void print_next(struct watch *watch, enum watch_end end)
+{
+	const char *file = watch->rounds.v[watch->last].file;
+	bool is_there = end == WATCH_COMPLETE || end == WATCH_INTERRUPTED;
+	_cleanup_free_ char *target = is_there ? xasprintf("-p %d", (int)watch->pid) : file ? text_shell_word(file) : NULL;
+	hint_array hints = { 0 };
+
+	if (watch->options.quiet)
+		return;
+	if (target)
+		hints_growth(&watch->census, 0, watch->census.sizes.steps.n - 1, target, &hints);
+	hints_print(watch->writer, &hints);
+	hints_deinit(&hints);
+}
+
 void watch_finish(struct watch *watch, enum watch_end end)
 {
 	size_t steps = watch->census.sizes.steps.n;
@@ -468,6 +486,7 @@ void watch_finish(struct watch *watch, enum watch_end end)
 		print_verdicts(watch);
 	else if (growth.steps > INTERVALS_MIN)
 		print_kinds(watch, &growth);
+	print_next(watch, end);
 	growth_deinit(&growth);
 	growth_deinit(&explained);
 }
