@@ -14,6 +14,9 @@
     column_free(). */
 void *column_grow(void *old, size_t old_size, size_t new_size);
 
+/** A column of which hardly anything will be written: on small pages, and it does not grow. Never returns NULL. Owner: the caller, column_free(). */
+void *column_sparse(size_t size);
+
 /** Gives the memory of the first size bytes back while the column stays; what is less
     than 2 MiB may be kept. They are not to be read any more. */
 void column_forget(void *column, size_t size);

@@ -46,11 +46,15 @@ void chunks_init(struct chunks *chunks)
 	*chunks = (struct chunks){ 0 };
 }
 
-enum { STRETCH_PAGES_SIZE = CHUNK_STRETCH_PAGES * 4, PAGE_WORDS_SIZE = CHUNK_PAGE_WORDS * sizeof(struct chunk_word) };
+enum {
+	STRETCHES_SIZE = CHUNK_STRETCHES * 4,
+	STRETCH_PAGES_SIZE = CHUNK_STRETCH_PAGES * 4,
+	PAGE_WORDS_SIZE = CHUNK_PAGE_WORDS * sizeof(struct chunk_word),
+};
 
 static void index_deinit(struct chunks *chunks)
 {
-	free(chunks->stretches);
+	column_free(chunks->stretches, STRETCHES_SIZE);
 	column_free(chunks->pages, chunks->stretches_capacity * STRETCH_PAGES_SIZE);
 	column_free(chunks->words, chunks->pages_capacity * PAGE_WORDS_SIZE);
 	chunks->stretches = chunks->pages = NULL;
@@ -303,8 +307,7 @@ static bool build_index(struct chunks *chunks)
 	vaddr previous_end = 0;
 
 	index_deinit(chunks);
-	// Hardly any of it is ever written: it must not lie on huge pages.
-	chunks->stretches = xcalloc(CHUNK_STRETCHES, sizeof(*chunks->stretches));
+	chunks->stretches = column_sparse(STRETCHES_SIZE);
 
 	for (size_t row = 0; row < chunks->n;) {
 		if (!row_fits(chunks, row, previous_end))

@@ -6,8 +6,10 @@
 
 mkdir "$tmp/bin" "$tmp/tree"
 cp "$top_srcdir/bootstrap" "$tmp/tree/"
-mkdir "$tmp/tree/tests"
+mkdir -p "$tmp/tree/tests/suites"
 cp "$top_srcdir/tests/count-results" "$tmp/tree/tests/"
+printf '#!/bin/sh\n' >"$tmp/tree/tests/suites/fetch"
+chmod +x "$tmp/tree/tests/suites/fetch"
 cd "$tmp/tree" || exit 99
 
 fake() {
@@ -82,6 +84,7 @@ matches "it shows what it installs" "$out" '^\+ .*apt-get install .*libdw-dev li
 check "it makes configure" called 'autoreconf'
 check "it configures" called 'configure'
 check "it builds" called 'make -s -C build'
+check_not "it fetches nothing for tests" grep -q tests/suites/fetch "$out"
 
 bootstrap build
 is "the second time: status" "$status" 0
@@ -133,6 +136,7 @@ fresh
 bootstrap check
 is "check: the last line counts" "$(last_line)" "1 passed, 0 failed, 0 skipped"
 is "check: status" "$status" 0
+matches "check: what tests fetch comes meanwhile" "$out" '^\+ tests/suites/fetch --all &$'
 : >"$tmp/test-fails"
 bootstrap check
 is "a test fails: the last line counts" "$(last_line)" "1 passed, 1 failed, 0 skipped"

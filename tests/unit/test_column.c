@@ -48,6 +48,25 @@ START_TEST(room_that_is_not_used_takes_no_memory)
 }
 END_TEST
 
+START_TEST(a_sparse_column_takes_what_is_written)
+{
+	size_t size = 8 * 1024 * 1024, page = (size_t)sysconf(_SC_PAGESIZE), wrong = 0, taken = 0;
+	uint8_t *column = column_sparse(size);
+	unsigned char resident[8 * 1024 * 1024 / 4096];
+
+	column[size / 2] = 1;
+	ck_assert_uint_le(size / page, sizeof(resident));
+	ck_assert_int_eq(mincore(column, size, resident), 0);
+	for (size_t i = 0; i < size / page; i++)
+		taken += resident[i] & 1;
+	ck_assert_uint_eq(taken, 1);
+	for (size_t i = 0; i < size; i++)
+		wrong += column[i] != (i == size / 2);
+	ck_assert_uint_eq(wrong, 0);
+	column_free(column, size);
+}
+END_TEST
+
 START_TEST(a_freed_column_is_gone)
 {
 	size_t size = 8 * 1024 * 1024;
@@ -62,4 +81,4 @@ START_TEST(a_freed_column_is_gone)
 END_TEST
 
 UNIT_SUITE("column", growth_keeps_what_is_there_and_adds_zeros,
-	   room_that_is_not_used_takes_no_memory, a_freed_column_is_gone)
+	   room_that_is_not_used_takes_no_memory, a_sparse_column_takes_what_is_written, a_freed_column_is_gone)
