@@ -17,9 +17,10 @@
 #include "graph/retained.h"
 #include "report/graph_text.h"
 #include "report/hints.h"
-#include "report/paragraph.h"
 #include "report/place_label.h"
+#include "report/print_suspects.h"
 #include "report/print_top_python.h"
+#include "report/sharers.h"
 #include "report/summary.h"
 #include "report/type_rows.h"
 #include "types/labels.h"
@@ -30,8 +31,6 @@ enum {
 	LARGE_PART = 100,
 	/** Below modules and threads; deeper rows have their place above them. */
 	SHARED_DEPTH = 2,
-	/** Owners of what is shared that are told. */
-	OWNERS_SHOWN = 3,
 	/** Rows of the table by type, or by size. */
 	SIZES_SHOWN = 10,
 };
@@ -61,112 +60,6 @@ struct tree {
 	uint64_t total, large;
 	ARRAY(struct tree_row) rows;
 };
-
-/* The first root that holds a chunk by itself, whoever else holds it too; SIZE_MAX. */
-static size_t root_of(const struct snapshot *snapshot, vertex_id chunk)
-{
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t found = SIZE_MAX;
-
-	for (size_t i = 0; i < roots->v.n; i++) {
-		enum place_kind kind = roots->places.v[roots->v.v[i].place].kind;
-
-		if (roots->v.v[i].chunk != chunk || kind == PLACE_LIBC)
-			continue;
-		// A variable says more than a stack or a register.
-		if (kind == PLACE_VARIABLE || kind == PLACE_TLS)
-			return i;
-		if (found == SIZE_MAX)
-			found = i;
-	}
-	return found;
-}
-
-static bool is_variable(const struct roots *roots, size_t root)
-{
-	enum place_kind kind = roots->places.v[roots->v.v[root].place].kind;
-
-	return kind == PLACE_VARIABLE || kind == PLACE_TLS;
-}
-
-static bool is_structural(const struct snapshot *snapshot, vertex_id vertex)
-{
-	const struct dominators *dominators = &snapshot->graph.dominators;
-	enum place_kind kind;
-
-	if (vertex < dominators->n_chunks || vertex > vertex_top(dominators))
-		return false;
-	if (vertex == vertex_top(dominators))
-		return true;
-	kind = snapshot->graph.roots.places.v[vertex - dominators->n_chunks].kind;
-	return kind == PLACE_MODULE || kind == PLACE_THREAD;
-}
-
-/* The owner of a chunk that several places share, where that is a variable; OWNER_NONE. */
-static owner_id variable_owner(const struct snapshot *snapshot, vertex_id chunk)
-{
-	const struct graph *graph = &snapshot->graph;
-	owner_id owner = graph->owners.of && is_structural(snapshot, graph->dominators.idom[chunk]) ? graph->owners.of[chunk] : OWNER_NONE;
-	enum place_kind kind;
-
-	if (owner == OWNER_NONE)
-		return OWNER_NONE;
-	kind = graph->roots.places.v[graph->owners.v.v[owner].place].kind;
-	return kind == PLACE_VARIABLE || kind == PLACE_TLS ? owner : OWNER_NONE;
-}
-
-/* What holds a chunk by itself, or else its owner, told by `is_direct_ret`; NULL when neither is known. An owner says more than a frame that has it, too, and than
-   another variable that has but a pointer into its middle. Owner: the caller. */
-static char *shared_label(const struct snapshot *snapshot, vertex_id chunk, bool *is_direct_ret)
-{
-	const struct graph *graph = &snapshot->graph;
-	const struct roots *roots = &graph->roots;
-	size_t root = root_of(snapshot, chunk);
-	owner_id owner = variable_owner(snapshot, chunk);
-	bool is_direct = root != SIZE_MAX && (owner == OWNER_NONE || graph->owners.v.v[owner].place == roots->v.v[root].place ||
-					      (is_variable(roots, root) && roots->v.v[root].hit != HIT_INTERIOR && !owner_is_holder(roots, &graph->owners.v.v[owner])));
-
-	*is_direct_ret = is_direct;
-	if (is_direct)
-		return root_label(roots, &roots->v.v[root]);
-	return owner != OWNER_NONE ? owner_label(roots, &graph->owners.v.v[owner]) : NULL;
-}
-
-/* How a chunk that several places share can be named: «held by g_cache», «by way of g_cache». NULL when it cannot. */
-static char *holder_text(const struct snapshot *snapshot, vertex_id chunk)
-{
-	bool is_direct;
-	_cleanup_free_ char *label = shared_label(snapshot, chunk, &is_direct);
-
-	return label ? xasprintf("%s %s", is_direct ? "held by" : "by way of", label) : NULL;
-}
-
-/* The owners of chunks of one kind that several places share: «by way of slabclass (slabs.c:42, memcached)», «27 by way of slabclass (slabs.c:42, memcached), 2 by way of …». NULL when
-   they are not known. */
-static char *sharers_text(const struct kinds *kinds, const struct snapshot *snapshot, vertex_id above, uint64_t key)
-{
-	const struct graph *graph = &snapshot->graph;
-	struct owner_share shares[OWNERS_SHOWN];
-	char count[TEXT_NUMBER_MAX], *text = NULL;
-	size_t n;
-
-	if (!graph->owners.of || !is_structural(snapshot, above))
-		return NULL;
-	n = owners_count(&graph->owners, kinds, &graph->dominators, above, key, shares, OWNERS_SHOWN);
-	for (size_t i = 0; i < n && i < OWNERS_SHOWN; i++) {
-		_cleanup_free_ char *label = owner_label(&graph->roots, &graph->owners.v.v[shares[i].owner]), *before = text;
-
-		if (n == 1)
-			return xasprintf("by way of %s", label);
-		text = xasprintf("%s%s%s by way of %s", before ? before : "", before ? ", " : "", text_count(count, shares[i].count), label);
-	}
-	if (n > OWNERS_SHOWN) {
-		_cleanup_free_ char *before = text;
-
-		text = xasprintf("%s, the rest by way of %s other place%s", before, text_count(count, n - OWNERS_SHOWN), n == OWNERS_SHOWN + 1 ? "" : "s");
-	}
-	return text;
-}
 
 static bool is_place(const struct tree *tree, vertex_id vertex)
 {
@@ -499,185 +392,6 @@ static void types_print(struct writer *writer, const struct tree *tree)
 	}
 	writer_table_end(writer);
 	type_rows_deinit(&rows);
-}
-
-/* ---- suspects ---- */
-
-/* «812 MiB, 64.0 %». */
-static char *amount(struct writer *writer, uint64_t bytes, uint64_t total)
-{
-	_cleanup_free_ char *text = writer_format_value(writer, value_bytes(bytes)), *share = writer_format_value(writer, value_share(bytes, total));
-
-	return xasprintf("%s (%s)", text, share);
-}
-
-/* What is at an offset of a place, if its type is known: «.buckets[]», the index left out. NULL else. */
-static char *suspect_member(const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t end, at;
-	char *path = NULL, *open, *close;
-
-	if (suspect->point != VERTEX_NONE)
-		return NULL;
-	at = roots_of_place(roots, suspect->place, &end);
-	for (; at < end && !path; at++)
-		if (roots->v.v[at].offset == suspect->offset && roots->v.v[at].path)
-			path = xstrdup(roots->v.v[at].path);
-	open = path ? strrchr(path, '[') : NULL;
-	close = open ? strchr(open, ']') : NULL;
-	if (close)
-		memmove(open + 1, close, strlen(close) + 1);
-	return path;
-}
-
-/* Where the children hang: « at +0x8», « hanging off cache.buckets[]». */
-static char *suspect_place(const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	_cleanup_free_ char *member = suspect->n_offsets ? suspect_member(snapshot, suspect) : NULL;
-	const char *name = suspect->place == PLACE_NONE ? NULL : snapshot->graph.roots.places.v[suspect->place].name;
-
-	if (suspect->n_offsets == 0)
-		return xstrdup("");
-	if (member && *member)
-		return xasprintf(" hanging off %s%s", name ? name : "", member);
-	if (suspect->point != VERTEX_NONE) {
-		_cleanup_free_ char *type = chunk_type(snapshot, suspect->point), *inside = type ? member_text(snapshot, suspect->point, suspect->offset) : NULL;
-
-		// Of an array, or a table of Python's, the offset tells nothing.
-		if (inside && *inside == '.')
-			return xasprintf(" hanging off %s", inside);
-		if (type)
-			return xstrdup("");
-	}
-	if (suspect->n_offsets == 1 || suspect->child_count == 1)
-		return xasprintf(" at +0x%" PRIx64, suspect->offset);
-	return xasprintf(" in an array from +0x%" PRIx64 " on", suspect->offset);
-}
-
-/* «2.00 MiB», «2.00 MiB (struct entry *[])». Owner: the caller. */
-static char *chunk_phrase(const struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
-{
-	_cleanup_free_ char *size = size_text(writer, chunk_usable(&snapshot->heap.chunks, chunk)), *type = chunk_type(snapshot, chunk);
-
-	return type ? xasprintf("%s (%s)", size, type) : xstrdup(size);
-}
-
-/* What begins in a chunk that several places share: it is called by one that holds it by itself, if there is one. */
-static char *shared_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect, const char *keeps,
-			     const char *through)
-{
-	const struct graph *graph = &snapshot->graph;
-	const struct chunks *chunks = &snapshot->heap.chunks;
-	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = chunk_phrase(writer, snapshot, suspect->start);
-	// A name in the program's own language is nearer to where it all is than one of its beginning.
-	owner_id holder = graph->owners.of && suspect->point != VERTEX_NONE ? graph->owners.of[suspect->point] : OWNER_NONE;
-	bool is_direct, is_held = holder != OWNER_NONE && owner_is_holder(&graph->roots, &graph->owners.v.v[holder]);
-	_cleanup_free_ char *label = is_held ? owner_label(&graph->roots, &graph->owners.v.v[holder]) : shared_label(snapshot, suspect->start, &is_direct);
-	_cleanup_free_ char *point = NULL;
-
-	if (suspect->point != suspect->start) {
-		_cleanup_free_ char *own = chunk_phrase(writer, snapshot, suspect->point);
-
-		point = xasprintf(" through the chunk 0x%" PRIxVADDR " of %s", chunks->mem[suspect->point], own);
-	}
-	if (label)
-		return xasprintf("%s keeps %s%s%s%s. Other places lead to 0x%" PRIxVADDR " of %s, too.", label, keeps, point ? point : "", through ? ", most of it in " : "",
-				 through ? through : "", chunks->mem[suspect->start], size);
-	return xasprintf("The chunk 0x%" PRIxVADDR " of %s, which several places of %s share, keeps %s%s%s%s.", chunks->mem[suspect->start], size, place,
-			 keeps, point ? point : "", through ? ", most of it in " : "", through ? through : "");
-}
-
-/* What a suspect fans out to: «4,092 x struct session of 56 B», «a chunk of 2.00 MiB». Owner: the caller. */
-static char *children_phrase(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	struct suspect_children children = suspect_children(snapshot, suspect);
-	_cleanup_free_ char *size = children.usable ? size_text(writer, children.usable) : NULL;
-	const char *name = children.label ? snapshot->types.labels.v[children.label].name : NULL, *of = size ? " of " : "";
-	char count[TEXT_NUMBER_MAX];
-
-	text_count(count, children.count);
-	if (children.count == 1)
-		return name ? xasprintf("one %s%s%s", name, of, size ? size : "") : xasprintf("a chunk%s%s", of, size ? size : "");
-	return name ? xasprintf("%s x %s%s%s", count, name, of, size ? size : "") : xasprintf("%s chunks%s%s", count, of, size ? size : "");
-}
-
-static char *suspect_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	const struct graph *graph = &snapshot->graph;
-	uint64_t total = graph->dominators.retained[vertex_top(&graph->dominators)];
-	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *keeps = amount(writer, suspect->retained, total);
-	_cleanup_free_ char *children = children_phrase(writer, snapshot, suspect), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
-
-	if (suspect->point == VERTEX_NONE && suspect->is_shared) {
-		vertex_id above = suspect->place == PLACE_NONE ? vertex_top(&graph->dominators) : vertex_of_place(&graph->dominators, suspect->place);
-		const struct kinds by_size = { .chunks = &snapshot->heap.chunks };
-		_cleanup_free_ char *sharers = sharers_text(&by_size, snapshot, above, suspect->child_usable);
-
-		return xasprintf("%s is in %s that several places of %s share%s%s.", keeps, children, place,
-				 !sharers				? ""
-				 : strncmp(sharers, "by way of ", 10) ? ": "
-								      : ", ",
-				 sharers ? sharers : "");
-	}
-	if (suspect->child_count)
-		through = xasprintf("%s%s", children, where);
-	if (suspect->point != VERTEX_NONE) {
-		_cleanup_free_ char *own = chunk_phrase(writer, snapshot, suspect->point);
-
-		point = xasprintf("0x%" PRIxVADDR " of %s", snapshot->heap.chunks.mem[suspect->point], own);
-		if (suspect->is_shared)
-			return shared_sentence(writer, snapshot, suspect, keeps, through);
-		return xasprintf("%s keeps %s: through the chunk %s%s%s.", place, keeps, point, through ? ", which holds " : "", through ? through : "");
-	}
-	return xasprintf("%s keeps %s%s%s.", place, keeps, through ? " through " : "", through ? through : "");
-}
-
-void print_suspects(struct writer *writer, const struct snapshot *snapshot)
-{
-	static const struct column columns[] = {
-		{ .key = "retained" },
-		{ .key = "place" },
-		{ .key = "shared" },
-		{ .key = "point" },
-		{ .key = "child_size" },
-		{ .key = "child_count" },
-		{ .key = "child_retained" },
-		{ .key = "offset" },
-		{ .key = "sentence" },
-	};
-	static const struct table table = { .key = "suspects", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
-	const suspect_array *suspects = &snapshot->graph.suspects;
-
-	if (suspects->n)
-		writer_print(writer, STYLE_BOLD, "Suspects\n");
-	if (writer_options(writer)->format != FORMAT_TEXT)
-		writer_table_begin(writer, &table);
-	for (size_t i = 0; i < suspects->n; i++) {
-		const struct suspect *suspect = &suspects->v[i];
-		_cleanup_free_ char *sentence = suspect_sentence(writer, snapshot, suspect), *escaped = text_escape(sentence, strlen(sentence));
-		_cleanup_free_ char *place = place_label(&snapshot->graph.roots, suspect->place);
-
-		if (writer_options(writer)->format == FORMAT_TEXT) {
-			print_paragraph(writer, 2, escaped);
-			continue;
-		}
-		writer_row(writer, (struct value[]){
-					   value_bytes(suspect->retained),
-					   value_text(place),
-					   value_flag(suspect->is_shared),
-					   suspect->point != VERTEX_NONE ? value_address(snapshot->heap.chunks.mem[suspect->point]) : value_none(),
-					   suspect->child_count ? value_number(suspect->child_usable) : value_none(),
-					   value_count(suspect->child_count),
-					   value_bytes(suspect->child_retained),
-					   suspect->n_offsets ? value_number(suspect->offset) : value_none(),
-					   value_text(sentence),
-				   });
-	}
-	if (writer_options(writer)->format != FORMAT_TEXT)
-		writer_table_end(writer);
-	if (suspects->n)
-		writer_print(writer, STYLE_PLAIN, "\n");
 }
 
 void print_top(struct writer *writer, const struct snapshot *snapshot, const struct top_options *options)
