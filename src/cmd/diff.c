@@ -149,6 +149,8 @@ static struct error *print(const struct options *options, const struct diff *dif
 	writer_begin(writer, options->command->name);
 	print_diff(writer, diff, &settings);
 	*status = judge(writer, diff, thresholds, *status);
+	if (!options->quiet)
+		print_diff_hints(writer, diff);
 	return writer_finish(writer);
 }
 

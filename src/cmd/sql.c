@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cmd/choice.h"
 #include "cmd/command.h"
 #include "cmd/message.h"
-#include "cmd/open.h"
 #include "report/print_query.h"
 
 /* Whether the target would be a file with a blank in its name. */

@@ -320,6 +320,7 @@ static enum status run(const struct options *options)
 	struct watch_options watch = {
 		.limit = options_has(options, OPTION_LIMIT) ? options->limit : ROWS_DEFAULT,
 		.min_size = options->min_size,
+		.quiet = options->quiet,
 	};
 	_cleanup_free_ char *name = lifetime_name(&looking.lifetime);
 

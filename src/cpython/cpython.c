@@ -149,6 +149,16 @@ void cpython_why(struct cpython *cpython, const struct cpython_question *questio
 			why_find(&cpython->walks[i], question);
 }
 
+void cpython_holders(struct cpython *cpython, struct py_holders *ret)
+{
+	struct py_holders holders = { 0 };
+
+	for (size_t i = 0; i < cpython->n; i++)
+		if (cpython->known[i])
+			holders_find(&cpython->walks[i], &holders);
+	*ret = holders;
+}
+
 void cpython_unreachable(struct cpython *cpython, const uint8_t *is_leaked)
 {
 	if (!cpython->n)

@@ -8,7 +8,7 @@
  * It finds every CPython in the process by the one name that all of them export. The chapters: layouts (what is read, by name), runtime (interpreters,
  * threads, the collector), obmalloc (arenas, pools, blocks), types, objects, sizes, claims (what objects own), referents
  * (references with
- * names), labels, paths, patterns, why, freelists.
+ * names), labels, paths, patterns, why, holders, freelists.
  */
 #ifndef HEAPSNAP_CPYTHON_CPYTHON_H
 #define HEAPSNAP_CPYTHON_CPYTHON_H
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpython/holders.h"
 #include "cpython/python.h"
 #include "debug/modules.h"
 #include "heap/heap.h"
@@ -34,6 +35,10 @@ void cpython_destroy(struct cpython *cpython);
 /** Fills what is unreachable of a Python, and what of that is lost: objects that count more references than lead to them. `is_leaked` says of each chunk that
     nothing reaches it. Cost: linear. */
 void cpython_unreachable(struct cpython *cpython, const uint8_t *is_leaked);
+
+/** Finds who holds the objects, by names in Python. Gives nothing without one. Owner: the caller, py_holders_deinit(). Memory: 28 bytes per chunk while it works, 4 to stay. Cost: linear in
+    references. */
+void cpython_holders(struct cpython *cpython, struct py_holders *ret);
 
 struct cpython_question {
 	/** Types whose ways and referrers are asked for: python_choose(). Empty for all of them; NULL for none. Borrowed. */

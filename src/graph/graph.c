@@ -10,20 +10,6 @@
 /* Suspects that are told. */
 enum { SUSPECTS = 5 };
 
-static bool is_any_shared(const suspect_array *suspects)
-{
-	for (size_t i = 0; i < suspects->n; i++)
-		if (suspects->v[i].is_shared)
-			return true;
-	return false;
-}
-
-void graph_find_nearest(struct graph *graph, const struct heap *heap)
-{
-	if (graph->is_built && graph->edges.first && !graph->nearest && is_any_shared(&graph->suspects))
-		graph->nearest = nearest_find(heap, &graph->edges, &graph->roots, &graph->reach);
-}
-
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret)
 {
@@ -51,9 +37,9 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	graph.refused = graph.edges.refused;
 	reach_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach);
 	if (options->with_owners) {
-		uint32_t *nearest = nearest_find(heap, &graph.edges, &graph.roots, &graph.reach);
+		uint32_t *nearest = nearest_find(heap, &graph.edges, &graph.roots, &options->holders, &graph.reach);
 
-		owners_compute(nearest, &graph.roots, &graph.reach, graph.leaked, &graph.owners);
+		owners_compute(nearest, &graph.roots, &options->holders, &graph.reach, graph.leaked, &graph.owners);
 		nearest_free(nearest, graph.reach.n);
 	}
 	// By type only when types are known, which takes the graph.
@@ -62,12 +48,6 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	if (options->with_dominators) {
 		dominators_compute(&heap->chunks, &graph.edges, &graph.roots, &graph.reach, graph.leaked, &graph.dominators);
 		suspects_find(&heap->chunks, &target->image, &graph.roots, &graph.dominators, SUSPECTS, &graph.suspects);
-		if (is_any_shared(&graph.suspects)) {
-			// The dominators have used them up.
-			edges_build(&heap->chunks, &target->image, &edges, &graph.edges);
-			graph_find_nearest(&graph, heap);
-			edges_deinit(&graph.edges);
-		}
 		// Once more, this time with places: both at once would take more memory than a second look takes time.
 		edges.without_places = false;
 		if (options->with_edges)
@@ -75,6 +55,7 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	} else if (!options->with_edges) {
 		edges_deinit(&graph.edges);
 	}
+	graph.options.holders = (struct holders){ NULL };
 	root_areas_deinit(&areas);
 	*ret = graph;
 }
@@ -89,7 +70,6 @@ void graph_deinit(struct graph *graph)
 	if (graph->options.with_dominators)
 		dominators_deinit(&graph->dominators);
 	array_deinit(&graph->suspects);
-	nearest_free(graph->nearest, graph->reach.n);
 	reach_deinit(&graph->reach);
 	suppressions_destroy(graph->suppressions);
 	*graph = (struct graph){ 0 };

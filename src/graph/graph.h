@@ -38,6 +38,8 @@ struct graph_options {
 	/** Only find out what is reachable (marks.h); with none of the above, and without suppressions. */
 	bool marks_alone;
 	bool without_dwarf;
+	/** For the owners. Borrowed: until it is built. */
+	struct holders holders;
 	/** Takes; NULL for none. Those that go by type are the caller's to apply. */
 	struct suppressions *suppressions;
 };
@@ -57,8 +59,6 @@ struct graph {
 	/** Empty unless options.with_dominators. */
 	struct dominators dominators;
 	suspect_array suspects;
-	/** Of each chunk (nearest.h); NULL unless one of the suspects is shared. */
-	uint32_t *nearest;
 	/** As they were given, with what each was for. */
 	struct suppressions *suppressions;
 	/** Bytes of chunks, and of areas of roots, that are not in the image. Then leaks may be none. */
@@ -72,9 +72,6 @@ struct graph {
 /** Builds it from a captured target and its walked heap. Owner: the caller, graph_deinit(). */
 void graph_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct graph_options *options,
 		 struct graph *ret);
-
-/** Fills in `nearest` when a suspect is shared and the edges are there. */
-void graph_find_nearest(struct graph *graph, const struct heap *heap);
 
 /** Frees it; an initialiser of zeroes is accepted. */
 void graph_deinit(struct graph *graph);

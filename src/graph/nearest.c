@@ -5,6 +5,8 @@
  *
  *   AWAITS_STRONG   reachable: by edges that are not weak, from reachable chunks
  *   AWAITS_ANY      possible: by any edge
+ *
+ * What has a holder is taken beforehand: others do not pass there.
  */
 #include "graph/nearest.h"
 
@@ -18,7 +20,9 @@
 #define AWAITS_ANY (NEAREST_NONE - 2)
 
 enum {
-	TIERS = 6,
+	/** Holders come before frames. */
+	TIER_HOLDERS = 4,
+	TIERS = 7,
 	/** How far ahead of the queue memory is asked for. */
 	AHEAD = 16,
 };
@@ -51,7 +55,7 @@ static unsigned tier_of(const struct heap *heap, const struct root_place *place)
 		return 3;
 	case PLACE_FRAME:
 	case PLACE_THREAD:
-		return 4;
+		return TIER_HOLDERS + 1;
 	case PLACE_REGISTER:
 	case PLACE_LEAKED:
 	case PLACE_KINDS:
@@ -98,12 +102,30 @@ static void spread(struct search *search)
 	}
 }
 
-static void search_run(struct search *search, const struct heap *heap, const struct roots *roots)
+/* Gives chunks their holders, before any chain could reach them; only what is alive has one. */
+static void take_holders(struct search *search, const struct holders *holders, uint32_t first)
+{
+	for (size_t i = 0; i < search->reach->n; i++)
+		if (holders->of[i] && search->of[i] != NEAREST_NONE)
+			search->of[i] = first + holders->of[i] - 1;
+}
+
+/* What they lead to is theirs, too. */
+static void queue_holders(struct search *search, const struct holders *holders)
+{
+	for (size_t i = 0; i < search->reach->n; i++)
+		if (holders->of[i] && search->of[i] != NEAREST_NONE)
+			search->queue[search->tail++] = (chunk_id)i;
+}
+
+static void search_run(struct search *search, const struct heap *heap, const struct roots *roots, const struct holders *holders)
 {
 	_cleanup_free_ uint8_t *tiers = xmalloc(roots->places.n + 1);
 
 	for (size_t i = 0; i < roots->places.n; i++)
 		tiers[i] = (uint8_t)tier_of(heap, &roots->places.v[i]);
+	if (holders)
+		take_holders(search, holders, (uint32_t)roots->v.n);
 	for (unsigned tier = 0; tier < TIERS; tier++) {
 		for (size_t i = 0; i < roots->v.n; i++) {
 			const struct root *root = &roots->v.v[i];
@@ -114,11 +136,13 @@ static void search_run(struct search *search, const struct heap *heap, const str
 			if (waits == AWAITS_ANY || (waits == AWAITS_STRONG && root->hit != HIT_INTERIOR))
 				meet(search, root->chunk, (uint32_t)i);
 		}
+		if (tier == TIER_HOLDERS && holders)
+			queue_holders(search, holders);
 		spread(search);
 	}
 }
 
-uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct reach *reach)
+uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct holders *holders, const struct reach *reach)
 {
 	const uint32_t marks[REACH_KINDS] = { NEAREST_NONE, [REACH_REACHABLE] = AWAITS_STRONG, [REACH_POSSIBLE] = AWAITS_ANY,
 					      [REACH_DIRECT] = NEAREST_NONE, [REACH_INDIRECT] = NEAREST_NONE, [REACH_SUPPRESSED] = NEAREST_NONE };
@@ -132,7 +156,7 @@ uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const
 
 	for (size_t i = 0; i < reach->n; i++)
 		search.of[i] = marks[reach->kind[i]];
-	search_run(&search, heap, roots);
+	search_run(&search, heap, roots, holders && holders->of ? holders : NULL);
 	// What was to be reached, by roots that are not there, has none.
 	for (size_t i = 0; i < reach->n; i++) {
 		if (search.of[i] == AWAITS_STRONG || search.of[i] == AWAITS_ANY)
@@ -145,33 +169,4 @@ uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const
 void nearest_free(uint32_t *nearest, size_t n_chunks)
 {
 	column_free(nearest, (n_chunks + 1) * sizeof(*nearest));
-}
-
-static int compare(const void *left, const void *right)
-{
-	const struct nearest_share *a = left, *b = right;
-
-	if (a->count != b->count)
-		return a->count > b->count ? -1 : 1;
-	return a->root < b->root ? -1 : a->root > b->root;
-}
-
-size_t nearest_count(const struct kinds *kinds, const struct dominators *dominators, const struct roots *roots, const uint32_t *nearest, vertex_id above,
-		     uint64_t key, struct nearest_share *ret, size_t wanted)
-{
-	_cleanup_free_ struct nearest_share *shares = xcalloc(roots->v.n + 1, sizeof(*shares));
-	_cleanup_free_ uint32_t *root_kind = roots_kinds(roots);
-	size_t n = 0;
-
-	for (chunk_id chunk = 0; chunk < kinds->chunks->n; chunk++)
-		if (dominators->idom[chunk] == above && nearest[chunk] != NEAREST_NONE && kind_key(kinds, chunk) == key)
-			shares[root_kind[nearest[chunk]]].count++;
-	for (uint32_t root = 0; root < roots->v.n; root++)
-		if (shares[root].count)
-			shares[n++] = (struct nearest_share){ root, shares[root].count };
-	if (n)
-		qsort(shares, n, sizeof(*shares), compare);
-	for (size_t i = 0; i < n && i < wanted; i++)
-		ret[i] = shares[i];
-	return n;
 }

@@ -3,7 +3,8 @@
  * Nearest: the one root that each chunk is put down to.
  *
  * That is the root from which a chain reaches the chunk first: global variables are asked before those of libc, these before thread-local ones, then other mappings,
- * stacks, registers; within these the shortest chain, and of equally long ones the root that comes first. As where chains are told (chains.h), a
+ * holders that the caller knows (the names of another language), stacks, registers; within these the shortest chain, and of equally long ones the root that comes first.
+ * No chain from a root passes through a chunk that has a holder. As where chains are told (chains.h), a
  * reachable chunk has its root by chains without weak edges, and only a possible one by others. What is leaked has none.
  *
  * Dominators leave what several places share to nobody. People still know it by the variable they would look for it in.
@@ -14,9 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "graph/dominators.h"
 #include "graph/edges.h"
-#include "graph/kinds.h"
 #include "graph/reach.h"
 #include "graph/roots.h"
 #include "heap/heap.h"
@@ -24,22 +23,20 @@
 /** No root leads there. */
 #define NEAREST_NONE UINT32_MAX
 
-/** For each chunk the index of the root nearest to it, NEAREST_NONE where there is none. The edges need no places. Owner: the caller, nearest_free(). Memory: 4 bytes per chunk, and 4
-    more while it works. Cost: linear in chunks and edges. */
-uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct reach *reach);
+/** Who keeps chunks in the program's own language, where the caller knows that better than pointers tell. */
+struct holders {
+	/** For each chunk 1 + the index of its holder, 0 for none. Borrowed; NULL when there are none at all. */
+	const uint32_t *of;
+	/** Borrowed, unescaped. */
+	char *const *names;
+	size_t n;
+};
+
+/** For each chunk the index of the root nearest to it, that of its holder behind the last of the roots, NEAREST_NONE where there is neither. `holders` may be NULL. The edges need no
+    places. Owner: the caller, nearest_free(). Memory: 4 bytes per chunk, and 4 more while it works. Cost: linear in chunks and edges. */
+uint32_t *nearest_find(const struct heap *heap, const struct edges *edges, const struct roots *roots, const struct holders *holders, const struct reach *reach);
 
 /** Frees it; NULL is accepted. */
 void nearest_free(uint32_t *nearest, size_t n_chunks);
-
-struct nearest_share {
-	/** Index of a root, which stands for its kind (roots_kinds()). */
-	uint32_t root;
-	uint64_t count;
-};
-
-/** Which kinds of roots are nearest to the chunks of one key (kinds.h) right below a vertex: the first up to `wanted` into ret, most chunks first. Gives how many there are. Cost: linear in
-    chunks. */
-size_t nearest_count(const struct kinds *kinds, const struct dominators *dominators, const struct roots *roots, const uint32_t *nearest, vertex_id above,
-		     uint64_t key, struct nearest_share *ret, size_t wanted);
 
 #endif

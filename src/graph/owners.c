@@ -111,16 +111,61 @@ static owner_id owner_without_root(enum reach_kind kind, owner_id leaked)
 	return kind == REACH_DIRECT || kind == REACH_INDIRECT || kind == REACH_SUPPRESSED ? leaked : OWNER_NONE;
 }
 
-void owners_compute(const uint32_t *nearest, const struct roots *roots, const struct reach *reach, place_id leaked, struct owners *ret)
+/* Adds the holders; gives the first owner that is one. */
+static owner_id owners_add_holders(struct owners *owners, struct roots *roots, const struct holders *holders)
+{
+	owner_id first = (owner_id)owners->v.n;
+
+	for (size_t i = 0; holders && holders->of && i < holders->n; i++)
+		owner_add(owners, roots,
+			  roots_add_place(roots, (struct root_place){ .kind = PLACE_VARIABLE, .parent = PLACE_NONE, .name = xstrdup(holders->names[i]) }), "");
+	return first;
+}
+
+void owners_compute(const uint32_t *nearest, struct roots *roots, const struct holders *holders, const struct reach *reach, place_id leaked, struct owners *ret)
 {
 	struct owners owners = { 0 };
 	_cleanup_free_ owner_id *of_root = roots_name(&owners, roots);
+	owner_id first = owners_add_holders(&owners, roots, holders), nobody = (owner_id)owners.v.n;
 
 	owner_add(&owners, roots, leaked, "");
 	owners_reserve(&owners, reach->n);
-	for (size_t i = 0; i < reach->n; i++)
-		owners.of[i] = nearest[i] == NEAREST_NONE ? owner_without_root((enum reach_kind)reach->kind[i], (owner_id)owners.v.n - 1) : of_root[nearest[i]];
+	for (size_t i = 0; i < reach->n; i++) {
+		uint32_t root = nearest[i];
+
+		owners.of[i] = root == NEAREST_NONE  ? owner_without_root((enum reach_kind)reach->kind[i], nobody)
+			       : root < roots->v.n ? of_root[root]
+						   : first + (root - (uint32_t)roots->v.n);
+	}
 	*ret = owners;
+}
+
+static int compare_shares(const void *left, const void *right)
+{
+	const struct owner_share *a = left, *b = right;
+
+	if (a->count != b->count)
+		return a->count > b->count ? -1 : 1;
+	return a->owner < b->owner ? -1 : a->owner > b->owner;
+}
+
+size_t owners_count(const struct owners *owners, const struct kinds *kinds, const struct dominators *dominators, vertex_id above, uint64_t key, struct owner_share *ret,
+		    size_t wanted)
+{
+	_cleanup_free_ struct owner_share *shares = xcalloc(owners->v.n + 1, sizeof(*shares));
+	size_t n = 0;
+
+	for (chunk_id chunk = 0; chunk < kinds->chunks->n; chunk++)
+		if (dominators->idom[chunk] == above && owners->of[chunk] != OWNER_NONE && kind_key(kinds, chunk) == key)
+			shares[owners->of[chunk]].count++;
+	for (owner_id owner = 0; owner < owners->v.n; owner++)
+		if (shares[owner].count)
+			shares[n++] = (struct owner_share){ owner, shares[owner].count };
+	if (n)
+		qsort(shares, n, sizeof(*shares), compare_shares);
+	for (size_t i = 0; i < n && i < wanted; i++)
+		ret[i] = shares[i];
+	return n;
 }
 
 void owners_deinit(struct owners *owners)

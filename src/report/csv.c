@@ -69,6 +69,7 @@ static void put(struct output *output, struct value value)
 		output_number(output, value.number);
 		break;
 	case VALUE_SHARE:
+	case VALUE_CONFIDENCE:
 		output_fraction(output, value.fraction);
 		break;
 	case VALUE_DURATION:

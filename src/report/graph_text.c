@@ -82,30 +82,58 @@ char *sites_phrase(const struct snapshot *snapshot, label_id label)
 	return phrase;
 }
 
-label_id suspect_label(const struct snapshot *snapshot, const struct suspect *suspect)
+/* A type, or what its bytes look like: «(HTTP)». */
+static bool label_tells(const struct chunk_label *label)
 {
-	const struct graph *graph = &snapshot->graph;
+	return label->is_type || label->name[0] == '(';
+}
+
+/* The vertex that it all hangs below. */
+static vertex_id suspect_point(const struct dominators *dominators, const struct suspect *suspect)
+{
+	if (suspect->point != VERTEX_NONE)
+		return suspect->point;
+	return suspect->place == PLACE_NONE ? vertex_top(dominators) : vertex_of_place(dominators, suspect->place);
+}
+
+struct suspect_children suspect_children(const struct snapshot *snapshot, const struct suspect *suspect)
+{
+	const struct dominators *dominators = &snapshot->graph.dominators;
 	const struct types *types = &snapshot->types;
-	vertex_id above = suspect->point != VERTEX_NONE	  ? suspect->point
-			  : suspect->place == PLACE_NONE ? vertex_top(&graph->dominators)
-							 : vertex_of_place(&graph->dominators, suspect->place);
-	_cleanup_free_ uint32_t *counts = NULL;
-	uint32_t n = 0;
-	label_id best = 0;
+	const struct suspect_children untyped = { 0, suspect->child_usable, suspect->child_count, CHUNK_NONE };
+	vertex_id above = suspect_point(dominators, suspect);
+	// What several places share was put together by size.
+	bool of_one_size = suspect->is_shared && suspect->point == VERTEX_NONE;
+	struct suspect_children children = { .example = CHUNK_NONE };
+	_cleanup_free_ uint64_t *retained = NULL;
+	uint64_t all = 0;
 
-	if (!types->is_built)
-		return 0;
-	counts = xcalloc(types->labels.n + 1, sizeof(*counts));
-	for (chunk_id chunk = 0; chunk < graph->dominators.n_chunks; chunk++) {
-		label_id label = types->label[chunk];
-
-		if (graph->dominators.idom[chunk] != above || chunk_usable(&snapshot->heap.chunks, chunk) != suspect->child_usable)
+	if (!types->is_built || !suspect->child_count)
+		return untyped;
+	retained = xcalloc(types->labels.n + 1, sizeof(*retained));
+	for (chunk_id chunk = 0; chunk < dominators->n_chunks; chunk++) {
+		if (dominators->idom[chunk] != above || (of_one_size && chunk_usable(&snapshot->heap.chunks, chunk) != suspect->child_usable))
 			continue;
-		n++;
-		if (++counts[label] > counts[best])
-			best = label;
+		all += dominators->retained[chunk];
+		retained[types->label[chunk]] += dominators->retained[chunk];
+		if (retained[types->label[chunk]] > retained[children.label])
+			children.label = types->label[chunk];
 	}
-	return types->labels.v[best].is_type && counts[best] >= n - n / 10 ? best : 0;
+	// Those of one size are counted together, so nearly all have to be of the type.
+	if (!label_tells(&types->labels.v[children.label]) || retained[children.label] < (of_one_size ? all - all / 10 : all / 2))
+		return untyped;
+	for (chunk_id chunk = 0; chunk < dominators->n_chunks; chunk++) {
+		uint64_t usable = chunk_usable(&snapshot->heap.chunks, chunk);
+
+		if (dominators->idom[chunk] != above || types->label[chunk] != children.label || (of_one_size && usable != suspect->child_usable))
+			continue;
+		children.usable = !children.count || children.usable == usable ? usable : 0;
+		if (!children.count++)
+			children.example = chunk;
+	}
+	if (of_one_size)
+		children.count = suspect->child_count;
+	return children;
 }
 
 const char *arrow(const struct writer *writer)

@@ -31,8 +31,19 @@ char *sites_phrase(const struct snapshot *snapshot, label_id label);
 /** One of these: «conn_make (conn.c:12)». Owner: the caller; unescaped. */
 char *site_phrase(const struct type_site *site);
 
-/** The label of the chunks that a suspect fans out to, where nearly all are of one type; 0 else. Cost: linear in chunks. */
-label_id suspect_label(const struct snapshot *snapshot, const struct suspect *suspect);
+/** What a suspect fans out to, as one thing. */
+struct suspect_children {
+	/** The type that has most of it; 0 where none has half. */
+	label_id label;
+	/** Usable size of each, 0 for several. */
+	uint64_t usable;
+	uint64_t count;
+	/** One of them, CHUNK_NONE without any. */
+	chunk_id example;
+};
+
+/** Finds that. Without types it is what the suspect says. Cost: linear in chunks. */
+struct suspect_children suspect_children(const struct snapshot *snapshot, const struct suspect *suspect);
 
 /** «→», or «->» where there is no UTF-8. Borrowed: for ever. */
 const char *arrow(const struct writer *writer);

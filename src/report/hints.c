@@ -42,6 +42,15 @@ static char *label_arguments(const struct snapshot *snapshot, const char *target
 	return xasprintf("%s %s%s", target, before, word);
 }
 
+/* «TARGET 'struct conn'», of a Python object «TARGET py:list»: the type as why is asked for it. Owner: the caller. */
+static char *type_arguments(const struct snapshot *snapshot, const char *target, label_id label, chunk_id example)
+{
+	bool is_object = python_is_known(&snapshot->python) && example != CHUNK_NONE && snapshot->python.role[example] == PY_OBJECT;
+	_cleanup_free_ char *name = xasprintf("%s%s", is_object ? "py:" : "", snapshot->types.labels.v[label].name), *word = text_shell_word(name);
+
+	return xasprintf("%s %s", target, word);
+}
+
 void hints_report(const struct snapshot *snapshot, const struct histogram *histogram, label_id first,
 		  const char *target, hint_array *ret)
 {
@@ -76,6 +85,8 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 	if (heap->chunks.n) {
 		add(ret, "top", xstrdup(target), "who keeps how much");
 		add(ret, "leaks", xstrdup(target), "what nothing points to any more");
+		if (snapshot->kind == SNAPSHOT_LIVE && snapshot->pid && !strncmp(target, "-p ", 3))
+			add(ret, "watch", xasprintf("%s --interval 5 --count 12", target), "what grows within a minute, and who keeps that");
 	}
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
@@ -83,10 +94,13 @@ void hints_report(const struct snapshot *snapshot, const struct histogram *histo
 
 void hints_type(const struct snapshot *snapshot, label_id label, chunk_id example, const char *target, hint_array *ret)
 {
+	bool is_type = snapshot->types.labels.v[label].is_type;
+
 	*ret = (hint_array){ 0 };
 	add(ret, "why", label_arguments(snapshot, target, "", label), "who holds them");
 	if (example != CHUNK_NONE)
-		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[example]), "the first of them, field by field");
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR "%s", target, snapshot->heap.chunks.mem[example], is_type ? "" : " --contents"),
+		    is_type ? "the first of them, field by field" : "the bytes of the first of them");
 	add(ret, "list", label_arguments(snapshot, target, "--type ", label), "all of them, one row each");
 }
 
@@ -108,7 +122,7 @@ void hints_leaks(const struct snapshot *snapshot, chunk_id example, const char *
 	else
 		add(ret, "top", xstrdup(target), "who keeps how much");
 	if (snapshot->graph.reach.count[REACH_POSSIBLE])
-		add(ret, "list", xasprintf("%s --format csv | grep ,possible,", target), "the chunks that are possibly leaked");
+		add(ret, "list", xasprintf("%s --format csv | grep ,possible,", target), "what is possibly leaked");
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
 }
@@ -118,6 +132,11 @@ void hints_why(const struct snapshot *snapshot, chunk_id chunk, bool has_more, c
 	const struct chunks *chunks = &snapshot->heap.chunks;
 
 	*ret = (hint_array){ 0 };
+	if (reach_is_leaked(&snapshot->graph.reach, chunk)) {
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR " --contents", target, chunks->mem[chunk]), "what it holds");
+		add(ret, "leaks", xstrdup(target), "all that nothing points to any more");
+		return;
+	}
 	add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, chunks->mem[chunk]), "all that it holds, and what it keeps");
 	if (is_typed(snapshot, chunk))
 		add(ret, "why", label_arguments(snapshot, target, "", snapshot->types.label[chunk]), "who holds all chunks of its type");
@@ -132,8 +151,10 @@ void hints_show(const struct snapshot *snapshot, chunk_id chunk, const char *tar
 	vaddr mem = snapshot->heap.chunks.mem[chunk];
 
 	*ret = (hint_array){ 0 };
-	if (snapshot->graph.reach.kind[chunk] != REACH_NONE)
-		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR, target, mem), "further ways from roots to it");
+	if (snapshot->graph.reach.kind[chunk] == REACH_DIRECT)
+		add(ret, "leaks", xstrdup(target), "all that nothing points to any more");
+	else if (snapshot->graph.reach.kind[chunk] != REACH_NONE)
+		add(ret, "why", xasprintf("%s 0x%" PRIxVADDR " -k 10", target, mem), "further ways from roots to it");
 	if (!snapshot->contents.n)
 		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR " --contents", target, mem), "its words, too");
 }
@@ -153,14 +174,16 @@ void hints_top(const struct snapshot *snapshot, const char *target, hint_array *
 {
 	const suspect_array *suspects = &snapshot->graph.suspects;
 	chunk_id chunk = suspect_chunk(snapshot);
-	label_id label = suspects->n && suspects->v[0].child_count > 1 ? suspect_label(snapshot, &suspects->v[0]) : 0;
+	struct suspect_children children = { 0, 0, 0, CHUNK_NONE };
 
 	*ret = (hint_array){ 0 };
+	if (suspects->n)
+		children = suspect_children(snapshot, &suspects->v[0]);
 	if (chunk != CHUNK_NONE)
-		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[chunk]), "the chunk where the first suspect's memory fans out");
-	if (label)
-		add(ret, "why", label_arguments(snapshot, target, "", label), "who holds the chunks it consists of");
-	else if (suspects->n && suspects->v[0].child_count > 1)
+		add(ret, "show", xasprintf("%s 0x%" PRIxVADDR, target, snapshot->heap.chunks.mem[chunk]), "where the first suspect's memory fans out");
+	if (children.count > 1 && children.label)
+		add(ret, "why", type_arguments(snapshot, target, children.label, children.example), "who holds the chunks it consists of");
+	else if (children.count > 1)
 		add(ret, "why", xasprintf("%s %" PRIu64, target, suspects->v[0].child_usable), "who holds the chunks it consists of");
 	if (snapshot->graph.reach.leaks.n)
 		add(ret, "leaks", xstrdup(target), "what nothing points to any more");
@@ -172,12 +195,54 @@ void hints_arenas(const struct snapshot *snapshot, const char *target, hint_arra
 {
 	*ret = (hint_array){ 0 };
 	if (snapshot->heap.chunks.n) {
-		add(ret, "report", xstrdup(target), "chunks in use by size");
+		add(ret, "report", xstrdup(target), "what is in use, by type");
 		add(ret, "list", xasprintf("%s --all -s size -n 20", target),
 		    "the largest chunks, free ones too");
 	}
 	if (wants_doctor(snapshot))
 		add(ret, "doctor", xstrdup(target), "what stands in the way of a better answer");
+}
+
+/* Which of a series grew most, by bytes: an index of names. `tells` says of each whether it is worth asking about, NULL for all. SIZE_MAX for none. */
+static size_t grew_most(const struct series *series, const bool *tells, size_t from, size_t to)
+{
+	size_t best = SIZE_MAX;
+	int64_t most = 0;
+
+	for (size_t row = 0; row < series->keys.n; row++) {
+		size_t key = series->keys.v[row];
+		int64_t change = (int64_t)(series_get(series, row, to).bytes - series_get(series, row, from).bytes);
+
+		if (change > most && (!tells || tells[key])) {
+			most = change;
+			best = key;
+		}
+	}
+	return best;
+}
+
+void hints_growth(const struct census *census, size_t from, size_t to, const char *target, hint_array *ret)
+{
+	size_t python = census->has_types ? grew_most(&census->types, NULL, from, to) : SIZE_MAX;
+	size_t label = census->has_labels ? grew_most(&census->labels, census->label_tells.v, from, to) : SIZE_MAX;
+	bool leaks = false;
+
+	*ret = (hint_array){ 0 };
+	if (python != SIZE_MAX) {
+		_cleanup_free_ char *name = xasprintf("py:%s", census->type_names.v.v[python]), *word = text_shell_word(name);
+
+		add(ret, "why", xasprintf("%s %s", target, word), "who holds what grew most, by name");
+	} else if (label != SIZE_MAX) {
+		_cleanup_free_ char *word = text_shell_word(census->label_names.v.v[label]);
+
+		add(ret, "report", xasprintf("%s --type %s", target, word), "what grew most: where it is allocated, who keeps it");
+		add(ret, "why", xasprintf("%s %s", target, word), "which members and variables hold it");
+	}
+	for (size_t row = 0; census->has_owners && row < census->owners.keys.n; row++)
+		leaks |= census->owners.keys.v[row] == CENSUS_LEAKED && series_get(&census->owners, row, to).bytes > series_get(&census->owners, row, from).bytes;
+	if (leaks)
+		add(ret, "leaks", xstrdup(target), "what nothing points to any more");
+	add(ret, "top", xstrdup(target), "who keeps how much");
 }
 
 void hints_print(struct writer *writer, const hint_array *hints)

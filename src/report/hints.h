@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "report/histogram.h"
 #include "report/writer.h"
+#include "snapshot/census.h"
 #include "snapshot/snapshot.h"
 
 struct hint {
@@ -46,6 +47,9 @@ void hints_top(const struct snapshot *snapshot, const char *target, hint_array *
 
 /** What to run after `arenas`. */
 void hints_arenas(const struct snapshot *snapshot, const char *target, hint_array *ret);
+
+/** What to run after a comparison, on the last of what was compared: where what grew most is allocated, and who holds it. */
+void hints_growth(const struct census *census, size_t from, size_t to, const char *target, hint_array *ret);
 
 /** Prints them. */
 void hints_print(struct writer *writer, const hint_array *hints);

@@ -67,6 +67,7 @@ static void put(struct output *output, struct value value)
 		output_number(output, value.number);
 		return;
 	case VALUE_SHARE:
+	case VALUE_CONFIDENCE:
 		output_fraction(output, value.fraction);
 		return;
 	case VALUE_DURATION:

@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "report/hints.h"
+#include "report/paragraph.h"
 #include "report/print_growth.h"
 #include "report/size_label.h"
 
@@ -101,7 +103,7 @@ static void print_warning(struct writer *writer, const struct diff *diff)
 						 "comparison means little (%s).",
 						 diff->reason);
 
-	print_paragraph(writer, warning);
+	print_paragraph(writer, 0, warning);
 }
 
 /* What the snapshots have to do with each other; NULL where print_warning() has told it. Owner: the caller. */
@@ -144,7 +146,7 @@ static void print_relation(struct writer *writer, const struct diff *diff)
 
 	if (sentence) {
 		writer_print(writer, STYLE_PLAIN, "\n");
-		print_paragraph(writer, sentence);
+		print_paragraph(writer, 0, sentence);
 	}
 	if (diff_is_one_run(diff) && seconds < 0)
 		writer_print(writer, STYLE_BAD,
@@ -243,7 +245,7 @@ static void size_row(struct writer *writer, const struct diff *diff, const struc
 		   });
 }
 
-static void print_rows(struct writer *writer, const struct diff *diff, const struct growth *growth)
+static void print_rows(struct writer *writer, const struct diff *diff, const struct growth *growth, bool is_main)
 {
 	bool text = writer_options(writer)->format == FORMAT_TEXT, has_trend = growth->steps > 2;
 	const struct column columns[] = {
@@ -271,7 +273,7 @@ static void print_rows(struct writer *writer, const struct diff *diff, const str
 	const struct table table = { .key = "sizes",
 				     .columns = columns,
 				     .n_columns = sizeof(columns) / sizeof(columns[0]),
-				     .is_main = true };
+				     .is_main = is_main };
 
 	if (growth->rows.n)
 		writer_print(writer, STYLE_PLAIN, "\n");
@@ -329,7 +331,7 @@ static void print_totals(struct writer *writer, const struct diff *diff,
 		text_count(old_count, total->surviving));
 
 	writer_print(writer, STYLE_PLAIN, "\n");
-	print_paragraph(writer, text);
+	print_paragraph(writer, 0, text);
 }
 
 /* What leaked between the first and the last. */
@@ -367,7 +369,7 @@ static void print_leaked(struct writer *writer, const struct diff *diff)
 		text = xasprintf("Leaked meanwhile: %s of the new ones (%s), and %s that survived "
 				 "but were held before (%s).",
 				 made, made_bytes, since, since_bytes);
-	print_paragraph(writer, text);
+	print_paragraph(writer, 0, text);
 }
 
 /* Which rows only ever grew: of more than two snapshots. */
@@ -427,7 +429,8 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	struct growth_options rows = options->growth,
 			      causes = { .mode = GROWTH_FOLDED, .only_changed = true };
 	struct growth growth, explained;
-	bool shows_sizes;
+	// What text shows is what CSV is: types, where there are any and sizes were not asked for.
+	bool types_are_main = diff->census.has_labels && !options->wants_sizes, shows_sizes;
 
 	rows.from = causes.from = 0;
 	rows.to = causes.to = diff->sides.n - 1;
@@ -443,10 +446,10 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	print_relation(writer, diff);
 	print_change_of_account(writer, diff);
 	print_types(writer, "types", &diff->census, rows.from, rows.to, OWNERS_MAX);
-	print_labels(writer, "chunk_types", &diff->census, diff->has_surviving ? &diff->surviving_labels : NULL, rows.from, rows.to, LABELS_MAX);
+	print_labels(writer, "chunk_types", types_are_main, &diff->census, diff->has_surviving ? &diff->surviving_labels : NULL, rows.from, rows.to, LABELS_MAX);
 	// Types say more than sizes; both are more than a screen has room for.
 	if (shows_sizes || writer_options(writer)->format != FORMAT_TEXT)
-		print_rows(writer, diff, &growth);
+		print_rows(writer, diff, &growth, !types_are_main);
 	print_owners(writer, "owners", &diff->census, rows.from, rows.to, OWNERS_MAX);
 	print_totals(writer, diff, &growth);
 	print_leaked(writer, diff);
@@ -455,4 +458,14 @@ void print_diff(struct writer *writer, const struct diff *diff, const struct dif
 	print_series(writer, &growth);
 	growth_deinit(&growth);
 	growth_deinit(&explained);
+}
+
+void print_diff_hints(struct writer *writer, const struct diff *diff)
+{
+	_cleanup_free_ char *target = text_shell_word(last_side(diff)->label);
+	hint_array hints;
+
+	hints_growth(&diff->census, 0, diff->sides.n - 1, target, &hints);
+	hints_print(writer, &hints);
+	hints_deinit(&hints);
 }

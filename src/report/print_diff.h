@@ -22,4 +22,7 @@ struct diff_options {
     was called. */
 void print_diff(struct writer *writer, const struct diff *diff, const struct diff_options *options);
 
+/** Prints which commands to run next, on the last of what was compared. */
+void print_diff_hints(struct writer *writer, const struct diff *diff);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "report/paragraph.h"
 #include "report/size_label.h"
 
 enum {
@@ -53,6 +54,10 @@ char *count_phrase(int64_t change, const char *what)
 			 *what ? " " : "", what);
 }
 
+/* Shares of what came. */
+static const double ALL = 0.99, NEARLY = 0.9, HALF = 0.5;
+#define KEEPER_NONE SIZE_MAX
+
 /* What a cause is about: the growth of the sizes or types that it is made of, and the census that has them by owner. */
 struct question {
 	const struct growth *growth;
@@ -63,8 +68,8 @@ struct question {
 	size_t from, to;
 	/** Sizes below are left out of the growth. */
 	uint64_t min_size;
-	/** Who keeps nearly all of what came: a cause that has the same keeper does not name it again. KEEPER_NONE: nobody. */
-	size_t keeper;
+	/** Who was said to keep what came, one or two; a cause with one of them says it again only when it has another part in it. KEEPER_NONE: nobody. */
+	size_t keeper, second;
 };
 
 /* A row as a part of a sentence: «struct conn», «1,032», and behind the last of several sizes «bytes». Owner: the caller; escaped. */
@@ -78,28 +83,35 @@ static char *row_phrase(const struct writer *writer, const struct question *ques
 	return is_last ? size_phrase(writer, row->min, row->max) : size_label(writer, row->min, row->max);
 }
 
-/* «1,032, 8 x 40 and 56 bytes», «struct entry and 2 x struct value»: what a cause is made of. Owner: the caller; escaped. */
-static char *parts_phrase(const struct writer *writer, const struct question *question, const struct growth_cause *cause)
+static size_t parts_count(const struct growth_cause *cause, bool once)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cause->parts.n; i++)
+		n += (cause->parts.v[i].times <= 1) == once;
+	return n;
+}
+
+/* The parts of a cause that come once, or those that come several times, with how often: «1,032, 40 and 56 bytes», «8 of 40 and 2 of 56 bytes», «6 struct entry». NULL when
+   there are none. Owner: the caller; escaped. */
+static char *parts_phrase(const struct writer *writer, const struct question *question, const struct growth_cause *cause, bool once)
 {
 	const struct growth *growth = question->growth;
-	size_t n = cause->parts.n, named = n <= SIZES_MAX ? n : SIZES_MAX - 1;
-	char *phrase = xstrdup("");
+	size_t n = parts_count(cause, once), named, at = 0;
+	char *phrase = NULL;
 
-	for (size_t i = 0; i < named; i++) {
+	named = n <= SIZES_MAX ? n : SIZES_MAX - 1;
+	for (size_t i = 0; i < cause->parts.n && at < named; i++) {
 		const struct growth_part *part = &cause->parts.v[i];
-		const struct growth_row *row = &growth->rows.v[part->row];
-		_cleanup_free_ char *label = row_phrase(writer, question, row, i + 1 == n);
-		_cleanup_free_ char *times = part->times > 1
-						     ? xasprintf("%" PRIu64 " x ", part->times)
-						     : xstrdup("");
-		char *longer = xasprintf("%s%s%s%s", phrase,
-					 !i	      ? ""
-					 : i + 1 == n ? " and "
-						      : ", ",
-					 times, label);
 
-		free(phrase);
-		phrase = longer;
+		if ((part->times <= 1) != once)
+			continue;
+
+		_cleanup_free_ char *label = row_phrase(writer, question, &growth->rows.v[part->row], at + 1 == n), *before = phrase;
+		_cleanup_free_ char *times = once ? xstrdup("") : xasprintf("%" PRIu64 "%s ", part->times, question->by_type ? "" : " of");
+
+		phrase = xasprintf("%s%s%s%s", before ? before : "", !at ? "" : at + 1 == n ? " and " : ", ", times, label);
+		at++;
 	}
 	if (named == n)
 		return phrase;
@@ -132,29 +144,47 @@ static bool is_of_cause(const struct question *question, const struct growth_cau
 	return false;
 }
 
-/* Shares of what came. */
-static const double ALL = 0.99, NEARLY = 0.9, HALF = 0.5;
-#define KEEPER_NONE SIZE_MAX
-
-/* Who has most of what came. */
+/* Who has most of what came, and next to most. */
 struct keeper {
-	/** Key of the census, KEEPER_NONE when nobody has half. */
-	size_t owner;
+	/** Keys of the census, KEEPER_NONE when nobody has half. The second one with it has nearly all; else KEEPER_NONE. */
+	size_t owner, second;
 	double share;
+	int64_t bytes, second_bytes;
 };
 
-/* «kept by server.db (server.c:86, redis-server)», «mostly leaked». Owner: the caller. */
-static char *keeper_phrase(const struct census *census, const struct keeper *keeper)
+/* The name of an owner. Owner: the caller; escaped. */
+static char *keeper_name(const struct census *census, size_t owner)
+{
+	_cleanup_free_ char *label = census_owner_label(census, owner);
+
+	return text_escape(label, strlen(label));
+}
+
+/* «+12.0 MiB kept by server.db», «+3.00 MiB leaked». Owner: the caller. */
+static char *keeper_part(const struct writer *writer, const struct census *census, size_t owner, int64_t bytes)
+{
+	_cleanup_free_ char *change = writer_format_value(writer, value_bytes_change(bytes)), *name = keeper_name(census, owner);
+
+	return owner == CENSUS_LEAKED ? xasprintf("%s leaked", change) : xasprintf("%s kept by %s", change, name);
+}
+
+/* «kept by server.db (server.c:86, redis-server)», «mostly leaked», «+12.0 MiB kept by a and +3.00 MiB leaked». Owner: the caller. */
+static char *keeper_phrase(const struct writer *writer, const struct census *census, const struct keeper *keeper)
 {
 	const char *how = keeper->share >= ALL	    ? ""
 			  : keeper->share >= NEARLY ? "nearly all "
 						    : "mostly ";
 
+	if (keeper->second != KEEPER_NONE) {
+		_cleanup_free_ char *first = keeper_part(writer, census, keeper->owner, keeper->bytes);
+		_cleanup_free_ char *second = keeper_part(writer, census, keeper->second, keeper->second_bytes);
+
+		return xasprintf("%s and %s", first, second);
+	}
 	if (keeper->owner == CENSUS_LEAKED)
 		return xasprintf("%sleaked", how);
 
-	_cleanup_free_ char *label = census_owner_label(census, keeper->owner),
-			    *name = text_escape(label, strlen(label));
+	_cleanup_free_ char *name = keeper_name(census, keeper->owner);
 
 	return xasprintf("%skept by %s", how, name);
 }
@@ -163,26 +193,35 @@ static char *keeper_phrase(const struct census *census, const struct keeper *kee
 static struct keeper keeper_find(const struct census *census, const int64_t *came)
 {
 	uint64_t all = 0;
-	size_t best = 0;
+	size_t best = 0, second = KEEPER_NONE;
 
 	for (size_t owner = 0; owner < census->names.v.n; owner++) {
 		all += came[owner] > 0 ? (uint64_t)came[owner] : 0;
 		best = came[owner] > came[best] ? owner : best;
 	}
+	for (size_t owner = 0; owner < census->names.v.n; owner++)
+		if (owner != best && came[owner] > 0 && (second == KEEPER_NONE || came[owner] > came[second]))
+			second = owner;
 
-	struct keeper keeper = { best, all ? (double)came[best] / (double)all : 0 };
+	struct keeper keeper = { best, KEEPER_NONE, all ? (double)came[best] / (double)all : 0, came[best], 0 };
 
-	return keeper.share < HALF ? (struct keeper){ KEEPER_NONE, 0 } : keeper;
+	if (keeper.share < NEARLY && second != KEEPER_NONE && (double)(came[best] + came[second]) >= NEARLY * (double)all) {
+		keeper.second = second;
+		keeper.second_bytes = came[second];
+	} else if (keeper.share < HALF) {
+		keeper.owner = KEEPER_NONE;
+	}
+	return keeper;
 }
 
-/* Who keeps the chunks that came of the sizes of a cause, or with none the bytes that came in all. */
+/* Who keeps what came of the sizes or types of a cause, or with none of what came in all, by bytes. */
 static struct keeper keeper_of(const struct question *question, const struct growth_cause *cause)
 {
 	const struct census *census = question->census;
 
 	if (!census || !census->has_owners ||
-	    (cause ? cause->count < 0 : growth_bytes(&question->growth->total) <= 0))
-		return (struct keeper){ KEEPER_NONE, 0 };
+	    (cause ? cause->bytes : growth_bytes(&question->growth->total)) <= 0)
+		return (struct keeper){ .owner = KEEPER_NONE, .second = KEEPER_NONE };
 
 	const struct series *kept = question->by_type ? &census->label_kept : &census->kept;
 	_cleanup_free_ int64_t *came = xcalloc(census->names.v.n + 1, sizeof(*came));
@@ -194,8 +233,7 @@ static struct keeper keeper_of(const struct question *question, const struct gro
 
 		if (cause ? !is_of_cause(question, cause, what) : !question->by_type && what < question->min_size)
 			continue;
-		came[census_key_owner(key)] += (int64_t)(cause ? now.count - before.count
-							       : now.bytes - before.bytes);
+		came[census_key_owner(key)] += (int64_t)(now.bytes - before.bytes);
 	}
 	return keeper_find(census, came);
 }
@@ -204,45 +242,21 @@ static struct keeper keeper_of(const struct question *question, const struct gro
 static char *cause_phrase(const struct writer *writer, const struct question *question,
 			  const struct growth_cause *cause)
 {
-	_cleanup_free_ char *parts = parts_phrase(writer, question, cause);
+	_cleanup_free_ char *parts = parts_phrase(writer, question, cause, true), *with = parts_phrase(writer, question, cause, false);
 	_cleanup_free_ char *bytes = writer_format_value(writer, value_bytes_change(cause->bytes));
 	struct keeper keeper = keeper_of(question, cause);
-	bool is_news = keeper.owner != KEEPER_NONE && keeper.owner != question->keeper;
-	_cleanup_free_ char *kept = is_news ? keeper_phrase(question->census, &keeper) : NULL;
+	bool is_told = keeper.owner == question->keeper && keeper.second == question->second;
+	_cleanup_free_ char *kept = keeper.owner != KEEPER_NONE && !is_told ? keeper_phrase(writer, question->census, &keeper) : NULL;
 
 	// In a range there can be fewer chunks that are larger.
 	if (!cause->count || (cause->count < 0) != (cause->bytes < 0))
 		return xasprintf("%s ones among %s%s (%s)", cause->bytes < 0 ? "smaller" : "larger", question->by_type ? "" : "those of ", parts, bytes);
 
 	_cleanup_free_ char *count = count_phrase(cause->count, "");
+	size_t n_once = parts_count(cause, true);
 
-	return xasprintf("%s %s%s%s (%s%s%s)", count, cause->parts.n > 1 ? "each " : "", !question->by_type || cause->parts.n > 1 ? "of " : "", parts, bytes,
-			 kept ? ", " : "", kept ? kept : "");
-}
-
-void print_paragraph(struct writer *writer, const char *text)
-{
-	size_t width = writer_options(writer)->width, column = 0;
-
-	if (width < 40)
-		width = 40;
-	for (bool first = true; *text; first = false) {
-		size_t length = strcspn(text, " ");
-		_cleanup_free_ char *word = xstrndup(text, length);
-		size_t taken = writer_width(word);
-
-		if (!first && column + 1 + taken > width) {
-			writer_print(writer, STYLE_PLAIN, "\n");
-			column = 0;
-		} else if (!first) {
-			writer_print(writer, STYLE_PLAIN, " ");
-			column++;
-		}
-		writer_print(writer, STYLE_PLAIN, "%s", word);
-		column += taken;
-		text += length + (text[length] != '\0');
-	}
-	writer_print(writer, STYLE_PLAIN, "\n");
+	return xasprintf("%s %s%s%s%s%s (%s%s%s)", count, n_once > 1 ? "each of " : question->by_type ? "" : "of ", parts, with ? ", with " : "", with ? with : "",
+			 with ? " to each" : "", bytes, kept ? ", " : "", kept ? kept : "");
 }
 
 /* «A; B; and C make up 97 % of the growth.» NULL when nothing changed that way. */
@@ -278,23 +292,28 @@ static char *causes_sentence(const struct writer *writer, const struct question 
 	return sentence;
 }
 
-double types_share(const struct census *census, size_t from, size_t to)
+struct types_shares types_shares(const struct census *census, size_t from, size_t to)
 {
-	uint64_t named = 0, all = 0;
+	uint64_t telling = 0, named = 0, all = 0;
 
 	for (size_t row = 0; census->has_labels && row < census->labels.keys.n; row++) {
 		uint64_t before = series_get(&census->labels, row, from).bytes, now = series_get(&census->labels, row, to).bytes;
-		uint64_t change = now > before ? now - before : before - now;
+		uint64_t change = now > before ? now - before : before - now, label = census->labels.keys.v[row];
 
 		all += change;
-		named += census->label_tells.v[census->labels.keys.v[row]] ? change : 0;
+		// The first name is that of what has none.
+		named += label ? change : 0;
+		telling += census->label_tells.v[label] ? change : 0;
 	}
-	return all ? (double)named / (double)all : 0;
+	return all ? (struct types_shares){ (double)named / (double)all, (double)telling / (double)all } : (struct types_shares){ 0, 0 };
 }
 
 bool types_tell(const struct census *census, size_t from, size_t to)
 {
-	return types_share(census, from, to) >= 0.5;
+	static const double NAMED = 0.5, TELLING = 0.05;
+	struct types_shares shares = types_shares(census, from, to);
+
+	return shares.named >= NAMED && shares.telling >= TELLING;
 }
 
 /* The sentences on a growth, by size or by type. */
@@ -304,10 +323,12 @@ static void causes_tell(struct writer *writer, const struct question *asked)
 	int64_t bytes = growth_bytes(&growth->total), count = growth_count(&growth->total);
 	struct question question = *asked;
 	struct keeper keeper = keeper_of(&question, NULL);
-	_cleanup_free_ char *kept = keeper.owner == KEEPER_NONE ? NULL : keeper_phrase(question.census, &keeper);
+	_cleanup_free_ char *kept = keeper.owner == KEEPER_NONE ? NULL : keeper_phrase(writer, question.census, &keeper);
 
-	if (keeper.share >= NEARLY)
+	if (keeper.share >= NEARLY || keeper.second != KEEPER_NONE) {
 		question.keeper = keeper.owner;
+		question.second = keeper.second;
+	}
 
 	_cleanup_free_ char *change = writer_format_value(writer, value_bytes_change(bytes));
 	_cleanup_free_ char *chunks = count_phrase(count,
@@ -323,13 +344,13 @@ static void causes_tell(struct writer *writer, const struct question *asked)
 	else
 		text = xasprintf("In use: %s, %s%s%s. %s", change, chunks, kept ? ", " : "",
 				 kept ? kept : "", sentence ? sentence : "");
-	print_paragraph(writer, text);
+	print_paragraph(writer, 0, text);
 }
 
 void print_causes(struct writer *writer, const struct growth *growth, const struct census *census,
 		  size_t from, size_t to, uint64_t min_size)
 {
-	struct question question = { .growth = growth, .census = census, .from = from, .to = to, .min_size = min_size, .keeper = KEEPER_NONE };
+	struct question question = { .growth = growth, .census = census, .from = from, .to = to, .min_size = min_size, .keeper = KEEPER_NONE, .second = KEEPER_NONE };
 	const struct growth_options options = { .mode = GROWTH_EXACT, .only_changed = true, .from = from, .to = to };
 	struct growth by_type = { .steps = 0 };
 
@@ -348,6 +369,7 @@ void print_causes(struct writer *writer, const struct growth *growth, const stru
 /* A table of what has names: of a series whose keys are indexes of these. */
 struct named_table {
 	const char *key, *name_key, *name_title, *count_title;
+	bool is_main;
 	const struct series *series;
 	char *const *names;
 	/** By number who keeps what changed of it, NULL for nobody; NULL for a table without. Unescaped. */
@@ -404,7 +426,8 @@ static void print_named(struct writer *writer, const struct named_table *named, 
 	};
 	const struct table table = { .key = named->key,
 				     .columns = columns,
-				     .n_columns = sizeof(columns) / sizeof(columns[0]) };
+				     .n_columns = sizeof(columns) / sizeof(columns[0]),
+				     .is_main = named->is_main };
 	struct growth_options options = { .mode = GROWTH_EXACT,
 					  .limit = text ? limit : 0,
 					  .only_changed = text,
@@ -470,9 +493,10 @@ static char **keepers_of_labels(const struct census *census, size_t from, size_t
 	return keepers;
 }
 
-void print_labels(struct writer *writer, const char *key, const struct census *census, const struct sizes *surviving, size_t from, size_t to, size_t limit)
+void print_labels(struct writer *writer, const char *key, bool is_main, const struct census *census, const struct sizes *surviving, size_t from, size_t to, size_t limit)
 {
 	struct named_table named = { .key = key,
+				     .is_main = is_main,
 				     .name_key = "type",
 				     .name_title = "type",
 				     .count_title = "chunks",
@@ -483,7 +507,7 @@ void print_labels(struct writer *writer, const char *key, const struct census *c
 	_cleanup_free_ char **keepers = NULL;
 
 	// Of nothing but what is unknown, sizes say more.
-	if (!census->has_labels || (writer_options(writer)->format == FORMAT_TEXT && types_share(census, from, to) <= 0))
+	if (!census->has_labels || (writer_options(writer)->format == FORMAT_TEXT && types_shares(census, from, to).telling <= 0))
 		return;
 	named.keepers = keepers = keepers_of_labels(census, from, to);
 	print_named(writer, &named, from, to, limit);

@@ -35,17 +35,22 @@ void print_owners(struct writer *writer, const char *key, const struct census *c
 /** Which Python types changed, otherwise as print_owners(): objects, and bytes with what they own. */
 void print_types(struct writer *writer, const char *key, const struct census *census, size_t from, size_t to, size_t limit);
 
-/** The part of what changed that has the name of a type which says more than its size, as a fraction of its bytes; 0 where types are not known. */
-double types_share(const struct census *census, size_t from, size_t to);
+/** Parts of the bytes that changed, from 0 to 1. */
+struct types_shares {
+	/** What has a name: of a type, a place, a look. */
+	double named;
+	/** What has one that says more than its size does. */
+	double telling;
+};
 
-/** Whether types tell what changed: they do when most of it has one. */
+/** What names tell of a change; 0 where types are not known. */
+struct types_shares types_shares(const struct census *census, size_t from, size_t to);
+
+/** Whether types tell what changed: they do when most of it has a name, and not all of these are char[]. */
 bool types_tell(const struct census *census, size_t from, size_t to);
 
 /** Which types of chunks changed, otherwise as print_owners(), with who keeps what changed, and how many are new; `surviving` counts by the numbers of labels, NULL when that is not known. */
-void print_labels(struct writer *writer, const char *key, const struct census *census, const struct sizes *surviving, size_t from, size_t to, size_t limit);
-
-/** Prose, in text: broken at blanks so that it fits the terminal. What came from the target must have passed text_escape(). */
-void print_paragraph(struct writer *writer, const char *text);
+void print_labels(struct writer *writer, const char *key, bool is_main, const struct census *census, const struct sizes *surviving, size_t from, size_t to, size_t limit);
 
 /** A line, in text: «3,968 more chunks», of a change of a count. Owner: the caller. */
 char *count_phrase(int64_t change, const char *what);

@@ -87,7 +87,7 @@ static void list_row(struct writer *writer, struct cursor *cursor, size_t row, u
 				   arena == UINT32_MAX ? value_none() : value_number(arena),
 				   value_word(chunk_state_name(chunks->state[row])),
 				   has_type ? value_text(types_name(types, (chunk_id)row)) : value_text(type),
-				   has_type && types->confidence[row] ? value_share(types->confidence[row], 100) : value_none(),
+				   has_type && types->confidence[row] ? value_confidence(types->confidence[row]) : value_none(),
 				   has_type ? value_word(type_evidence_name((enum type_evidence)types->evidence[row])) : value_word(type ? "python" : NULL),
 				   value_word(reach),
 				   reach && graph->options.with_dominators ? value_number(graph->dominators.retained[row]) : value_none(),

@@ -91,7 +91,7 @@ static void type_row_print(struct writer *writer, const struct types *types, con
 				   value_bytes(row->bytes),
 				   value_share(row->bytes, total->bytes),
 				   value_known_bytes(row->retained),
-				   label || !row->confidence ? value_none() : value_share(row->confidence, 100),
+				   label || !row->confidence ? value_none() : value_confidence(row->confidence),
 				   label || is_place ? value_none() : value_word(type_evidence_name(row->evidence)),
 				   label || !row->owner || is_place ? value_none() : value_text(types->labels.v[row->owner].name),
 				   label ? value_none() : value_number(row->min),

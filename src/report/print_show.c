@@ -82,13 +82,27 @@ static void print_rest(struct writer *writer, size_t n, size_t limit)
 		writer_print(writer, STYLE_FAINT, "(and %s more)\n", text_count(count, n - limit));
 }
 
+static bool is_held(const struct snapshot *snapshot, chunk_id chunk)
+{
+	const struct roots *roots = &snapshot->graph.roots;
+	const struct edges *edges = &snapshot->graph.edges;
+
+	for (size_t i = 0; i < roots->v.n; i++)
+		if (roots->v.v[i].chunk == chunk)
+			return true;
+	for (size_t edge = 0; edge < edges->n; edge++)
+		if (edge_to(edges, edge) == chunk)
+			return true;
+	return false;
+}
+
 static void print_in(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk, size_t limit)
 {
 	const struct roots *roots = &snapshot->graph.roots;
 	const struct edges *edges = &snapshot->graph.edges;
 	size_t n = 0;
 
-	writer_print(writer, STYLE_BOLD, "\nHeld by\n");
+	writer_print(writer, STYLE_BOLD, is_held(snapshot, chunk) ? "\nHeld by\n" : "\nHeld by nothing\n");
 	writer_table_begin(writer, &in_table);
 	for (size_t i = 0; i < roots->v.n; i++)
 		if (roots->v.v[i].chunk == chunk && (!limit || n < limit)) {
@@ -104,8 +118,6 @@ static void print_in(struct writer *writer, const struct snapshot *snapshot, chu
 			n++;
 		}
 	writer_table_end(writer);
-	if (!n)
-		writer_print(writer, STYLE_PLAIN, "nothing\n");
 	print_rest(writer, n, limit);
 	writer_field(writer, "references_in_count", value_count(n));
 }
@@ -115,13 +127,11 @@ static void print_out(struct writer *writer, const struct snapshot *snapshot, ch
 	const struct edges *edges = &snapshot->graph.edges;
 	size_t first = edges->first[chunk], n = edges->first[chunk + 1] - first;
 
-	writer_print(writer, STYLE_BOLD, "\nHolds\n");
+	writer_print(writer, STYLE_BOLD, n ? "\nHolds\n" : "\nHolds nothing\n");
 	writer_table_begin(writer, &out_table);
 	for (size_t i = 0; i < n && (!limit || i < limit); i++)
 		chunk_reference(writer, snapshot, first + i, edge_to(edges, first + i));
 	writer_table_end(writer);
-	if (!n)
-		writer_print(writer, STYLE_PLAIN, "nothing\n");
 	print_rest(writer, n, limit);
 	writer_field(writer, "references_out_count", value_count(n));
 }
@@ -166,7 +176,7 @@ static void print_label(struct writer *writer, const struct snapshot *snapshot, 
 	const char *evidence = !name ? NULL : has_label ? type_evidence_name((enum type_evidence)types->evidence[chunk]) : "python";
 
 	writer_field(writer, "type", value_text(name));
-	writer_field(writer, "confidence", confidence ? value_share(confidence, 100) : value_none());
+	writer_field(writer, "confidence", confidence ? value_confidence(confidence) : value_none());
 	writer_field(writer, "evidence", value_word(evidence));
 	writer_field(writer, "role", value_text(role));
 	if (!name)
@@ -202,14 +212,30 @@ static void print_retained(struct writer *writer, const struct snapshot *snapsho
 	writer_print(writer, STYLE_PLAIN, above == vertex_top(dominators) ? "kept by several places of %s\n" : "kept by %s\n", escaped);
 }
 
+/* For eyes: that a chunk is leaked is not to be read out of «direct». */
+static const char *reach_words(enum reach_kind kind)
+{
+	static const char *const words[REACH_KINDS] = {
+		[REACH_REACHABLE] = "reachable",
+		[REACH_POSSIBLE] = "possibly leaked (only pointers into its middle lead to it)",
+		[REACH_DIRECT] = "leaked (nothing points to it)",
+		[REACH_INDIRECT] = "leaked (only leaked chunks point to it)",
+		[REACH_SUPPRESSED] = "leaked, but suppressed",
+	};
+
+	return words[kind];
+}
+
 void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id chunk, const struct show_options *options)
 {
 	const struct chunks *chunks = &snapshot->heap.chunks;
 	bool is_text = writer_options(writer)->format == FORMAT_TEXT;
 	bool is_node = snapshot->graph.reach.kind[chunk] != REACH_NONE;
 	_cleanup_free_ char *size = size_text(writer, chunk_usable(chunks, chunk));
-	const char *reach = reach_kind_name(snapshot->graph.reach.kind[chunk]);
+	enum reach_kind reach_kind = (enum reach_kind)snapshot->graph.reach.kind[chunk];
+	const char *reach = reach_kind_name(reach_kind);
 	hint_array hints;
+	size_t length;
 
 	print_head(writer, snapshot);
 	writer_field(writer, "address", value_address(chunks->mem[chunk]));
@@ -223,7 +249,7 @@ void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id
 	if (options->address != chunks->mem[chunk])
 		writer_print(writer, STYLE_PLAIN, "0x%" PRIxVADDR " is 0x%" PRIxVADDR " bytes into it\n", options->address,
 			     options->address - chunks->mem[chunk]);
-	writer_print(writer, STYLE_PLAIN, "%s, %s%s%s\n", size, chunk_state_name(chunks->state[chunk]), reach ? ", " : "", reach ? reach : "");
+	writer_print(writer, STYLE_PLAIN, "%s, %s%s%s\n", size, chunk_state_name(chunks->state[chunk]), reach ? ", " : "", reach ? reach_words(reach_kind) : "");
 	print_label(writer, snapshot, chunk);
 	print_place(writer, snapshot, chunk);
 	print_neighbour(writer, snapshot, "before", "before it", (size_t)chunk - 1);
@@ -234,11 +260,13 @@ void print_show(struct writer *writer, const struct snapshot *snapshot, chunk_id
 		print_unread(writer, snapshot);
 		print_in(writer, snapshot, chunk, is_text ? options->limit : 0);
 		print_out(writer, snapshot, chunk, is_text ? options->limit : 0);
-		if (is_text)
+		// Of a leak that nothing points to there is nothing to say.
+		if (is_text && reach_kind != REACH_DIRECT)
 			writer_print(writer, STYLE_BOLD, "\nThe shortest way from a root\n");
-		print_chains(writer, snapshot, chunk, 1, 16);
+		if (!is_text || reach_kind != REACH_DIRECT)
+			print_chains(writer, snapshot, chunk, 1, 16);
 	}
-	if (is_text)
+	if (is_text && snapshot_contents(snapshot, chunk, &length))
 		writer_print(writer, STYLE_PLAIN, "\n");
 	print_words(writer, snapshot, chunk, WORDS_SHOWN);
 	print_trouble(writer, snapshot, options->lines);

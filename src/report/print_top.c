@@ -18,7 +18,9 @@
 #include "report/graph_text.h"
 #include "report/hints.h"
 #include "report/place_label.h"
+#include "report/print_suspects.h"
 #include "report/print_top_python.h"
+#include "report/sharers.h"
 #include "report/summary.h"
 #include "report/type_rows.h"
 #include "types/labels.h"
@@ -29,8 +31,6 @@ enum {
 	LARGE_PART = 100,
 	/** Below modules and threads; deeper rows have their place above them. */
 	SHARED_DEPTH = 2,
-	/** Places nearest to what is shared that are told. */
-	NEAREST_SHOWN = 3,
 	/** Rows of the table by type, or by size. */
 	SIZES_SHOWN = 10,
 };
@@ -60,98 +60,6 @@ struct tree {
 	uint64_t total, large;
 	ARRAY(struct tree_row) rows;
 };
-
-/* The first root that holds a chunk by itself, whoever else holds it too; SIZE_MAX. */
-static size_t root_of(const struct snapshot *snapshot, vertex_id chunk)
-{
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t found = SIZE_MAX;
-
-	for (size_t i = 0; i < roots->v.n; i++) {
-		enum place_kind kind = roots->places.v[roots->v.v[i].place].kind;
-
-		if (roots->v.v[i].chunk != chunk || kind == PLACE_LIBC)
-			continue;
-		// A variable says more than a stack or a register.
-		if (kind == PLACE_VARIABLE || kind == PLACE_TLS)
-			return i;
-		if (found == SIZE_MAX)
-			found = i;
-	}
-	return found;
-}
-
-static bool is_variable(const struct roots *roots, size_t root)
-{
-	enum place_kind kind = roots->places.v[roots->v.v[root].place].kind;
-
-	return kind == PLACE_VARIABLE || kind == PLACE_TLS;
-}
-
-static bool is_structural(const struct snapshot *snapshot, vertex_id vertex)
-{
-	const struct dominators *dominators = &snapshot->graph.dominators;
-	enum place_kind kind;
-
-	if (vertex < dominators->n_chunks || vertex > vertex_top(dominators))
-		return false;
-	if (vertex == vertex_top(dominators))
-		return true;
-	kind = snapshot->graph.roots.places.v[vertex - dominators->n_chunks].kind;
-	return kind == PLACE_MODULE || kind == PLACE_THREAD;
-}
-
-/* A variable that has the shortest way to a chunk that several places share, as a root; SIZE_MAX. */
-static size_t nearest_variable(const struct snapshot *snapshot, vertex_id chunk)
-{
-	const struct graph *graph = &snapshot->graph;
-	uint32_t root = graph->nearest && is_structural(snapshot, graph->dominators.idom[chunk]) ? graph->nearest[chunk] : NEAREST_NONE;
-
-	return root != NEAREST_NONE && is_variable(&graph->roots, root) ? root : SIZE_MAX;
-}
-
-/* How a chunk that several places share can be named: «held by g_cache», «by way of g_cache». NULL when it cannot. */
-static char *holder_text(const struct snapshot *snapshot, vertex_id chunk)
-{
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t root = root_of(snapshot, chunk);
-	size_t nearest = nearest_variable(snapshot, chunk);
-	_cleanup_free_ char *label = NULL;
-
-	// What a variable leads to is better known by that than by a frame that has it, too.
-	if (root != SIZE_MAX && (nearest == SIZE_MAX || is_variable(roots, root))) {
-		label = root_label(roots, &roots->v.v[root]);
-		return xasprintf("held by %s", label);
-	}
-	if (nearest == SIZE_MAX)
-		return NULL;
-	label = root_kind_label(roots, &roots->v.v[nearest]);
-	return xasprintf("by way of %s", label);
-}
-
-/* The places nearest to chunks of one kind that several share: «27 by way of slabclass (slabs.c:42, memcached), 2 by way of …». NULL when it is not known. */
-static char *sharers_text(const struct kinds *kinds, const struct snapshot *snapshot, vertex_id above, uint64_t key)
-{
-	const struct graph *graph = &snapshot->graph;
-	struct nearest_share shares[NEAREST_SHOWN];
-	char count[TEXT_NUMBER_MAX], *text = NULL;
-	size_t n;
-
-	if (!graph->nearest || !is_structural(snapshot, above))
-		return NULL;
-	n = nearest_count(kinds, &graph->dominators, &graph->roots, graph->nearest, above, key, shares, NEAREST_SHOWN);
-	for (size_t i = 0; i < n && i < NEAREST_SHOWN; i++) {
-		_cleanup_free_ char *label = root_kind_label(&graph->roots, &graph->roots.v.v[shares[i].root]), *before = text;
-
-		text = xasprintf("%s%s%s by way of %s", before ? before : "", before ? ", " : "", text_count(count, shares[i].count), label);
-	}
-	if (n > NEAREST_SHOWN) {
-		_cleanup_free_ char *before = text;
-
-		text = xasprintf("%s, others by way of %s more places", before, text_count(count, n - NEAREST_SHOWN));
-	}
-	return text;
-}
 
 static bool is_place(const struct tree *tree, vertex_id vertex)
 {
@@ -300,8 +208,8 @@ static char *row_name(const struct writer *writer, const struct tree *tree, cons
 	_cleanup_free_ char *each = row->label && row->usable ? xasprintf(" of %s", size) : xstrdup("");
 
 	text_count(count, row->count);
-	return row->label ? xasprintf("%s x %s%s%s%s", count, snapshot->types.labels.v[row->label].name, each, sharers ? ": " : "", sharers ? sharers : "") :
-			    xasprintf("%s chunks of %s%s%s", count, size, sharers ? ": " : "", sharers ? sharers : "");
+	return row->label ? xasprintf("%s x %s%s%s%s", count, snapshot->types.labels.v[row->label].name, each, sharers ? ", " : "", sharers ? sharers : "") :
+			    xasprintf("%s chunks of %s%s%s", count, size, sharers ? ", " : "", sharers ? sharers : "");
 }
 
 static const char *row_kind(const struct tree *tree, const struct tree_row *row)
@@ -484,179 +392,6 @@ static void types_print(struct writer *writer, const struct tree *tree)
 	}
 	writer_table_end(writer);
 	type_rows_deinit(&rows);
-}
-
-/* ---- suspects ---- */
-
-/* «812 MiB, 64.0 %». */
-static char *amount(struct writer *writer, uint64_t bytes, uint64_t total)
-{
-	_cleanup_free_ char *text = writer_format_value(writer, value_bytes(bytes)), *share = writer_format_value(writer, value_share(bytes, total));
-
-	return xasprintf("%s (%s)", text, share);
-}
-
-/* What is at an offset of a place, if its type is known: «.buckets[]», the index left out. NULL else. */
-static char *suspect_member(const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t end, at;
-	char *path = NULL, *open, *close;
-
-	if (suspect->point != VERTEX_NONE)
-		return NULL;
-	at = roots_of_place(roots, suspect->place, &end);
-	for (; at < end && !path; at++)
-		if (roots->v.v[at].offset == suspect->offset && roots->v.v[at].path)
-			path = xstrdup(roots->v.v[at].path);
-	open = path ? strrchr(path, '[') : NULL;
-	close = open ? strchr(open, ']') : NULL;
-	if (close)
-		memmove(open + 1, close, strlen(close) + 1);
-	return path;
-}
-
-/* Where the children hang: « at +0x8», « hanging off .buckets[]». */
-static char *suspect_place(const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	_cleanup_free_ char *member = suspect->n_offsets ? suspect_member(snapshot, suspect) : NULL;
-
-	if (suspect->n_offsets == 0)
-		return xstrdup("");
-	if (member && *member)
-		return xasprintf(" hanging off %s", member);
-	if (suspect->n_offsets == 1 || suspect->child_count == 1)
-		return xasprintf(" at +0x%" PRIx64, suspect->offset);
-	return xasprintf(" in an array from +0x%" PRIx64 " on", suspect->offset);
-}
-
-/* A place that holds a chunk by itself, or else a variable that leads to it; NULL. */
-static char *shared_label(const struct snapshot *snapshot, vertex_id chunk)
-{
-	const struct roots *roots = &snapshot->graph.roots;
-	size_t root = root_of(snapshot, chunk);
-	size_t nearest = nearest_variable(snapshot, chunk);
-
-	if (root != SIZE_MAX && (nearest == SIZE_MAX || roots->v.v[nearest].place == roots->v.v[root].place))
-		return root_label(roots, &roots->v.v[root]);
-	return nearest != SIZE_MAX ? root_kind_label(roots, &roots->v.v[nearest]) : NULL;
-}
-
-/* «2.00 MiB», «2.00 MiB (struct entry *[])». Owner: the caller. */
-static char *chunk_phrase(const struct writer *writer, const struct snapshot *snapshot, chunk_id chunk)
-{
-	_cleanup_free_ char *size = size_text(writer, chunk_usable(&snapshot->heap.chunks, chunk)), *type = chunk_type(snapshot, chunk);
-
-	return type ? xasprintf("%s (%s)", size, type) : xstrdup(size);
-}
-
-/* What begins in a chunk that several places share: it is called by one that holds it by itself, if there is one. */
-static char *shared_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect, const char *keeps,
-			     const char *through)
-{
-	const struct graph *graph = &snapshot->graph;
-	const struct chunks *chunks = &snapshot->heap.chunks;
-	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *size = chunk_phrase(writer, snapshot, suspect->start);
-	_cleanup_free_ char *label = shared_label(snapshot, suspect->start), *point = NULL;
-
-	if (suspect->point != suspect->start) {
-		_cleanup_free_ char *own = chunk_phrase(writer, snapshot, suspect->point);
-
-		point = xasprintf(" through the chunk 0x%" PRIxVADDR " of %s", chunks->mem[suspect->point], own);
-	}
-	if (label)
-		return xasprintf("%s, which other places hold too (0x%" PRIxVADDR " of %s), keeps %s%s%s%s.", label, chunks->mem[suspect->start], size, keeps,
-				 point ? point : "", through ? ", most of it in " : "", through ? through : "");
-	return xasprintf("The chunk 0x%" PRIxVADDR " of %s, which several places of %s share, keeps %s%s%s%s.", chunks->mem[suspect->start], size, place,
-			 keeps, point ? point : "", through ? ", most of it in " : "", through ? through : "");
-}
-
-/* What a suspect fans out to: «4,092 x struct session of 56 B», «a chunk of 2.00 MiB». Owner: the caller. */
-static char *suspect_children(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	_cleanup_free_ char *size = size_text(writer, suspect->child_usable);
-	label_id label = suspect_label(snapshot, suspect);
-	const char *name = label ? snapshot->types.labels.v[label].name : NULL;
-	char count[TEXT_NUMBER_MAX];
-
-	text_count(count, suspect->child_count);
-	if (suspect->child_count == 1)
-		return name ? xasprintf("a %s of %s", name, size) : xasprintf("a chunk of %s", size);
-	return name ? xasprintf("%s x %s of %s", count, name, size) : xasprintf("%s chunks of %s", count, size);
-}
-
-static char *suspect_sentence(struct writer *writer, const struct snapshot *snapshot, const struct suspect *suspect)
-{
-	const struct graph *graph = &snapshot->graph;
-	uint64_t total = graph->dominators.retained[vertex_top(&graph->dominators)];
-	_cleanup_free_ char *place = place_label(&graph->roots, suspect->place), *keeps = amount(writer, suspect->retained, total);
-	_cleanup_free_ char *children = suspect_children(writer, snapshot, suspect), *where = suspect_place(snapshot, suspect), *through = NULL, *point = NULL;
-
-	if (suspect->point == VERTEX_NONE && suspect->is_shared) {
-		vertex_id above = suspect->place == PLACE_NONE ? vertex_top(&graph->dominators) : vertex_of_place(&graph->dominators, suspect->place);
-		const struct kinds by_size = { .chunks = &snapshot->heap.chunks };
-		_cleanup_free_ char *sharers = sharers_text(&by_size, snapshot, above, suspect->child_usable);
-
-		return xasprintf("%s is in %s that several places of %s share%s%s.", keeps, children, place, sharers ? ": " : "", sharers ? sharers : "");
-	}
-	if (suspect->child_count)
-		through = xasprintf("%s%s", children, where);
-	if (suspect->point != VERTEX_NONE) {
-		_cleanup_free_ char *own = chunk_phrase(writer, snapshot, suspect->point);
-
-		point = xasprintf("0x%" PRIxVADDR " of %s", snapshot->heap.chunks.mem[suspect->point], own);
-		if (suspect->is_shared)
-			return shared_sentence(writer, snapshot, suspect, keeps, through);
-		return xasprintf("%s keeps %s: through the chunk %s%s%s.", place, keeps, point, through ? ", which holds " : "", through ? through : "");
-	}
-	return xasprintf("%s keeps %s%s%s.", place, keeps, through ? " through " : "", through ? through : "");
-}
-
-void print_suspects(struct writer *writer, const struct snapshot *snapshot)
-{
-	static const struct column columns[] = {
-		{ .key = "retained" },
-		{ .key = "place" },
-		{ .key = "shared" },
-		{ .key = "point" },
-		{ .key = "child_size" },
-		{ .key = "child_count" },
-		{ .key = "child_retained" },
-		{ .key = "offset" },
-		{ .key = "sentence" },
-	};
-	static const struct table table = { .key = "suspects", .columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0]) };
-	const suspect_array *suspects = &snapshot->graph.suspects;
-
-	if (suspects->n)
-		writer_print(writer, STYLE_BOLD, "Suspects\n");
-	if (writer_options(writer)->format != FORMAT_TEXT)
-		writer_table_begin(writer, &table);
-	for (size_t i = 0; i < suspects->n; i++) {
-		const struct suspect *suspect = &suspects->v[i];
-		_cleanup_free_ char *sentence = suspect_sentence(writer, snapshot, suspect), *escaped = text_escape(sentence, strlen(sentence));
-		_cleanup_free_ char *place = place_label(&snapshot->graph.roots, suspect->place);
-
-		if (writer_options(writer)->format == FORMAT_TEXT) {
-			writer_print(writer, STYLE_PLAIN, "  %s\n", escaped);
-			continue;
-		}
-		writer_row(writer, (struct value[]){
-					   value_bytes(suspect->retained),
-					   value_text(place),
-					   value_flag(suspect->is_shared),
-					   suspect->point != VERTEX_NONE ? value_address(snapshot->heap.chunks.mem[suspect->point]) : value_none(),
-					   suspect->child_count ? value_number(suspect->child_usable) : value_none(),
-					   value_count(suspect->child_count),
-					   value_bytes(suspect->child_retained),
-					   suspect->n_offsets ? value_number(suspect->offset) : value_none(),
-					   value_text(sentence),
-				   });
-	}
-	if (writer_options(writer)->format != FORMAT_TEXT)
-		writer_table_end(writer);
-	if (suspects->n)
-		writer_print(writer, STYLE_PLAIN, "\n");
 }
 
 void print_top(struct writer *writer, const struct snapshot *snapshot, const struct top_options *options)

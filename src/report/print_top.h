@@ -28,7 +28,4 @@ struct top_options {
 /** Prints it, between writer_begin() and writer_finish(). Cost: linear in chunks for each level. */
 void print_top(struct writer *writer, const struct snapshot *snapshot, const struct top_options *options);
 
-/** The sentences alone; nothing where there is no suspect. */
-void print_suspects(struct writer *writer, const struct snapshot *snapshot);
-
 #endif

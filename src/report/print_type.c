@@ -9,8 +9,8 @@
 #include "graph/retained.h"
 #include "report/graph_text.h"
 #include "report/hints.h"
+#include "report/paragraph.h"
 #include "report/place_label.h"
-#include "report/print_growth.h"
 #include "report/print_report.h"
 #include "report/summary.h"
 
@@ -134,7 +134,7 @@ static void print_sums(struct writer *writer, const struct about *about)
 	writer_field(writer, "share", value_share(about->bytes, all));
 	writer_field(writer, "retained", value_known_bytes(about->retained));
 	writer_field(writer, "leaked", snapshot->graph.is_built ? value_count(about->leaked) : value_none());
-	writer_field(writer, "confidence", about->confidence ? value_share(about->confidence / about->count, 100) : value_none());
+	writer_field(writer, "confidence", about->confidence ? value_confidence(about->confidence / about->count) : value_none());
 	if (about->min == about->max)
 		each = size_text(writer, about->min);
 	writer_print(writer, STYLE_BOLD, "%s\n", escaped);
@@ -146,7 +146,7 @@ static void print_sums(struct writer *writer, const struct about *about)
 	sentence = xasprintf("%s chunk%s%s%s%s: %s, %s of what is in use%s.", text_count(count, about->count), about->count == 1 ? "" : "s", each ? " of " : "",
 			     each ? each : "", each && about->count > 1 ? " each" : "", bytes, share, keeps ? keeps : "");
 	if (writer_options(writer)->format == FORMAT_TEXT)
-		print_paragraph(writer, sentence);
+		print_paragraph(writer, 0, sentence);
 	if (about->leaked)
 		writer_print(writer, STYLE_BAD, "%s of them %s leaked.\n", text_count(leaked, about->leaked), about->leaked == 1 ? "is" : "are");
 }
@@ -181,7 +181,7 @@ static void print_evidence(struct writer *writer, const struct about *about)
 
 		writer_row(writer, (struct value[]){
 					   value_count(share->count),
-					   share->confidence ? value_share(share->confidence / share->count, 100) : value_none(),
+					   share->confidence ? value_confidence(share->confidence / share->count) : value_none(),
 					   share->what ? value_word(type_evidence_name((enum type_evidence)share->what)) : value_none(),
 					   value_word(meanings[share->what]),
 				   });
@@ -272,7 +272,7 @@ static void print_sites(struct writer *writer, const struct about *about, const 
 				    *call_escaped = text_escape(call, strlen(call));
 
 		writer_row(writer, (struct value[]){
-					   value_share(site->confidence, 100),
+					   value_confidence(site->confidence),
 					   value_text(site->function),
 					   value_text(site->source),
 					   value_text(site->allocator),

@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "report/hints.h"
+#include "report/paragraph.h"
 #include "report/print_growth.h"
 #include "report/size_label.h"
 
@@ -25,19 +27,20 @@ static bool is_text(const struct watch *watch)
 void watch_start(struct watch *watch, struct writer *writer, const struct watch_options *options,
 		 const char *name, pid_t pid, uint64_t interval_ns)
 {
-	// For programs: every size that grew, of every round.
+	// For programs: every type that grew, or every size, of every round.
 	static const struct column columns[] = {
 		{ .key = "round" },	   { .key = "time" },
 		{ .key = "size" },	   { .key = "count" },
 		{ .key = "count_change" }, { .key = "bytes" },
 		{ .key = "bytes_change" }, { .key = "bytes_change_in_all" },
+		{ .key = "type" },
 	};
 	static const struct table table = {
-		.key = "growth", .columns = columns, .n_columns = 8, .is_main = true
+		.key = "growth", .columns = columns, .n_columns = 9, .is_main = true
 	};
 	_cleanup_free_ char *escaped = name ? text_escape(name, strlen(name)) : xstrdup("?");
 
-	*watch = (struct watch){ .writer = writer, .options = *options, .last = SIZE_MAX };
+	*watch = (struct watch){ .writer = writer, .options = *options, .pid = pid, .last = SIZE_MAX };
 	census_init(&watch->census);
 	writer_field(writer, "name", value_text(name));
 	writer_field(writer, "pid", value_number((uint64_t)pid));
@@ -52,7 +55,8 @@ void watch_start(struct watch *watch, struct writer *writer, const struct watch_
 
 /* ---- a round ---- */
 
-static void program_rows(struct watch *watch, const struct growth *growth)
+/* As text_rows(). */
+static void program_rows(struct watch *watch, const struct growth *growth, char *const *names)
 {
 	for (size_t i = 0; i < growth->rows.n; i++) {
 		const struct growth_row *row = &growth->rows.v[i];
@@ -63,12 +67,13 @@ static void program_rows(struct watch *watch, const struct growth *growth)
 			   (struct value[]){
 				   value_number(watch->rounds.n),
 				   value_time(watch->rounds.v[watch->rounds.n - 1].time),
-				   value_number(row->min),
+				   names ? value_none() : value_number(row->min),
 				   value_count(row->to.count),
 				   value_count_change(growth_count(row)),
 				   value_bytes(row->to.bytes),
 				   value_bytes_change(growth_bytes(row)),
 				   value_bytes_change((int64_t)(row->to.bytes - row->first.bytes)),
+				   names ? value_text(names[row->min]) : value_none(),
 			   });
 	}
 }
@@ -138,6 +143,12 @@ static void head_line(struct watch *watch, const struct watch_round *round,
 	writer_print(writer, STYLE_PLAIN, "\n");
 }
 
+/* Programs get types whenever there are any, so that every round has the same; people where they say more than sizes. */
+static bool shows_types(const struct watch *watch, size_t from, size_t to)
+{
+	return is_text(watch) ? types_tell(&watch->census, from, to) : watch->census.has_labels;
+}
+
 void watch_look(struct watch *watch, const struct snapshot *snapshot, const char *file)
 {
 	const struct heap *heap = &snapshot->heap;
@@ -169,16 +180,17 @@ void watch_look(struct watch *watch, const struct snapshot *snapshot, const char
 			.to = watch->census.sizes.steps.n - 1,
 		};
 		// A least size is about sizes.
-		bool by_type = is_text(watch) && !watch->options.min_size && types_tell(&watch->census, options.from, options.to);
+		bool by_type = !watch->options.min_size && shows_types(watch, options.from, options.to);
+		char *const *names = by_type ? watch->census.label_names.v.v : NULL;
 		struct growth growth;
 
 		if (by_type)
 			options.mode = GROWTH_EXACT;
 		growth_compute(by_type ? &watch->census.labels : &watch->census.sizes, &options, &growth);
 		if (is_text(watch))
-			text_rows(watch, &growth, by_type ? watch->census.label_names.v.v : NULL);
+			text_rows(watch, &growth, names);
 		else
-			program_rows(watch, &growth);
+			program_rows(watch, &growth, names);
 		growth_deinit(&growth);
 	}
 	// The last step stays the last.
@@ -337,7 +349,7 @@ static void print_kinds(struct watch *watch, const struct growth *growth)
 						      growth_kind_name((enum growth_kind)kind),
 						      change, signs[kind], list);
 
-		print_paragraph(watch->writer, line);
+		print_paragraph(watch->writer, 0, line);
 	}
 }
 
@@ -380,7 +392,8 @@ static void print_verdicts(struct watch *watch)
 	struct growth growth;
 
 	growth_compute(&watch->census.owners, &options, &growth);
-	writer_print(watch->writer, STYLE_PLAIN, "\n");
+	if (growth.rows.n)
+		writer_print(watch->writer, STYLE_PLAIN, "\n");
 	for (size_t i = 0; i < growth.rows.n; i++) {
 		const struct growth_row *row = &growth.rows.v[i];
 
@@ -392,7 +405,7 @@ static void print_verdicts(struct watch *watch)
 			watch->writer, value_bytes_change(growth_bytes(row)));
 		_cleanup_free_ char *text = verdict(watch, row, change);
 
-		print_paragraph(watch->writer, text);
+		print_paragraph(watch->writer, 0, text);
 	}
 	growth_deinit(&growth);
 }
@@ -418,6 +431,22 @@ static void print_end(struct watch *watch, enum watch_end end)
 	if (skipped)
 		writer_print(watch->writer, STYLE_PLAIN, ", %zu left out", skipped);
 	writer_print(watch->writer, STYLE_PLAIN, ".\n");
+}
+
+/* What to ask next: of the process while there is one, else of the last snapshot that was kept. */
+static void print_next(struct watch *watch, enum watch_end end)
+{
+	const char *file = watch->rounds.v[watch->last].file;
+	bool is_there = end == WATCH_COMPLETE || end == WATCH_INTERRUPTED;
+	_cleanup_free_ char *target = is_there ? xasprintf("-p %d", (int)watch->pid) : file ? text_shell_word(file) : NULL;
+	hint_array hints = { 0 };
+
+	if (watch->options.quiet)
+		return;
+	if (target)
+		hints_growth(&watch->census, 0, watch->census.sizes.steps.n - 1, target, &hints);
+	hints_print(watch->writer, &hints);
+	hints_deinit(&hints);
 }
 
 void watch_finish(struct watch *watch, enum watch_end end)
@@ -448,7 +477,7 @@ void watch_finish(struct watch *watch, enum watch_end end)
 	growth_compute(&watch->census.sizes, &options, &explained);
 	print_causes(watch->writer, &explained, &watch->census, 0, steps - 1,
 		     options.min_size);
-	print_labels(watch->writer, "chunk_types", &watch->census, NULL, 0, steps - 1, watch->options.limit);
+	print_labels(watch->writer, "chunk_types", false, &watch->census, NULL, 0, steps - 1, watch->options.limit);
 	if (!is_text(watch) || watch->options.min_size || !types_tell(&watch->census, 0, steps - 1))
 		print_whole(watch, &growth);
 	print_types(watch->writer, "types", &watch->census, 0, steps - 1, watch->options.limit);
@@ -457,6 +486,7 @@ void watch_finish(struct watch *watch, enum watch_end end)
 		print_verdicts(watch);
 	else if (growth.steps > INTERVALS_MIN)
 		print_kinds(watch, &growth);
+	print_next(watch, end);
 	growth_deinit(&growth);
 	growth_deinit(&explained);
 }

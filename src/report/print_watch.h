@@ -50,12 +50,16 @@ struct watch_options {
 	size_t limit;
 	/** Sizes below are left out. */
 	uint64_t min_size;
+	/** No hints. */
+	bool quiet;
 };
 
 struct watch {
 	/** Borrowed. */
 	struct writer *writer;
 	struct watch_options options;
+	/** Of the process. */
+	pid_t pid;
 	/** A step for each snapshot, or for some of them when there were many. */
 	struct census census;
 	ARRAY(struct watch_round) rounds;

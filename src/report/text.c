@@ -172,6 +172,7 @@ static size_t streamed_text(const struct writer *writer, struct value value,
 		return 1;
 	case VALUE_COUNT:
 	case VALUE_SHARE:
+	case VALUE_CONFIDENCE:
 	case VALUE_DURATION:
 	case VALUE_TIME:
 	case VALUE_TEXT:

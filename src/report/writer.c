@@ -167,6 +167,8 @@ char *writer_format_value(const struct writer *writer, struct value value)
 		return xasprintf("%" PRIu64, value.number);
 	case VALUE_SHARE:
 		return xasprintf("%.1f %%", value.fraction * 100);
+	case VALUE_CONFIDENCE:
+		return xasprintf("%.0f %%", value.fraction * 100);
 	case VALUE_DURATION:
 		// Three digits tell enough of a pause: 0.53 ms, 14.2 ms, 1,204 ms.
 		if (value.number >= 99950000)

@@ -43,6 +43,8 @@ enum value_kind {
 	VALUE_NUMBER,
 	/** A fraction of one; text shows per cent. */
 	VALUE_SHARE,
+	/** How sure something is, a fraction of one that is not known to a tenth of a per cent; text shows whole ones. */
+	VALUE_CONFIDENCE,
 	/** Nanoseconds; text shows ms, JSON and CSV milliseconds with a fraction. */
 	VALUE_DURATION,
 	/** Seconds since 1970; UTC in ISO 8601 everywhere. */
@@ -226,6 +228,11 @@ static inline struct value value_share(uint64_t part, uint64_t whole)
 {
 	return (struct value){ .kind = VALUE_SHARE,
 			       .fraction = whole ? (double)part / (double)whole : 0 };
+}
+
+static inline struct value value_confidence(uint64_t percent)
+{
+	return (struct value){ .kind = VALUE_CONFIDENCE, .fraction = (double)percent / 100 };
 }
 
 static inline struct value value_duration(uint64_t nanoseconds)

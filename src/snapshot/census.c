@@ -120,6 +120,17 @@ static void count_types(struct census *census, const struct python *python)
 	}
 }
 
+/* Whether a name says more than a size does: not what looks as anything may. */
+static bool name_tells(const char *name)
+{
+	static const char *const vague[] = { "char[]", "(text)", "(zeros)", "(integers)", "(pointers)", "(compressed or random bytes)" };
+
+	for (size_t i = 0; i < sizeof(vague) / sizeof(vague[0]); i++)
+		if (!strcmp(name, vague[i]))
+			return false;
+	return true;
+}
+
 uint32_t *census_label_numbers(struct census *census, const struct types *types)
 {
 	uint32_t *numbers = xcalloc(types->labels.n + 1, sizeof(*numbers));
@@ -127,7 +138,7 @@ uint32_t *census_label_numbers(struct census *census, const struct types *types)
 	for (size_t i = 0; i < types->labels.n; i++) {
 		numbers[i] = names_number(&census->label_names, types->labels.v[i].name);
 		if (numbers[i] == census->label_tells.n)
-			array_append(&census->label_tells, types->labels.v[i].is_type && strcmp(types->labels.v[i].name, "char[]") != 0);
+			array_append(&census->label_tells, i != 0 && name_tells(types->labels.v[i].name));
 	}
 	return numbers;
 }

@@ -43,7 +43,7 @@ struct census {
 	struct series labels, label_kept;
 	/** Every snapshot so far knew its owners; the types of its Python objects; and those of all chunks. */
 	bool has_owners, has_types, has_labels;
-	/** What chunks are called, unescaped; and for each whether that says more than a size: it is a type, and not just bytes (char[]). The first one is that of what nothing is known about. */
+	/** What chunks are called, unescaped; and for each whether that says more than a size: it is a type, a place or a look, and not one that anything can have (char[], zeros). The first one is that of what nothing is known about. */
 	struct names label_names;
 	ARRAY(bool) label_tells;
 	/** Names of types, unescaped. */

@@ -75,6 +75,19 @@ static struct found_site site_found(const struct code_facts *facts, const struct
 	return found;
 }
 
+/* Whether what a site makes could be anything: nothing is known of its type, or that it is bytes. */
+static bool says_no_type(const struct inference *inference, const struct code_facts *facts, const struct code_site *site, const type_id *types)
+{
+	for (uint32_t i = 0; i < site->types; i++) {
+		int32_t number = facts->site_types.v[site->first_type + i].type;
+		type_id type = number >= 0 ? types[number] : TYPE_NONE;
+
+		if (type != TYPE_NONE && type != 0 && type_at(inference->table, type)->size > 1)
+			return false;
+	}
+	return true;
+}
+
 static void sites_take(struct inference *inference, const struct code_facts *facts, const type_id *types)
 {
 	_cleanup_free_ bool *is_pool = xcalloc(facts->functions.n + 1, sizeof(*is_pool));
@@ -85,8 +98,8 @@ static void sites_take(struct inference *inference, const struct code_facts *fac
 	for (size_t i = 0; i < facts->sites.n; i++) {
 		const struct code_site *site = &facts->sites.v[i];
 
-		if (!site->types && site->form == CODE_SIZE_CONSTANT && site->c > 0 && site->function >= 0 && site->callee >= 0 &&
-		    !is_pool[site->callee])
+		if (site->form == CODE_SIZE_CONSTANT && site->c > 0 && site->function >= 0 && site->callee >= 0 && !is_pool[site->callee] &&
+		    says_no_type(inference, facts, site, types))
 			array_append(&inference->untyped_sites, site_found(facts, site, 0, TYPE_NONE, ALLOCATED_ALONE));
 		for (uint32_t j = 0; j < site->types; j++) {
 			const struct code_site_type *one = &facts->site_types.v[site->first_type + j];

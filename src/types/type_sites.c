@@ -149,7 +149,7 @@ static uint64_t *sizes_of_labels(const struct inference *inference, const struct
 		label_id label = types->label[i];
 		const struct chunk_label *one = &types->labels.v[label];
 		uint64_t usable = chunk_usable(inference->chunks, i);
-		bool is_bare = types->evidence[i] == EVIDENCE_ROLE || (types->evidence[i] == EVIDENCE_VTABLE && one->is_type && !type_at(types->table, one->type)->n);
+		bool is_bare = types->evidence[i] == EVIDENCE_ROLE || types->evidence[i] == EVIDENCE_CONTENT || (types->evidence[i] == EVIDENCE_VTABLE && one->is_type && !type_at(types->table, one->type)->n);
 
 		is_mixed[label] |= !is_bare || (sizes[label] && sizes[label] != usable);
 		sizes[label] = usable;
@@ -159,7 +159,7 @@ static uint64_t *sizes_of_labels(const struct inference *inference, const struct
 	return sizes;
 }
 
-/* What has a place and no type, or a class and no members: where such a size is allocated, if that is in few places. */
+/* What has a place or a look and no type, or a class and no members: where such a size is allocated, if that is in few places. */
 static void untyped_add(struct inference *inference, struct types *types)
 {
 	const struct found_site *sites = inference->untyped_sites.v;

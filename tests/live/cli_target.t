@@ -121,7 +121,7 @@ ok_run "$target_pid" --color always
 check "--color always has colours" grep -q "$(printf '\033\\[')" "$out"
 
 # What the report says to run next can be run as it stands.
-sed -n '/^Next/,$s/^  \(heapsnap [^ ].*\)/\1/p' report.text arenas.text | sed 's/   *[a-z].*//' >hints
+sed -n '/^Next/,$s/^  \(heapsnap [^ ].*\)/\1/p' report.text arenas.text | sed -e 's/   *[a-z].*//' -e 's/ --interval 5 / --interval 0.1 /' >hints
 check "there are hints" test -s hints
 while read -r hint; do
 	check "the hint can be followed: $(echo "$hint" | sed "s/$target_pid/PID/")" \

@@ -94,7 +94,7 @@ round=0
 while [ $round -lt 4 ]; do
 	round=$((round + 1))
 	grow
-	until_watched grep -q "\"size\": 120, \"count\": $entries," watched
+	until_watched grep -q "\"count\": $entries,.*\"type\"" watched
 done
 kill -INT "$watch_pid"
 wait "$watch_pid"

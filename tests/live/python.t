@@ -135,6 +135,9 @@ check "diff: 3000 connections more" /usr/bin/python3 -c '
 import json, sys
 rows = [row for row in json.load(open(sys.argv[1]))["types"] if row["type"] == "__main__.Connection"]
 assert len(rows) == 1 and rows[0]["old_count"] == 100 and rows[0]["new_count"] == 3100 and rows[0]["count_change"] == 3000, rows' "$out"
+run "$HEAPSNAP" diff -q "$tmp/old.hsnap" "$tmp/new.hsnap"
+matches "diff: a name of the program is who keeps them" "$out" '^In use: .* kept by __main__\.kept\.'
+matches "diff: the chunks, too" "$out" '^__main__\.Connection .*  __main__\.kept$'
 for format in text csv; do
 	run "$HEAPSNAP" python --format $format -q -n 0 -p "$target_pid"
 	cp "$out" "$tmp/of_process"
@@ -170,6 +173,8 @@ assert objects["__main__.kept"]["type"] == "list" and objects["__main__.kept"]["
 assert modules["__main__"] >= objects["__main__.kept"]["retained"] == max(row["retained"] for row in report["python_objects"]), modules
 assert types["__main__.Connection"]["count"] == 3100 and least <= types["__main__.Connection"]["retained"] < 2 * least, types["__main__.Connection"]
 assert types["list"]["retained"] >= objects["__main__.kept"]["retained"], types["list"]' "$out"
+run "$HEAPSNAP" top "$tmp/new.hsnap"
+matches "top: who keeps most has a name of the program" "$out" '^  __main__\.kept keeps '
 run "$HEAPSNAP" why "$tmp/new.hsnap" py:NoSuchThing
 is "an unknown type in a snapshot: status" "$status" 2
 stop_target

@@ -76,8 +76,8 @@ static inline void graph_add(struct snapshot *snapshot, size_t n_edges, uint64_t
 	graph->leaked = PLACE_LEAKED;
 	graph->unread_chunks = 4096;
 	reach_compute(chunks, &spent, &graph->roots, &graph->reach);
-	nearest = nearest_find(&snapshot->heap, &spent, &graph->roots, &graph->reach);
-	owners_compute(nearest, &graph->roots, &graph->reach, graph->leaked, &graph->owners);
+	nearest = nearest_find(&snapshot->heap, &spent, &graph->roots, NULL, &graph->reach);
+	owners_compute(nearest, &graph->roots, NULL, &graph->reach, graph->leaked, &graph->owners);
 	nearest_free(nearest, graph->reach.n);
 	dominators_compute(chunks, &spent, &graph->roots, &graph->reach, graph->leaked,
 			   &graph->dominators);

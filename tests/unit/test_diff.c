@@ -317,7 +317,7 @@ START_TEST(types_that_changed)
 
 		ck_assert_ptr_null(strchr(text, '\x1b'));
 		if (format == FORMAT_TEXT) {
-			ck_assert_msg(strstr(text, "1 fewer of 2,097,136 bytes") != NULL, "%s", text);
+			ck_assert_msg(strstr(text, "1 fewer char[] (-2.00 MiB)") != NULL, "%s", text);
 			ck_assert_msg(strstr(text, "\nstruct req\\x1b[31muest     400    +100") != NULL, "%s", text);
 		} else {
 			ck_assert_msg(strstr(text, "{\"type\": \"struct session\", \"old_count\": 2030, \"new_count\": 0, \"count_change\": -2030") != NULL, "%s", text);

@@ -121,6 +121,7 @@ static void sample_with(struct snapshot *snapshot, const char *rules)
 	struct graph *graph = &snapshot->graph;
 	struct modules modules = { 0 };
 	struct image image;
+	uint32_t *nearest;
 
 	sample_snapshot(snapshot);
 	builder.chunks = snapshot->heap.chunks;
@@ -143,9 +144,11 @@ static void sample_with(struct snapshot *snapshot, const char *rules)
 
 	dominators_compute(&builder.chunks, &edges, &builder.roots, &graph->reach, graph->leaked, &graph->dominators);
 	suspects_find(&builder.chunks, &image, &builder.roots, &graph->dominators, 5, &graph->suspects);
-	graph->nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots, &graph->reach);
+	nearest = nearest_find(&snapshot->heap, &graph->edges, &builder.roots, NULL, &graph->reach);
+	owners_compute(nearest, &builder.roots, NULL, &graph->reach, graph->leaked, &graph->owners);
+	nearest_free(nearest, graph->reach.n);
 	graph->roots = builder.roots;
-	graph->options.with_edges = graph->options.with_dominators = true;
+	graph->options.with_edges = graph->options.with_dominators = graph->options.with_owners = true;
 	graph->is_built = true;
 	edges_deinit(&edges);
 	image_deinit(&image);

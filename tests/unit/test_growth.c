@@ -221,8 +221,8 @@ START_TEST(causes_are_named)
 	     "what went.\n");
 	// Parts of one thing; another thing of which there are some times as many; and noise.
 	says(PAIRS(24, 100, 56, 5, 1032, 9), PAIRS(24, 351, 56, 1260, 1032, 260, 40, 3),
-	     "In use: +328 KiB, 1,760 more chunks. 251 more each of 1,032, 5 x 56 and 24 bytes "
-	     "(+327 KiB) are 100 % of the growth.\n");
+	     "In use: +328 KiB, 1,760 more chunks. 251 more each of 1,032 and 24 bytes, with 5 of 56 bytes "
+	     "to each (+327 KiB) are 100 % of the growth.\n");
 	// Too few to belong together.
 	says(PAIRS(24, 1), PAIRS(24, 1, 1000, 9, 2008, 9),
 	     "In use: +26.4 KiB, 18 more chunks. 9 more of 2,008 bytes (+17.6 KiB) and 9 more of "

@@ -40,7 +40,7 @@ START_TEST(variables_come_first_and_short_ways)
 
 	reach_compute(&heap.chunks, &edges, &builder.roots, &reach);
 
-	uint32_t *nearest = nearest_find(&heap, &edges, &builder.roots, &reach);
+	uint32_t *nearest = nearest_find(&heap, &edges, &builder.roots, NULL, &reach);
 
 	for (size_t i = 0; i < 7; i++)
 		ck_assert_msg((nearest[i] == NEAREST_NONE ? PLACE_NONE : builder.roots.v.v[nearest[i]].place) == expected[i], "chunk %zu: root %u", i,

@@ -12,6 +12,8 @@ struct world {
 	struct edges edges;
 	struct reach reach;
 	struct owners owners;
+	/** None unless a test gives some. */
+	struct holders holders;
 	place_id leaked;
 };
 
@@ -31,9 +33,9 @@ static void world_find(struct world *world)
 	// Borrowed.
 	heap.chunks = builder->chunks;
 
-	uint32_t *nearest = nearest_find(&heap, &world->edges, &builder->roots, &world->reach);
+	uint32_t *nearest = nearest_find(&heap, &world->edges, &builder->roots, &world->holders, &world->reach);
 
-	owners_compute(nearest, &builder->roots, &world->reach, world->leaked, &world->owners);
+	owners_compute(nearest, &builder->roots, &world->holders, &world->reach, world->leaked, &world->owners);
 	nearest_free(nearest, world->reach.n);
 	heap.chunks = none;
 	heap_deinit(&heap);
@@ -170,6 +172,37 @@ START_TEST(agrees_with_dominators)
 }
 END_TEST
 
+/* variable a → 0 → 1 → 2    1 has a holder; 2 hangs off it alone, 3 off 2 and a frame, 4 has a holder and is leaked. */
+START_TEST(holders_come_before_frames_and_bar_the_way)
+{
+	struct world world = { 0 };
+	const uint32_t of[5] = { 0, 2, 0, 0, 1 };
+	char *const names[] = { (char *)"app.lost", (char *)"app.cache" };
+
+	world.holders = (struct holders){ of, names, 2 };
+	builder_init(&world.builder, 5);
+	for (uint32_t i = 0; i < 3; i++)
+		builder_edge(&world.builder, i, i + 1, false);
+
+	place_id thread = place(&world, PLACE_THREAD, PLACE_NONE, "main"), frame = place(&world, PLACE_FRAME, thread, "work");
+
+	place_id a = place(&world, PLACE_VARIABLE, PLACE_NONE, "a");
+
+	world.builder.roots.places.v[a].end = 8;
+	root(&world, frame, 3, HIT_START, NULL);
+	root(&world, a, 0, HIT_START, NULL);
+	world_find(&world);
+	is_owned(&world, 0, "a");
+	is_owned(&world, 1, "app.cache");
+	is_owned(&world, 2, "app.cache");
+	is_owned(&world, 3, "app.cache");
+	is_owned(&world, 4, "nothing (leaked)");
+	ck_assert(owner_is_holder(&world.builder.roots, &world.owners.v.v[world.owners.of[1]]));
+	ck_assert(!owner_is_holder(&world.builder.roots, &world.owners.v.v[world.owners.of[0]]));
+	world_deinit(&world);
+}
+END_TEST
+
 START_TEST(nothing_has_no_owner)
 {
 	struct world world = { 0 };
@@ -182,4 +215,4 @@ START_TEST(nothing_has_no_owner)
 }
 END_TEST
 
-UNIT_SUITE("owners", a_table_has_one_owner, agrees_with_dominators, nothing_has_no_owner)
+UNIT_SUITE("owners", a_table_has_one_owner, agrees_with_dominators, holders_come_before_frames_and_bar_the_way, nothing_has_no_owner)
