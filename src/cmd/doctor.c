@@ -18,6 +18,8 @@
 #include "cmd/permission.h"
 #include "cmd/recognise.h"
 #include "debug/allocator.h"
+#include "debug/debug_files.h"
+#include "debug/elf_file.h"
 #include "debug/modules.h"
 #include "glibc/glibc.h"
 #include "snapshot/file.h"

@@ -122,9 +122,7 @@ char *package_remedy(const char *root, const char *path, const char *build_id, c
 			name, name);
 	}
 	if (build_id && servers)
-		return xasprintf("install -D \"$(debuginfod-find debuginfo %s)\" "
-				 "debug/.build-id/%.2s/%s.debug, then --debuginfo-path debug",
-				 build_id, build_id, build_id + 2);
+		return xasprintf("debuginfod-find debuginfo %s (where it puts it, heapsnap looks)", build_id);
 	if (path && is_like(root, "fedora")) {
 		_cleanup_free_ char *name = escape(path);
 

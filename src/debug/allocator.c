@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "debug/elf_file.h"
 #include "debug/symbols.h"
 
 enum {

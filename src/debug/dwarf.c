@@ -6,7 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "debug/debug_files.h"
 #include "debug/definitions.h"
+#include "debug/elf_file.h"
 #include "debug/functions.h"
 #include "debug/locals.h"
 #include "debug/scopes.h"

@@ -8,13 +8,11 @@
  * with the same bias, else it begins another. A group counts as loaded when its code is mapped executable (or, where the
  * code was moved to huge pages, when a writable segment and another one are mapped); the rest are files that somebody reads.
  *
- * Program headers are parsed here, from a few hundred bytes that pread gave; libelf is only asked for sections, and only
- * after the section header table was seen to lie inside the file.
+ * Program headers are parsed here, from a few hundred bytes that pread gave; libelf is only asked for sections.
  */
 #include "debug/modules.h"
 
 #include <elf.h>
-#include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,102 +21,15 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "debug/dwarf.h"
+#include "debug/elf_file.h"
 #include "debug/symbols.h"
 #include "target/elf_headers.h"
 
 enum {
-	/** Section headers that a file may have. */
-	SECTIONS_MAX = 0x10000,
 	/** Entries of PT_DYNAMIC that are looked at. */
 	DYNAMIC_MAX = 0x10000,
 	NAME_LENGTH_MAX = 4096,
-	/** Bytes of section names, and of one section of notes. */
-	UNASKED_SIZE_MAX = 16 << 20,
 };
-
-/** Bytes of one section that are taken into memory. */
-#define SECTION_SIZE_MAX (UINT64_C(1) << 30)
-
-/** Bytes of a file whose CRC is computed. */
-#define CRC_LENGTH_MAX (UINT64_C(4) << 30)
-
-static bool file_get(int fd, uint64_t offset, void *buffer, size_t size)
-{
-	return elf_get_file(&fd, offset, buffer, size);
-}
-
-static unsigned machine_elf(enum machine machine)
-{
-	switch (machine) {
-	case MACHINE_X86_64:
-		return EM_X86_64;
-	case MACHINE_AARCH64:
-		return EM_AARCH64;
-	}
-	return EM_NONE;
-}
-
-/* The headers of a file that is an executable or a shared object of this architecture. */
-static bool headers_read(int fd, enum machine machine, struct elf_headers *ret)
-{
-	struct elf_headers headers;
-
-	if (!elf_headers_read(elf_get_file, &fd, &headers))
-		return false;
-	if (headers.ehdr.e_machine != machine_elf(machine) ||
-	    (headers.ehdr.e_type != ET_EXEC && headers.ehdr.e_type != ET_DYN)) {
-		elf_headers_deinit(&headers);
-		return false;
-	}
-	*ret = headers;
-	return true;
-}
-
-/* The section header table lies inside the file, and what libelf reads unasked (section names, notes) is small: then it may
-   be let at the file. */
-static bool sections_are_sane(int fd, uint64_t length, const Elf64_Ehdr *header)
-{
-	uint64_t count = header->e_shnum, names = header->e_shstrndx;
-	Elf64_Shdr sections[64];
-
-	if (header->e_shoff == 0)
-		return count == 0;
-	if (header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff > length)
-		return false;
-	if (!file_get(fd, header->e_shoff, &sections[0], sizeof(sections[0])))
-		return false;
-	if (count == 0)
-		count = sections[0].sh_size;
-	if (names == SHN_XINDEX)
-		names = sections[0].sh_link;
-	if (count > SECTIONS_MAX || count * sizeof(Elf64_Shdr) > length - header->e_shoff)
-		return false;
-	for (uint64_t i = 0; i < count; i += 64) {
-		size_t n = count - i < 64 ? (size_t)(count - i) : 64;
-
-		if (!file_get(fd, header->e_shoff + i * sizeof(Elf64_Shdr), sections, n * sizeof(Elf64_Shdr)))
-			return false;
-		for (size_t j = 0; j < n; j++) {
-			if ((i + j == names || sections[j].sh_type == SHT_NOTE) && sections[j].sh_size > UNASKED_SIZE_MAX)
-				return false;
-		}
-	}
-	return true;
-}
-
-static Elf *elf_open(int fd, uint64_t length, const Elf64_Ehdr *header)
-{
-	if (!sections_are_sane(fd, length, header))
-		return NULL;
-	elf_version(EV_CURRENT);
-	// ELF_C_READ reads by pread; ELF_C_READ_MMAP would turn a file that shrinks into a SIGBUS.
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (elf && elf_kind(elf) != ELF_K_ELF) {
-		elf_end(elf);
-		elf = NULL;
-	}
-	return elf;
-}
 
 static bool file_length(int fd, uint64_t *ret)
 {
@@ -152,7 +63,7 @@ static bool module_read_headers(struct module *module, enum machine machine)
 {
 	_cleanup_elf_headers_ struct elf_headers headers = {0};
 
-	if (!file_length(module->fd, &module->file_length) || !headers_read(module->fd, machine, &headers))
+	if (!file_length(module->fd, &module->file_length) || !elf_headers_loadable(module->fd, machine, &headers))
 		return false;
 	for (size_t i = 0; i < headers.phdrs.n; i++) {
 		const Elf64_Phdr *phdr = &headers.phdrs.v[i];
@@ -182,7 +93,7 @@ static bool module_read_headers(struct module *module, enum machine machine)
 	if (module->segments.n == 0)
 		return false;
 	module->type = headers.ehdr.e_type;
-	module->elf = elf_open(module->fd, module->file_length, &headers.ehdr);
+	module->elf = elf_file_open(module->fd, module->file_length, &headers.ehdr);
 	return true;
 }
 
@@ -395,6 +306,7 @@ const char *module_name(const struct module *module)
 
 bool module_get(const struct module *module, vaddr file_address, void *buffer, size_t size)
 {
+	int fd = module->fd;
 	unsigned char *to = buffer;
 
 	for (size_t i = 0; i < module->segments.n; i++) {
@@ -408,7 +320,7 @@ bool module_get(const struct module *module, vaddr file_address, void *buffer, s
 		size_t from_file = 0;
 		if (inside < segment->file_size)
 			from_file = size < segment->file_size - inside ? size : segment->file_size - inside;
-		if (from_file > 0 && !file_get(module->fd, segment->offset + inside, to, from_file))
+		if (from_file > 0 && !elf_get_file(&fd, segment->offset + inside, to, from_file))
 			return false;
 		memset(to + from_file, 0, size - from_file);
 		return true;
@@ -472,322 +384,4 @@ char *module_string(const struct module *module, int64_t tag, size_t nth)
 	if (!module_get(module, strings + at, name, length) || !memchr(name, 0, length))
 		return NULL;
 	return xstrdup(name);
-}
-
-Elf_Scn *section_named(Elf *elf, const char *name, GElf_Shdr *ret)
-{
-	size_t strings;
-
-	if (!elf || elf_getshdrstrndx(elf, &strings) != 0)
-		return NULL;
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
-		GElf_Shdr header;
-
-		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
-			continue;
-		const char *found = elf_strptr(elf, strings, header.sh_name);
-		if (found && strcmp(found, name) == 0) {
-			*ret = header;
-			return section;
-		}
-	}
-	return NULL;
-}
-
-const Elf_Data *section_bytes(Elf_Scn *section)
-{
-	GElf_Shdr header;
-
-	if (!section || !gelf_getshdr(section, &header) || header.sh_size > SECTION_SIZE_MAX)
-		return NULL;
-	const Elf_Data *data = elf_rawdata(section, NULL);
-	return data && data->d_buf && data->d_size == header.sh_size ? data : NULL;
-}
-
-static bool elf_has_dwarf(Elf *elf)
-{
-	GElf_Shdr header;
-
-	return section_named(elf, ".debug_info", &header) || section_named(elf, ".zdebug_info", &header);
-}
-
-static bool elf_has_symbols(Elf *elf)
-{
-	GElf_Shdr header;
-
-	return section_named(elf, ".symtab", &header) != NULL;
-}
-
-/* The CRC of .gnu_debuglink: CRC-32 of IEEE 802.3, as zlib has it. Source: gdb manual, «Debug Link». */
-static bool file_crc(int fd, uint64_t length, uint32_t *ret)
-{
-	uint32_t table[256], crc = UINT32_MAX;
-	unsigned char buffer[16384];
-
-	if (length > CRC_LENGTH_MAX)
-		return false;
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t value = i;
-
-		for (int bit = 0; bit < 8; bit++)
-			value = value & 1 ? 0xedb88320 ^ (value >> 1) : value >> 1;
-		table[i] = value;
-	}
-	for (uint64_t at = 0; at < length;) {
-		size_t n = length - at < sizeof(buffer) ? (size_t)(length - at) : sizeof(buffer);
-
-		if (!file_get(fd, at, buffer, n))
-			return false;
-		for (size_t i = 0; i < n; i++)
-			crc = table[(crc ^ buffer[i]) & 0xff] ^ (crc >> 8);
-		at += n;
-	}
-	*ret = ~crc;
-	return true;
-}
-
-/* Opens what a stranger's path names. The name may be that of a FIFO, which must not make us wait, or of a terminal. */
-static int regular_file_open(const char *path, struct stat *ret)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	return fd >= 0 && fstat(fd, ret) == 0 && S_ISREG(ret->st_mode) ? take_fd(&fd) : -1;
-}
-
-static bool elf_has_build_id(Elf *elf, const struct build_id *build_id)
-{
-	const void *bytes;
-
-	// By its sections: the program headers of a debug file may still say where its notes lay in the module.
-	return dwelf_elf_gnu_build_id(elf, &bytes) == (ssize_t)build_id->size && memcmp(bytes, build_id->bytes, build_id->size) == 0;
-}
-
-/* What identifies the separate debug file of a module. */
-struct debug_wanted {
-	struct module *module;
-	/** Size 0 when the module has none: then the CRC decides. */
-	struct build_id build_id;
-	/** .gnu_debuglink, NULL for none. */
-	const char *link;
-	uint32_t crc;
-};
-
-static bool debug_file_is_wanted(const struct debug_wanted *wanted, Elf *elf, int fd, uint64_t length)
-{
-	uint32_t crc;
-
-	if (wanted->build_id.size > 0)
-		return elf_has_build_id(elf, &wanted->build_id);
-	return wanted->link && file_crc(fd, length, &crc) && crc == wanted->crc;
-}
-
-/* Opens a path and makes it the module's debug file if it is the right one. Takes the path. */
-static bool debug_file_try(const struct debug_wanted *wanted, char *path_taken)
-{
-	_cleanup_free_ char *path = path_taken;
-	struct module *module = wanted->module;
-	struct stat own, other;
-	_cleanup_close_ int fd = regular_file_open(path, &other);
-	_cleanup_elf_headers_ struct elf_headers headers = {0};
-
-	// A debug link may name the very file it stands in.
-	if (fd < 0 || (fstat(module->fd, &own) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino))
-		return false;
-	if (!headers_read(fd, module->machine, &headers))
-		return false;
-	Elf *elf = elf_open(fd, (uint64_t)other.st_size, &headers.ehdr);
-	if (!elf)
-		return false;
-	if (!debug_file_is_wanted(wanted, elf, fd, (uint64_t)other.st_size) || (!elf_has_dwarf(elf) && !elf_has_symbols(elf))) {
-		elf_end(elf);
-		return false;
-	}
-	module->debug_elf = elf;
-	module->debug_path = take_pointer(path);
-	module->debug_fd = take_fd(&fd);
-	return true;
-}
-
-typedef ARRAY(char *) string_array;
-
-static void string_array_deinit(string_array *strings)
-{
-	for (size_t i = 0; i < strings->n; i++)
-		free(strings->v[i]);
-	array_deinit(strings);
-}
-
-/* Where the target's own paths may start, best first: «/proc/4711/root», the sysroot, «». */
-static void roots_list(const struct modules *modules, string_array *ret)
-{
-	const struct target *target = modules->target;
-
-	if (target->kind == TARGET_LIVE && target->pid > 0)
-		array_append(ret, xasprintf("/proc/%d/root", (int)target->pid));
-	if (modules->options.sysroot)
-		array_append(ret, xstrdup(modules->options.sysroot));
-	array_append(ret, xstrdup(""));
-}
-
-/* The debug directories, best first. */
-static void debug_dirs_list(const struct modules *modules, const string_array *roots, string_array *ret)
-{
-	const char *from = modules->options.debug_path;
-
-	if (!from) {
-		for (size_t i = 0; i < roots->n; i++)
-			array_append(ret, xasprintf("%s/usr/lib/debug", roots->v[i]));
-		return;
-	}
-	while (*from) {
-		size_t length = strcspn(from, ":");
-
-		if (length > 0)
-			array_append(ret, xstrndup(from, length));
-		from += length;
-		from += *from == ':';
-	}
-}
-
-/* Where a debug directory has the file with a build ID. Owner: the caller. */
-static char *build_id_path(const char *dir, const struct build_id *build_id)
-{
-	char text[BUILD_ID_TEXT_MAX];
-
-	build_id_text(text, build_id);
-	return xasprintf("%s/.build-id/%.2s/%s.debug", dir, text, text + 2);
-}
-
-static bool debug_file_by_build_id(const struct debug_wanted *wanted, const string_array *dirs)
-{
-	if (wanted->build_id.size < 2)
-		return false;
-	for (size_t i = 0; i < dirs->n; i++) {
-		if (debug_file_try(wanted, build_id_path(dirs->v[i], &wanted->build_id)))
-			return true;
-	}
-	return false;
-}
-
-/* Reads .gnu_debuglink: a name, padding to four bytes, the CRC. */
-static bool debug_link_read(Elf *elf, const char **name_ret, uint32_t *crc_ret)
-{
-	GElf_Shdr header;
-	const Elf_Data *data = section_bytes(section_named(elf, ".gnu_debuglink", &header));
-
-	if (!data || data->d_size > NAME_LENGTH_MAX)
-		return false;
-	const char *name = data->d_buf;
-	size_t length = strnlen(name, data->d_size);
-	size_t at = (length + 4) & ~(size_t)3;
-	if (length == 0 || at + 4 > data->d_size || strchr(name, '/'))
-		return false;
-	memcpy(crc_ret, name + at, 4);
-	*name_ret = name;
-	return true;
-}
-
-static bool debug_file_by_link(const struct debug_wanted *wanted, const string_array *roots, const string_array *dirs)
-{
-	const char *path = wanted->module->path;
-	const char *slash = strrchr(path, '/');
-
-	if (!wanted->link || !slash || path[0] != '/')
-		return false;
-	int length = slash - path < NAME_LENGTH_MAX ? (int)(slash - path) : NAME_LENGTH_MAX;
-	for (size_t i = 0; i < roots->n; i++) {
-		if (debug_file_try(wanted, xasprintf("%s%.*s/%s", roots->v[i], length, path, wanted->link)) ||
-		    debug_file_try(wanted, xasprintf("%s%.*s/.debug/%s", roots->v[i], length, path, wanted->link)))
-			return true;
-	}
-	for (size_t i = 0; i < dirs->n; i++) {
-		if (debug_file_try(wanted, xasprintf("%s%.*s/%s", dirs->v[i], length, path, wanted->link)))
-			return true;
-	}
-	return false;
-}
-
-Elf *module_debug_file(struct modules *modules, struct module *module)
-{
-	const char *debug_path = modules->options.debug_path;
-
-	if (module->debug_looked_for || !module->elf)
-		return module->debug_elf;
-	module->debug_looked_for = true;
-	if (elf_has_dwarf(module->elf)) {
-		module->debug_elf = module->elf;
-		return module->debug_elf;
-	}
-	if (!debug_path || *debug_path) {
-		struct debug_wanted wanted = {.module = module};
-		string_array roots = {0}, dirs = {0};
-
-		module_build_id(modules, module, &wanted.build_id);
-		debug_link_read(module->elf, &wanted.link, &wanted.crc);
-		roots_list(modules, &roots);
-		debug_dirs_list(modules, &roots, &dirs);
-		if (!debug_file_by_build_id(&wanted, &dirs))
-			debug_file_by_link(&wanted, &roots, &dirs);
-		string_array_deinit(&dirs);
-		string_array_deinit(&roots);
-	}
-	if (!module->debug_elf && elf_has_symbols(module->elf))
-		module->debug_elf = module->elf;
-	return module->debug_elf;
-}
-
-/* Opens a path as a debug file, if it has the build ID (NULL: whatever it has). Takes the path. */
-static Elf *other_debug_try(char *path_taken, const struct build_id *build_id, int *fd_ret)
-{
-	_cleanup_free_ char *path = path_taken;
-	struct stat status;
-	_cleanup_close_ int fd = regular_file_open(path, &status);
-	_cleanup_elf_headers_ struct elf_headers headers = {0};
-
-	// It was never linked or loaded, so its type and architecture are no matter.
-	if (fd < 0 || !elf_headers_read(elf_get_file, &fd, &headers))
-		return NULL;
-	Elf *elf = elf_open(fd, (uint64_t)status.st_size, &headers.ehdr);
-	if (elf && build_id && !elf_has_build_id(elf, build_id)) {
-		elf_end(elf);
-		elf = NULL;
-	}
-	if (elf)
-		*fd_ret = take_fd(&fd);
-	return elf;
-}
-
-Elf *module_shared_debug_file(const struct modules *modules, const struct module *module, const char *name, const struct build_id *build_id,
-			      int *fd_ret)
-{
-	const char *beside = module->debug_path ? module->debug_path : module->path, *slash = strrchr(beside, '/');
-	string_array roots = {0}, dirs = {0};
-	Elf *elf = NULL;
-
-	if (build_id->size < 2)
-		return NULL;
-	roots_list(modules, &roots);
-	debug_dirs_list(modules, &roots, &dirs);
-	for (size_t i = 0; i < dirs.n && !elf; i++)
-		elf = other_debug_try(build_id_path(dirs.v[i], build_id), build_id, fd_ret);
-	// The name is relative to the debug file, or a path of the machine that it was installed on.
-	for (size_t i = 0; i < roots.n && !elf && name[0] == '/'; i++)
-		elf = other_debug_try(xasprintf("%s%s", roots.v[i], name), build_id, fd_ret);
-	if (!elf && name[0] != '/' && slash)
-		elf = other_debug_try(xasprintf("%.*s/%s", (int)(slash - beside), beside, name), build_id, fd_ret);
-	string_array_deinit(&dirs);
-	string_array_deinit(&roots);
-	return elf;
-}
-
-Elf *module_split_file(const struct modules *modules, const char *path, int *fd_ret)
-{
-	string_array roots = {0};
-	Elf *elf = NULL;
-
-	roots_list(modules, &roots);
-	for (size_t i = 0; i < roots.n && !elf && path[0] == '/'; i++)
-		elf = other_debug_try(xasprintf("%s%s", roots.v[i], path), NULL, fd_ret);
-	string_array_deinit(&roots);
-	return elf;
 }

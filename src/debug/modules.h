@@ -73,7 +73,7 @@ struct module {
 	/** PT_INTERP; size 0 for none. In the file's addresses. */
 	vaddr interpreter_start;
 	uint64_t interpreter_size;
-	/** The separate debug file: ELF that holds .debug_info or .symtab of it (may equal elf); NULL until module_debug_file() found one. */
+	/** The separate debug file: ELF that holds .debug_info or .symtab of it (may equal elf); NULL until module_debug_file() (debug_files.h) found one. */
 	Elf *debug_elf;
 	/** Where it was opened, and its descriptor; NULL and -1 when debug_elf is elf or NULL. Owned. */
 	char *debug_path;
@@ -119,27 +119,5 @@ bool module_dynamic(const struct module *module, int64_t tag, size_t nth, uint64
 /** The string whose offset is the nth (from 0) value of a tag (DT_NEEDED, DT_SONAME …). Owner: the caller; NULL when there are fewer or it is
     longer than any real one. */
 char *module_string(const struct module *module, int64_t tag, size_t nth);
-
-/** The section of an ELF file with a name, and its header in ret. NULL when there is none that has bytes in the file. Borrowed: as long as elf. */
-Elf_Scn *section_named(Elf *elf, const char *name, GElf_Shdr *ret);
-
-/** The bytes of a section as they are in the file (not inflated); NULL when they are not all inside it, or more than 1 GiB. Owner: elf. */
-const Elf_Data *section_bytes(Elf_Scn *section);
-
-/** Looks for the separate debug file once: DWARF in the module itself, then .build-id/xx/rest.debug in the debug directories (by default
-    /usr/lib/debug in the target's own root while it lives, in the sysroot, and here), then .gnu_debuglink beside the module, in .debug, and
-    in the debug directories. What is found must have the module's build ID, or, where the module has none, the CRC of the link. Returns the ELF
-    that has symbols or DWARF (the module's own when only that has a .symtab), NULL if none. Never asks debuginfod; .gnu_debugdata (a compressed
-    table of function names) is not read, since it names none of the variables that are wanted. Borrowed: as long as the module. */
-Elf *module_debug_file(struct modules *modules, struct module *module);
-
-/** Opens a path that a module's DWARF names (of a .dwo or .dwp), in the target's own root while it lives, in the sysroot, and here; NULL when there is no ELF file. Owner: the caller,
-    of the ELF (elf_end()) and then its descriptor. */
-Elf *module_split_file(const struct modules *modules, const char *path, int *fd_ret);
-
-/** The file that dwz moved what several debug files have in common to, by what .gnu_debugaltlink says: its name and build ID. NULL when it is
-    not found. Owner: the caller, of the ELF (elf_end()) and then its descriptor. */
-Elf *module_shared_debug_file(const struct modules *modules, const struct module *module, const char *name, const struct build_id *build_id,
-			      int *fd_ret);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "debug/elf_file.h"
 #include "debug/relocations.h"
 
 #include <elf.h>

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/cursor.h"
+#include "debug/debug_files.h"
 #include "debug/type_units.h"
 
 enum {

@@ -13,6 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/array.h"
+#include "debug/debug_files.h"
+#include "debug/elf_file.h"
 
 enum {
 	/** Symbols that one table may have: some four times the most seen. */

@@ -85,6 +85,12 @@ static inline uint64_t edge_offset(const struct edges *edges, size_t edge)
 	return (uint64_t)(edges->place[edge] & EDGE_PLACE_MAX) * edges->place_unit;
 }
 
+/** Whether it lies so far into its source that its place says no more than that. */
+static inline bool edge_is_far(const struct edges *edges, size_t edge)
+{
+	return (edges->place[edge] & EDGE_PLACE_MAX) == EDGE_PLACE_MAX;
+}
+
 /** How it hits its target. */
 static inline enum pointer_hit edge_hit(const struct edges *edges, size_t edge)
 {

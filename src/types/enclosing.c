@@ -182,9 +182,10 @@ void enclosing_deinit(struct enclosing *enclosing)
 	*enclosing = (struct enclosing){ .first = NULL };
 }
 
-const struct enclosing_type *enclosing_find(const struct enclosing *enclosing, type_id inner, uint64_t offset, size_t *n_ret)
+/* The first row of a type that is not before an offset. */
+static size_t row_at(const struct enclosing *enclosing, type_id inner, uint64_t offset)
 {
-	size_t low = enclosing->first[inner], end = enclosing->first[inner + 1], high = end, n = 0;
+	size_t low = enclosing->first[inner], high = enclosing->first[inner + 1];
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -194,10 +195,16 @@ const struct enclosing_type *enclosing_find(const struct enclosing *enclosing, t
 		else
 			high = middle;
 	}
-	while (low + n < end && enclosing->v.v[low + n].offset == offset)
-		n++;
-	*n_ret = n;
-	return n ? &enclosing->v.v[low] : NULL;
+	return low;
+}
+
+const struct enclosing_type *enclosing_find(const struct enclosing *enclosing, type_id inner, uint64_t offset, size_t *n_ret)
+{
+	size_t first = row_at(enclosing, inner, offset);
+
+	// A link may be inside of thousands.
+	*n_ret = row_at(enclosing, inner, offset + 1) - first;
+	return *n_ret ? &enclosing->v.v[first] : NULL;
 }
 
 size_t enclosing_heirs(const struct enclosing *enclosing, type_id inner)

@@ -79,14 +79,14 @@ size_t sized_first(const struct sized_type *sized, size_t n, uint64_t usable)
 }
 
 /* Whether so many bytes were asked for: exactly, or with a rest that was not split off. */
-static unsigned fit_of_size(const struct chunks *chunks, chunk_id chunk, uint64_t size)
+static unsigned fit_of_size(const struct inference *inference, chunk_id chunk, uint64_t size)
 {
-	uint64_t usable = chunk_usable(chunks, chunk);
+	uint64_t usable = usable_at(inference, chunk);
 
 	if (size > usable)
 		return 0;
 	// A mapping of its own has whole pages.
-	if (chunks->kind[chunk] == CHUNK_MMAPPED)
+	if (inference->typing[chunk].is_mmapped)
 		return usable - size < PAGE ? FIT_ONE : 0;
 	return usable_of(size) == usable ? FIT_ONE : usable_of(size) + UNSPLIT == usable ? FIT_UNSPLIT : 0;
 }
@@ -122,7 +122,7 @@ bool type_is_link(const struct inference *inference, type_id type)
 
 static struct candidate fit_of_array(const struct inference *inference, type_id type, uint64_t size, chunk_id chunk)
 {
-	uint64_t usable = chunk_usable(inference->chunks, chunk), n = size ? usable / size : 0, rest = size ? usable % size : 0;
+	uint64_t usable = usable_at(inference, chunk), n = size ? usable / size : 0, rest = size ? usable % size : 0;
 	struct candidate ret = { .type = type, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
 	unsigned forms = allocated_forms(inference, type);
@@ -130,7 +130,7 @@ static struct candidate fit_of_array(const struct inference *inference, type_id 
 
 	if (n < 2 || (size < ARRAY_ELEMENT_MIN && !is_known))
 		return ret;
-	ret.fit = inference->chunks->kind[chunk] == CHUNK_MMAPPED ? (rest < PAGE || usable > 16 * PAGE ? FIT_ARRAY : 0) :
+	ret.fit = inference->typing[chunk].is_mmapped ? (rest < PAGE || usable > 16 * PAGE ? FIT_ARRAY : 0) :
 		  rest < CHUNK_ALIGN				  ? FIT_ARRAY :
 		  rest < CHUNK_ALIGN + UNSPLIT			  ? FIT_ARRAY_UNSPLIT :
 								    0;
@@ -147,10 +147,10 @@ static struct candidate fit_of_array(const struct inference *inference, type_id 
 static struct candidate fit_of_struct(const struct inference *inference, type_id id, chunk_id chunk)
 {
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	uint64_t usable = usable_at(inference, chunk);
 	struct candidate ret = { .type = id, .form = FORM_ONE, .evidence = EVIDENCE_POINTER };
 
-	ret.fit = (uint8_t)fit_of_size(inference->chunks, chunk, type->size);
+	ret.fit = (uint8_t)fit_of_size(inference, chunk, type->size);
 	if (ret.fit == FIT_ONE)
 		return ret;
 	if (type->flags & TYPE_IS_FLEXIBLE) {
@@ -181,7 +181,7 @@ static struct candidate fit_of_struct(const struct inference *inference, type_id
 struct candidate fit_of(const struct inference *inference, type_id id, chunk_id chunk)
 {
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	uint64_t usable = usable_at(inference, chunk);
 	struct candidate ret = { .type = id, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
 	if (!type->size || type->size > usable || (type->flags & TYPE_IS_DECLARATION))
@@ -233,16 +233,13 @@ static void candidate_add(struct candidates *candidates, struct candidate candid
 		candidates->v[candidates->n++] = candidate;
 }
 
-/* An array behind the count of its elements, as new[] makes of what has a destructor. */
-static void counted_add(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *candidates)
+/* Whether in front of what is pointed to there is the count of its elements, as new[] puts it there for what has a destructor. */
+static bool is_counted(struct inference *inference, type_id target, chunk_id chunk, uint64_t into)
 {
 	uint64_t size = type_at(inference->table, target)->size, count, bytes;
 
-	if ((into != 8 && into != 16) || size < 8 || !window_word(&inference->window, inference->chunks->mem[chunk] + into - 8, &count) || !count ||
-	    __builtin_mul_overflow(count, size, &bytes) || bytes > chunk_usable(inference->chunks, chunk) - into ||
-	    fit_of_size(inference->chunks, chunk, bytes + into) == 0)
-		return;
-	candidate_add(candidates, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
+	return (into == 8 || into == 16) && size >= 8 && window_word(&inference->window, inference->chunks->mem[chunk] + into - 8, &count) && count &&
+	       !__builtin_mul_overflow(count, size, &bytes) && bytes <= usable_at(inference, chunk) - into && fit_of_size(inference, chunk, bytes + into) != 0;
 }
 
 /* One behind the header of the program's own allocator: itself, or what has it inside. */
@@ -257,11 +254,11 @@ static void behind_add(struct inference *inference, type_id target, chunk_id chu
 		return;
 	if (into == header && type_at(table, target)->size) {
 		uint64_t tail = layout_of(inference->layouts, target)->tail;
-		unsigned fit = fit_of_size(inference->chunks, chunk, type_at(table, target)->size + header);
+		unsigned fit = fit_of_size(inference, chunk, type_at(table, target)->size + header);
 
-		if (!fit && tail != UINT64_MAX && usable_of(tail + header) <= chunk_usable(inference->chunks, chunk))
+		if (!fit && tail != UINT64_MAX && usable_of(tail + header) <= usable_at(inference, chunk))
 			fit = FIT_FLEXIBLE;
-		uint64_t size = type_at(table, target)->size, room = chunk_usable(inference->chunks, chunk) - header;
+		uint64_t size = type_at(table, target)->size, room = usable_at(inference, chunk) - header;
 		unsigned forms = allocated_forms(inference, target);
 
 		if (fit) {
@@ -274,7 +271,7 @@ static void behind_add(struct inference *inference, type_id target, chunk_id chu
 	}
 	rows = enclosing_find(&inference->enclosing, target, into - header, &n);
 	for (size_t i = 0; i < n && i < ROWS_LOOKED_AT; i++) {
-		unsigned fit = fit_of_size(inference->chunks, chunk, (uint64_t)rows[i].size + header);
+		unsigned fit = fit_of_size(inference, chunk, (uint64_t)rows[i].size + header);
 
 		if (fit == FIT_ONE && !(into == header && rows[i].size == type_at(table, target)->size))
 			candidate_add(candidates, (struct candidate){ rows[i].outer, FORM_BEHIND, EVIDENCE_EMBEDDED, (uint8_t)fit });
@@ -296,20 +293,16 @@ static void unallocated_drop(const struct inference *inference, struct candidate
 		candidates->n = kept;
 }
 
-void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret)
+/* What a pointer can mean, by the size of its target, by how far it leads into it, and by whether there is a count. */
+static void candidates_collect(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, bool counted, struct candidates *ret)
 {
 	const struct type_table *table = inference->table;
-	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	uint64_t usable = usable_at(inference, chunk);
 	const struct enclosing_type *rows;
 	size_t n;
 
 	ret->n = 0;
 	ret->overflow = false;
-	if (target == TYPE_NONE || target == 0)
-		return;
-	// Flags in the low bits.
-	if (into < 8 && type_at(table, target)->kind != TYPE_CHAR)
-		into = 0;
 	if (type_at(table, target)->kind == TYPE_CHAR && into > 0 && into <= TEXT_HEADER_MAX) {
 		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_TEXT_INSIDE });
 	} else if (into == 0) {
@@ -321,7 +314,8 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		behind_add(inference, target, chunk, into, ret);
 		if (ret->n)
 			return;
-		counted_add(inference, target, chunk, into, ret);
+		if (counted)
+			candidate_add(ret, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
 	} else if (type_at(table, target)->kind == TYPE_POINTER && into % 8 == 0) {
 		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_ARRAY_AROUND });
 	}
@@ -336,7 +330,7 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 		if ((into == 0 && outer->size == type_at(table, target)->size && !(outer->flags & TYPE_IS_FLEXIBLE)) || (outer->kind == TYPE_UNION && (outer->flags & TYPE_IS_RUST)))
 			continue;
 		// Rows are by size: what is far too small comes first.
-		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && inference->chunks->kind[chunk] != CHUNK_MMAPPED)
+		if (rows[i].size + 2 * CHUNK_ALIGN <= usable && !(outer->flags & TYPE_IS_FLEXIBLE) && !inference->typing[chunk].is_mmapped)
 			continue;
 		one = fit_of_struct(inference, rows[i].outer, chunk);
 		if (!one.fit || one.form == FORM_ARRAY || one.fit == FIT_LONGER)
@@ -366,9 +360,48 @@ void candidates_find(struct inference *inference, type_id target, chunk_id chunk
 	}
 }
 
+static void candidates_copy(struct candidates *to, const struct candidates *from)
+{
+	to->n = from->n;
+	to->overflow = from->overflow;
+	memcpy(to->v, from->v, from->n * sizeof(*to->v));
+}
+
+void candidates_find(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, struct candidates *ret)
+{
+	const struct typing *typing = &inference->typing[chunk];
+	bool is_struct;
+
+	if (target == TYPE_NONE || target == 0) {
+		ret->n = 0;
+		ret->overflow = false;
+		return;
+	}
+	is_struct = type_is_aggregate(inference->table, target);
+	// Flags in the low bits.
+	if (into < 8 && type_at(inference->table, target)->kind != TYPE_CHAR)
+		into = 0;
+
+	bool counted = is_struct && is_counted(inference, target, chunk, into);
+
+	if (!is_struct || typing->size_units == CHUNK_SIZE_ODD) {
+		candidates_collect(inference, target, chunk, into, counted, ret);
+		return;
+	}
+
+	// A link that is inside of thousands of types would have all of them looked at for each chunk.
+	struct known_candidates *known = &inference->known[hash_mix(hash_mix(target, typing->size_units), into) % KNOWN_CANDIDATES];
+
+	if (known->target != target || known->size_units != typing->size_units || known->into != into || known->is_mmapped != typing->is_mmapped || known->counted != counted) {
+		*known = (struct known_candidates){ .target = target, .size_units = typing->size_units, .into = into, .is_mmapped = typing->is_mmapped, .counted = counted };
+		candidates_collect(inference, target, chunk, into, counted, &known->candidates);
+	}
+	candidates_copy(ret, &known->candidates);
+}
+
 struct candidate fit_of_start(const struct inference *inference, type_id target, chunk_id chunk, uint64_t into)
 {
-	uint64_t size = type_at(inference->table, target)->size, usable = chunk_usable(inference->chunks, chunk);
+	uint64_t size = type_at(inference->table, target)->size, usable = usable_at(inference, chunk);
 	bool is_any = allocated_forms(inference, target) & (ALLOCATED_LONGER | ALLOCATED_OTHER | ALLOCATED_ANYHOW);
 	struct candidate ret = { target, into ? FORM_BEHIND : FORM_ONE, EVIDENCE_POINTER, 0 };
 	size_t heirs;

@@ -74,25 +74,29 @@ bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
 	// In the smallest of chunks there is no room for more: what is declared to be text is believed then.
-	return i >= (is_declared && chunk_usable(inference->chunks, chunk) == usable_of(1) ? 1 : LENGTH_MIN) && i < size && bytes[i] == 0;
+	return i >= (is_declared && usable_at(inference, chunk) == usable_of(1) ? 1 : LENGTH_MIN) && i < size && bytes[i] == 0;
 }
 
 uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
 {
+	const struct chunks *chunks = inference->chunks;
 	chunk_id target = edge_to(inference->edges, edge);
 	uint64_t word;
 
-	if (!window_word(&inference->window, inference->chunks->mem[source] + edge_offset(inference->edges, edge), &word))
+	if (edge_is_far(inference->edges, edge) || !window_word(&inference->window, chunks->mem[source] + edge_offset(inference->edges, edge), &word))
 		return UINT64_MAX;
+	// Chunks are aligned: of what hits the start the low bits are all there is.
+	if (edge_hit(inference->edges, edge) == HIT_START && !chunks->head)
+		return word % 8;
 
-	uint64_t into = word - inference->chunks->mem[target];
+	uint64_t into = word - chunks->mem[target];
 
-	return into < chunk_usable(inference->chunks, target) ? into : UINT64_MAX;
+	return into < usable_at(inference, target) ? into : UINT64_MAX;
 }
 
 slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 {
-	type_id type = inference->type[source];
+	type_id type = inference->typing[source].type;
 	uint64_t offset = edge_offset(inference->edges, edge);
 	vaddr start = inference->chunks->mem[source];
 	const struct type *description = type_at(inference->table, type);
@@ -101,8 +105,8 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 		slot_id model = layout_slot(inference->layouts, type, 0, false);
 
 		// Buffers of pointers hold what their owner puts in.
-		return model == SLOT_NONE || inference->slot[source] == SLOT_NONE ? model :
-										    slot_like(inference->layouts, SLOT_ELEMENTS, inference->slot[source], 0, model);
+		return model == SLOT_NONE || inference->typing[source].slot == SLOT_NONE ? model :
+										    slot_like(inference->layouts, SLOT_ELEMENTS, inference->typing[source].slot, 0, model);
 	}
 	if (form_of(inference, source) == FORM_COUNTED) {
 		if (offset < COUNTER_SIZE)
@@ -153,12 +157,12 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 	case FEATURE_TARGET: {
 		uint64_t offset = (passage->into & ~UINT64_C(7)) + (uint64_t)(int64_t)feature->offset;
 
-		if (offset + feature->size > chunk_usable(inference->chunks, passage->target))
+		if (offset + feature->size > usable_at(inference, passage->target))
 			return false;
 		return bytes_at(inference, inference->chunks->mem[passage->target] + offset, feature->size, ret);
 	}
 	case FEATURE_CONTEXT:
-		*ret = passage->source == CHUNK_NONE ? passage->slot : inference->context[feature->offset][passage->source];
+		*ret = passage->source == CHUNK_NONE ? passage->slot : inference->typing[passage->source].context[feature->offset];
 		return true;
 	case FEATURE_SLOT:
 		*ret = passage->slot;
@@ -167,7 +171,7 @@ bool feature_value(struct inference *inference, const struct feature *feature, c
 		*ret = passage->into;
 		return true;
 	case FEATURE_SIZE:
-		*ret = chunk_usable(inference->chunks, passage->target);
+		*ret = usable_at(inference, passage->target);
 		return true;
 	}
 	return false;
@@ -205,9 +209,9 @@ static void claim_push(struct inference *inference, const struct passage *passag
 		.confidence = (uint8_t)confidence,
 	};
 
-	if (confidence <= inference->best[passage->target])
+	if (confidence <= inference->typing[passage->target].best)
 		return;
-	inference->best[passage->target] = (uint8_t)confidence;
+	inference->typing[passage->target].best = (uint8_t)confidence;
 	array_append(&inference->levels[confidence], claim);
 }
 
@@ -222,7 +226,7 @@ static bool tenant_may_be(const struct inference *inference, type_id type, const
 	uint64_t size = type_at(inference->table, type)->size;
 
 	return type_is_aggregate(inference->table, type) && size >= 8 && passage->into >= 8 && passage->into != inference->header && passage->into % 8 == 0 &&
-	       passage->into + size <= chunk_usable(inference->chunks, passage->target) && !type_is_link(inference, type);
+	       passage->into + size <= usable_at(inference, passage->target) && !type_is_link(inference, type);
 }
 
 static void tenant_take(struct inference *inference, type_id type, const struct passage *passage, unsigned confidence)
@@ -283,7 +287,7 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 		confidence = least(confidence, passage->into == 0 && enclosing_heirs(&inference->enclosing, target) > FAMILY_MAX ? SURE_EMBEDDED_FAMILY : SURE_EMBEDDED);
 	if (candidate->type == target && type_at(inference->table, target)->kind == TYPE_CHAR)
 		return bytes_are_plain(inference, passage->target, passage->into, true) ? SURE_TEXT : SURE_TEXT_WITH_POINTERS;
-	if (confidence <= inference->best[passage->target])
+	if (confidence <= inference->typing[passage->target].best)
 		return confidence;
 	// Forms that fit many sizes must look like it, too.
 	if ((type_is_aggregate(inference->table, candidate->type) && (!is_exact || candidate->evidence == EVIDENCE_EMBEDDED)) ||
@@ -309,7 +313,7 @@ static void claim_loosely(struct inference *inference, type_id target, const str
 	}
 	candidate = fit_of_start(inference, target, passage->target, into);
 	confidence = least(confidence, candidate.fit);
-	if (confidence > inference->best[passage->target] && shape_score_begin(inference, target, passage->target, into) >= LOOK_START_MIN)
+	if (confidence > inference->typing[passage->target].best && shape_score_begin(inference, target, passage->target, into) >= LOOK_START_MIN)
 		claim_push(inference, passage, &candidate, confidence);
 }
 
@@ -390,7 +394,7 @@ static bool claim_buckets(struct inference *inference, const struct slot *slot, 
 	if (!passage->into || passage->into % BUCKETS_ALIGN || !size || !(type_at(inference->table, type)->flags & TYPE_IS_RUST))
 		return false;
 	n = passage->into / size;
-	rest = chunk_usable(inference->chunks, passage->target) - passage->into;
+	rest = usable_at(inference, passage->target) - passage->into;
 	if (!n || (n & (n - 1)) || passage->into - n * size >= BUCKETS_ALIGN || rest < n + BUCKETS_GROUP || rest > n + BUCKETS_GROUP + 2 * BUCKETS_ALIGN)
 		return false;
 	claim_push(inference, passage, &candidate, least(confidence, candidate.fit));
@@ -401,7 +405,7 @@ static bool claim_buckets(struct inference *inference, const struct slot *slot, 
 static uint64_t covered_end(const struct inference *inference, chunk_id chunk)
 {
 	enum type_form form = form_of(inference, chunk);
-	uint64_t size = type_at(inference->table, inference->type[chunk])->size;
+	uint64_t size = type_at(inference->table, inference->typing[chunk].type)->size;
 
 	return form == FORM_ONE ? size : form == FORM_BEHIND ? size + inference->header : UINT64_MAX - REST_MIN;
 }
@@ -411,7 +415,7 @@ static void rest_take(struct inference *inference, const struct passage *passage
 {
 	const struct slot *slot = slot_at(inference->layouts, passage->slot);
 
-	if ((inference->form[passage->target] & FORM_HAS_REST) && passage->into >= covered_end(inference, passage->target) && slot->n_targets == 1 && !slot->in_union &&
+	if ((inference->typing[passage->target].form & FORM_HAS_REST) && passage->into >= covered_end(inference, passage->target) && slot->n_targets == 1 && !slot->in_union &&
 	    slot->targets[0] != TYPE_NONE)
 		tenant_take(inference, slot->targets[0], passage, confidence);
 }
@@ -429,18 +433,20 @@ static void passage_take(struct inference *inference, const struct passage *pass
 	chunk_id target = passage->target;
 	slot_id slot_index = passage->slot;
 
-	if (inference->chunks->state[target] != CHUNK_IN_USE)
+	if (!inference->typing[target].is_in_use)
 		return;
-	if (inference->type[target] != TYPE_NONE) {
+	if (inference->typing[target].type != TYPE_NONE) {
 		rest_take(inference, passage, confidence);
 		return;
 	}
-	if (inference->slot[target] == SLOT_NONE)
-		inference->slot[target] = slot_index;
+	if (inference->typing[target].slot == SLOT_NONE)
+		inference->typing[target].slot = slot_index;
 
 	struct slot slot = *slot_at(inference->layouts, slot_index);
-	const struct rule *rule = is_plain_text(inference, &slot, passage) ? NULL : rule_find(inference, slot_key(inference, slot_index), passage);
+	const struct rule *rule = rule_find(inference, slot_key(inference, slot_index), passage);
 
+	if (rule && is_plain_text(inference, &slot, passage))
+		rule = NULL;
 	// What is declared is more than a doubtful verdict.
 	if (rule && claim_by_rule(inference, rule, passage, confidence) && (rule->confidence >= CONFIDENCE_SHOWN || slot.in_union || slot.n_targets != 1))
 		return;
@@ -456,30 +462,31 @@ static void passage_take(struct inference *inference, const struct passage *pass
 
 static void settle(struct inference *inference, const struct claim *claim)
 {
-	chunk_id chunk = claim->chunk, source = claim->source;
+	chunk_id chunk = claim->chunk;
+	struct typing *typing = &inference->typing[chunk];
 
-	inference->type[chunk] = claim->type;
-	inference->form[chunk] = claim->form;
-	if (covered_end(inference, chunk) + REST_MIN <= chunk_usable(inference->chunks, chunk))
-		inference->form[chunk] |= FORM_HAS_REST;
-	inference->confidence[chunk] = claim->confidence;
-	inference->evidence[chunk] = claim->evidence;
+	typing->type = claim->type;
+	typing->form = claim->form;
+	if (covered_end(inference, chunk) + REST_MIN <= usable_at(inference, chunk))
+		typing->form |= FORM_HAS_REST;
+	typing->confidence = claim->confidence;
+	typing->evidence = claim->evidence & 15;
 	if (claim->slot != SLOT_NONE)
-		inference->slot[chunk] = claim->slot;
-	if (source == CHUNK_NONE) {
-		inference->context[0][chunk] = claim->slot;
+		typing->slot = claim->slot;
+	if (claim->source == CHUNK_NONE) {
+		typing->context[0] = claim->slot;
 		return;
 	}
 
-	enum type_kind kind = (enum type_kind)type_at(inference->table, inference->type[source])->kind;
+	const struct typing *source = &inference->typing[claim->source];
 
 	// A list has one owner, and so has what a buffer of pointers points to.
-	if (inference->type[source] == claim->type || kind == TYPE_POINTER) {
-		inference->context[0][chunk] = inference->context[0][source];
-		inference->context[1][chunk] = inference->context[1][source];
+	if (source->type == claim->type || type_at(inference->table, source->type)->kind == TYPE_POINTER) {
+		typing->context[0] = source->context[0];
+		typing->context[1] = source->context[1];
 	} else {
-		inference->context[0][chunk] = claim->slot;
-		inference->context[1][chunk] = inference->context[0][source];
+		typing->context[0] = claim->slot;
+		typing->context[1] = source->context[0];
 	}
 }
 
@@ -489,8 +496,9 @@ static void emit(struct inference *inference, chunk_id source)
 
 	for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++) {
 		struct passage passage = { .source = source, .target = edge_to(edges, edge) };
+		const struct typing *target = &inference->typing[passage.target];
 
-		if ((passage.target == source || inference->type[passage.target] != TYPE_NONE) && !(inference->form[passage.target] & FORM_HAS_REST))
+		if ((passage.target == source || target->type != TYPE_NONE) && !(target->form & FORM_HAS_REST))
 			continue;
 		passage.slot = edge_slot(inference, source, edge);
 		if (passage.slot == SLOT_NONE)
@@ -498,7 +506,7 @@ static void emit(struct inference *inference, chunk_id source)
 		passage.address = inference->chunks->mem[source] + edge_offset(edges, edge);
 		passage.into = pointer_into(inference, source, edge);
 		if (passage.into != UINT64_MAX)
-			passage_take(inference, &passage, inference->confidence[source]);
+			passage_take(inference, &passage, inference->typing[source].confidence);
 	}
 }
 
@@ -522,13 +530,45 @@ void tenant_passages(struct inference *inference, const struct tenant *tenant, p
 
 bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant)
 {
-	return inference->type[tenant->chunk] != TYPE_NONE && tenant->into < covered_end(inference, tenant->chunk);
+	return inference->typing[tenant->chunk].type != TYPE_NONE && tenant->into < covered_end(inference, tenant->chunk);
 }
 
 static void tenant_passage_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)
 {
 	(void)data;
 	passage_take(inference, passage, confidence);
+}
+
+/* Asks for the memory that the claims which come next will want, step by step: chunks are come to in the order of pointers, so that each would wait for memory at every step.
+   Inline, for gcc takes a function that does nothing but this for one that does nothing. */
+static inline __attribute__((always_inline)) void claims_prefetch(struct inference *inference, const struct claim *claims, size_t n, size_t next)
+{
+	enum { CHUNK_AHEAD = 48, EDGES_AHEAD = 32, TARGETS_AHEAD = 16, TARGETS_MAX = 4 };
+	const struct edges *edges = inference->edges;
+
+	if (next + CHUNK_AHEAD < n) {
+		chunk_id chunk = claims[next + CHUNK_AHEAD].chunk;
+
+		__builtin_prefetch(&inference->typing[chunk]);
+		__builtin_prefetch(&edges->first[chunk]);
+		__builtin_prefetch(&inference->chunks->mem[chunk]);
+	}
+	if (next + EDGES_AHEAD < n) {
+		chunk_id chunk = claims[next + EDGES_AHEAD].chunk;
+
+		__builtin_prefetch(&edges->to[edges->first[chunk]]);
+		__builtin_prefetch(&edges->place[edges->first[chunk]]);
+		window_prefetch(&inference->window, inference->chunks->mem[chunk]);
+	}
+	if (next + TARGETS_AHEAD < n) {
+		chunk_id chunk = claims[next + TARGETS_AHEAD].chunk;
+		size_t first = edges->first[chunk], end = edges->first[chunk + 1];
+
+		for (size_t edge = first; edge < end && edge < first + TARGETS_MAX; edge++) {
+			__builtin_prefetch(&inference->typing[edge_to(edges, edge)]);
+			__builtin_prefetch(&edges->first[edge_to(edges, edge)]);
+		}
+	}
 }
 
 /* Settles what is claimed with such a confidence; what comes of that is not surer. */
@@ -539,9 +579,10 @@ static void level_settle(struct inference *inference, size_t level)
 	// Both grow while they are gone through.
 	for (;;) {
 		if (next < inference->levels[level].n) {
-			struct claim claim = inference->levels[level].v[next++];
+			struct claim claim = inference->levels[level].v[next];
 
-			if (inference->type[claim.chunk] != TYPE_NONE)
+			claims_prefetch(inference, inference->levels[level].v, inference->levels[level].n, next++);
+			if (inference->typing[claim.chunk].type != TYPE_NONE)
 				continue;
 			settle(inference, &claim);
 			emit(inference, claim.chunk);
@@ -560,23 +601,23 @@ static void level_settle(struct inference *inference, size_t level)
 
 void flood(struct inference *inference)
 {
-	size_t n = inference->chunks->n;
+	for (size_t i = 0; i < inference->chunks->n; i++) {
+		struct typing *typing = &inference->typing[i];
 
-	memset(inference->type, 0xff, n * sizeof(*inference->type));
-	memset(inference->slot, 0xff, n * sizeof(*inference->slot));
-	memset(inference->context[0], 0xff, n * sizeof(*inference->context[0]));
-	memset(inference->context[1], 0xff, n * sizeof(*inference->context[1]));
-	memset(inference->best, 0, n);
-	memset(inference->confidence, 0, n);
-	memset(inference->evidence, 0, n);
-	memset(inference->form, 0, n);
+		*typing = (struct typing){ .type = TYPE_NONE,
+					   .slot = SLOT_NONE,
+					   .context = { SLOT_NONE, SLOT_NONE },
+					   .size_units = typing->size_units,
+					   .is_in_use = typing->is_in_use,
+					   .is_mmapped = typing->is_mmapped };
+	}
 	array_deinit(&inference->tenants);
 	hash_map_deinit(&inference->tenants_by_place);
 	for (size_t i = 0; i < inference->given.n; i++) {
 		const struct claim *claim = &inference->given.v[i];
 
-		if (claim->confidence > inference->best[claim->chunk]) {
-			inference->best[claim->chunk] = claim->confidence;
+		if (claim->confidence > inference->typing[claim->chunk].best) {
+			inference->typing[claim->chunk].best = claim->confidence;
 			array_append(&inference->levels[claim->confidence], *claim);
 		}
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c and what decides jointly (joint.h).
+ * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c, orphans.c, pools.c and what decides jointly (joint.h).
  *
  *   seeds (typed variables, vtables) ──→ flood ──→ joint decisions ──→ rules ──┐
  *                                          ↑                                   │ until the rules are the same as before
@@ -49,8 +49,31 @@ enum {
 	FORM_TENANT = 0x20,
 };
 
+/**
+ * What the flood at hand says of a chunk, and what it asks of it each time: all in one place, for chunks are come to in the order of pointers, and each further column would be one more
+ * wait for memory.
+ */
+struct typing {
+	/** TYPE_NONE for what is not settled. */
+	type_id type;
+	/** The slot that claimed it; of what is not settled the first slot that leads to it. */
+	slot_id slot;
+	/** Slots further up the way, of other types. */
+	slot_id context[2];
+	/** As in the chunk table: usable_at() knows. */
+	uint32_t size_units;
+	uint8_t form, confidence;
+	/** The best confidence that was claimed so far. */
+	uint8_t best;
+	/** enum type_evidence; and, of the chunk table, CHUNK_IN_USE and CHUNK_MMAPPED. */
+	uint8_t evidence : 4;
+	bool is_in_use : 1, is_mmapped : 1;
+};
+
+_Static_assert(EVIDENCES <= 16, "evidence has 4 bits");
+
 /** The form of a settled chunk. */
-#define form_of(inference, chunk) ((enum type_form)((inference)->form[chunk] & ~(FORM_BY_RULE | FORM_HAS_REST)))
+#define form_of(inference, chunk) ((enum type_form)((inference)->typing[chunk].form & ~(FORM_BY_RULE | FORM_HAS_REST)))
 
 /** A chunk is of a type. */
 struct claim {
@@ -111,6 +134,17 @@ struct candidates {
 	size_t n;
 	/** More than there is room for. */
 	bool overflow;
+};
+
+enum { KNOWN_CANDIDATES = 1024 };
+
+/** What candidates_find() found last time, of some questions: target 0 for none yet. */
+struct known_candidates {
+	type_id target;
+	uint32_t size_units;
+	uint64_t into;
+	bool is_mmapped, counted;
+	struct candidates candidates;
 };
 
 /** How a joint decision tells the chunks of a slot apart. */
@@ -223,15 +257,8 @@ struct inference {
 	ARRAY(struct seed_root) roots;
 	/** Claims that need no pointer: vtables. */
 	ARRAY(struct claim) given;
-	/** By chunk, of the flood at hand: TYPE_NONE for what is not settled. */
-	type_id *type;
-	uint8_t *form, *confidence, *evidence;
-	/** The slot that claimed it; of what is not settled the first slot that leads to it. */
-	slot_id *slot;
-	/** Slots further up the way, of other types: two of them. */
-	slot_id *context[2];
-	/** The best confidence that was claimed so far. */
-	uint8_t *best;
+	/** By chunk. A column. */
+	struct typing *typing;
 	/** Queues by confidence, of claims. */
 	ARRAY(struct claim) levels[CONFIDENCE_MAX + 1];
 	/** Objects inside of chunks, in the order in which they were found, one for each place; and where they are by that. */
@@ -253,6 +280,8 @@ struct inference {
 	ARRAY(struct found_site) untyped_sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
+	/** KNOWN_CANDIDATES of them. */
+	struct known_candidates *known;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */
 	uint32_t header;
 	/** Usable sizes that code asks for instead of sizeof, by type and size. */
@@ -276,6 +305,14 @@ struct sized_type {
 	uint64_t usable;
 	type_id type;
 };
+
+/** Bytes the program may use of a chunk. */
+static inline uint64_t usable_at(const struct inference *inference, chunk_id chunk)
+{
+	uint32_t units = inference->typing[chunk].size_units;
+
+	return __builtin_expect(units != CHUNK_SIZE_ODD, 1) ? (uint64_t)units * CHUNK_SIZE_UNIT : chunk_odd_usable(inference->chunks, chunk);
+}
 
 /* ---- fits.c ---- */
 
@@ -328,6 +365,11 @@ struct reach;
 
 /** Claims for leaked chunks what the flood has left without a type, by where code allocates their size; true when there is any: then the flood must go again. */
 bool orphans_claim(struct inference *inference, const struct reach *reach);
+
+/* ---- pools.c ---- */
+
+/** Which chunks are pools, by chunk; NULL when none is. Owner: the caller. Cost: linear. */
+bool *pools_find(const struct inference *inference);
 
 /* ---- type_sites.c ---- */
 

@@ -26,12 +26,12 @@ enum {
 
 static bool is_weak(const struct inference *inference, chunk_id chunk)
 {
-	return inference->type[chunk] == TYPE_NONE || inference->confidence[chunk] < SURE_WITNESS;
+	return inference->typing[chunk].type == TYPE_NONE || inference->typing[chunk].confidence < SURE_WITNESS;
 }
 
 bool chunk_is_witness(const struct inference *inference, chunk_id chunk)
 {
-	return !is_weak(inference, chunk) && !(inference->form[chunk] & FORM_BY_RULE);
+	return !is_weak(inference, chunk) && !(inference->typing[chunk].form & FORM_BY_RULE);
 }
 
 /* The key under which a pointer is decided; false when what its slot is declared to hold is all. */
@@ -77,7 +77,7 @@ static void entry_take(struct inference *inference, const struct passage *passag
 {
 	struct entry entry = { .passage = *passage };
 
-	if (inference->chunks->state[passage->target] == CHUNK_IN_USE && key_of(inference, passage, &entry.key))
+	if (inference->typing[passage->target].is_in_use && key_of(inference, passage, &entry.key))
 		array_append(entries, entry);
 }
 
@@ -89,14 +89,18 @@ static void tenant_entry_take(struct inference *inference, const struct passage 
 
 static void entries_collect(struct inference *inference, entry_array *entries)
 {
+	enum { AHEAD = 24 };
 	const struct edges *edges = inference->edges;
 
 	for (chunk_id source = 0; source < edges->n_chunks; source++) {
-		if (inference->type[source] == TYPE_NONE)
+		if (inference->typing[source].type == TYPE_NONE)
 			continue;
 		for (size_t edge = edges->first[source]; edge < edges->first[source + 1]; edge++) {
 			struct passage passage = { .source = source, .target = edge_to(edges, edge), .address = inference->chunks->mem[source] + edge_offset(edges, edge) };
 
+			// Targets are anywhere.
+			if (edge + AHEAD < edges->n)
+				__builtin_prefetch(&inference->typing[edge_to(edges, edge + AHEAD)]);
 			if (passage.target == source)
 				continue;
 			passage.slot = edge_slot(inference, source, edge);

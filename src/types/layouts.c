@@ -23,6 +23,9 @@ enum {
 /** Of all layouts. */
 #define FIELDS_TOTAL_MAX (UINT64_C(1) << 24)
 
+/** A place of a layout that was not asked for yet. */
+#define SLOT_UNKNOWN (SLOT_NONE - 1)
+
 struct slot_map {
 	struct hash_map map;
 };
@@ -384,8 +387,12 @@ static uint64_t targets_find(struct layouts *layouts, type_id type, uint64_t off
 
 slot_id layout_slot(struct layouts *layouts, type_id type, uint64_t offset, bool is_array)
 {
+	const struct type_layout *seen = type < layouts->table->v.n ? layouts->by_type[type] : NULL;
 	uint64_t count;
 
+	// What has a layout is its own element; nearly always this place was asked for before.
+	if (seen && offset % POINTER_SIZE == 0 && offset / POINTER_SIZE < seen->n_slots && seen->slots[offset / POINTER_SIZE] != SLOT_UNKNOWN)
+		return seen->slots[offset / POINTER_SIZE];
 	// Of an array, that of its elements.
 	if (!element_of(layouts->table, &type, &count))
 		return SLOT_NONE;
@@ -403,14 +410,13 @@ slot_id layout_slot(struct layouts *layouts, type_id type, uint64_t offset, bool
 			if (layout->n_slots > SLOT_WORDS_MAX)
 				layout->n_slots = SLOT_WORDS_MAX;
 			layout->slots = xmalloc(layout->n_slots * sizeof(*layout->slots));
-			// SLOT_NONE - 1: not looked for yet.
 			for (uint32_t i = 0; i < layout->n_slots; i++)
-				layout->slots[i] = SLOT_NONE - 1;
+				layout->slots[i] = SLOT_UNKNOWN;
 		}
 
 		uint32_t *known = &layout->slots[offset / POINTER_SIZE];
 
-		if (*known == SLOT_NONE - 1) {
+		if (*known == SLOT_UNKNOWN) {
 			slot.offset = targets_find(layouts, type, offset, 0, &slot);
 			*known = slot.n_targets ? slot_find(layouts, &slot) : SLOT_NONE;
 		}

@@ -21,7 +21,7 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into,
 {
 	enum { LOOKED_AT = 64 };
 	uint8_t bytes[LOOKED_AT];
-	uint64_t usable = chunk_usable(inference->chunks, chunk) - into;
+	uint64_t usable = usable_at(inference, chunk) - into;
 	size_t size = usable < LOOKED_AT ? usable : LOOKED_AT, i = 0;
 
 	if (!bytes_are_plain(inference, chunk, into, is_declared))
@@ -51,8 +51,8 @@ static int look_of(struct decision *decision, const struct option *option, const
 
 	// The smallest of chunks fits whatever is small.
 	*exact_ret = fit.form == FORM_ONE && fit.fit == 100 && type_at(inference->table, fit.type)->size > 8;
-	if (chunk_is_witness(inference, target) && inference->slot[target] != entry->passage.slot)
-		return inference->type[target] == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
+	if (chunk_is_witness(inference, target) && inference->typing[target].slot != entry->passage.slot)
+		return inference->typing[target].type == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
 	if (!fit.fit || (option->into > 0 && entry->passage.into < (uint64_t)option->into))
 		return LOOK_MISFIT;
 	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)

@@ -77,7 +77,7 @@ static void witnesses_add(struct decision *decision)
 		chunk_id target = decision->entries[i * decision->step].passage.target;
 
 		if (chunk_is_witness(inference, target))
-			option_add(decision, inference->type[target], 0, EVIDENCE_FLOW);
+			option_add(decision, inference->typing[target].type, 0, EVIDENCE_FLOW);
 	}
 }
 
@@ -156,7 +156,7 @@ static void declared_add(struct decision *decision)
 
 	for (size_t i = 0; i < decision->n; i++) {
 		const struct passage *passage = &decision->entries[i].passage;
-		uint64_t key = hash_mix(hash_mix(13, chunk_usable(inference->chunks, passage->target)), passage->into);
+		uint64_t key = hash_mix(hash_mix(13, usable_at(inference, passage->target)), passage->into);
 
 		for (size_t probe = 0; probe < PROBES_MAX; probe++) {
 			size_t j = (key + probe) % SIZES_MAX;
@@ -183,7 +183,7 @@ static void sized_add(struct decision *decision)
 
 	for (size_t i = 0; i < decision->n_sample && decision->n_options < CANDIDATES_MAX; i++) {
 		chunk_id target = decision->entries[i * decision->step].passage.target;
-		uint64_t usable = chunk_usable(inference->chunks, target);
+		uint64_t usable = usable_at(inference, target);
 		size_t at = sized_first(inference->sized, inference->n_sized, usable);
 
 		for (size_t n = 0; n < SIZED_MAX && at < inference->n_sized && inference->sized[at].usable == usable; n++, at++)

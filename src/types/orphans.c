@@ -44,7 +44,7 @@ static void allocated_collect(const struct inference *inference, allocated_array
 /* The type of a chunk that has none, and how sure that is; TYPE_NONE when it cannot be told. */
 static type_id orphan_type(struct inference *inference, const allocated_array *allocated, chunk_id chunk, uint8_t *confidence_ret)
 {
-	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	uint64_t usable = usable_at(inference, chunk);
 	type_id best = TYPE_NONE;
 	int most = 0, second = INT32_MIN;
 	size_t n = 0;
@@ -77,7 +77,7 @@ bool orphans_claim(struct inference *inference, const struct reach *reach)
 	for (chunk_id chunk = 0; chunk < inference->chunks->n && allocated.n; chunk++) {
 		struct claim claim = { .chunk = chunk, .slot = SLOT_NONE, .source = CHUNK_NONE, .form = FORM_ONE, .evidence = EVIDENCE_SITE };
 
-		if (inference->chunks->state[chunk] != CHUNK_IN_USE || !reach_is_leaked(reach, chunk) || inference->type[chunk] != TYPE_NONE)
+		if (!inference->typing[chunk].is_in_use || !reach_is_leaked(reach, chunk) || inference->typing[chunk].type != TYPE_NONE)
 			continue;
 		claim.type = orphan_type(inference, &allocated, chunk, &claim.confidence);
 		if (claim.type != TYPE_NONE)

@@ -115,7 +115,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 		return POINTER_UNALIGNED;
 
 	uint64_t into = word - inference->chunks->mem[chunk];
-	type_id settled = inference->type[chunk];
+	type_id settled = inference->typing[chunk].type;
 	struct candidates candidates;
 	int fit = 0, further = 0;
 
@@ -135,7 +135,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	if (look->depth && candidates.n == 1 && settled == TYPE_NONE)
 		further = look_at_target(look, &candidates.v[0], chunk);
 	// What is settled as something else is not what this one points to.
-	if (settled != TYPE_NONE && inference->confidence[chunk] >= SURE_SETTLED)
+	if (settled != TYPE_NONE && inference->typing[chunk].confidence >= SURE_SETTLED)
 		return POINTER_MISFIT;
 	return POINTER_START + (fit > FIT_HALF ? POINTER_FITS * (fit - FIT_HALF) / (100 - FIT_HALF) : 0) + further;
 }
@@ -345,7 +345,7 @@ static bool look_begin(struct look *look, chunk_id chunk, uint8_t *buffer, size_
 {
 	enum { LOOK_MAX = 4096 };
 	struct inference *inference = look->inference;
-	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	uint64_t usable = usable_at(inference, chunk);
 
 	if (look->from >= usable)
 		return false;
@@ -395,7 +395,7 @@ int shape_score_begin(struct inference *inference, type_id id, chunk_id chunk, u
 int shape_score(struct inference *inference, type_id id, enum type_form form, chunk_id chunk, unsigned depth)
 {
 	const struct type *type = type_at(inference->table, id);
-	uint64_t usable = chunk_usable(inference->chunks, chunk);
+	uint64_t usable = usable_at(inference, chunk);
 	struct look look = { .inference = inference, .from = form == FORM_COUNTED ? 8 : form == FORM_BEHIND ? inference->header : 0, .depth = depth };
 	const struct type_layout *layout;
 	uint8_t buffer[256];

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/column.h"
 #include "debug/modules.h"
 #include "types/class_names.h"
 #include "types/class_sizes.h"
@@ -90,14 +91,13 @@ static void inference_init(struct inference *inference, const struct target *tar
 	words_init(&inference->words, &heap->chunks, target);
 	enclosing_build(types->table, &inference->enclosing);
 	erasures_init(&inference->erasures, modules, types->table);
-	inference->type = xmalloc(n * sizeof(*inference->type));
-	inference->slot = xmalloc(n * sizeof(*inference->slot));
-	inference->context[0] = xmalloc(n * sizeof(*inference->context[0]));
-	inference->context[1] = xmalloc(n * sizeof(*inference->context[1]));
-	inference->form = xmalloc(n);
-	inference->confidence = xmalloc(n);
-	inference->evidence = xmalloc(n);
-	inference->best = xmalloc(n);
+	inference->typing = column_grow(NULL, 0, n * sizeof(*inference->typing));
+	for (size_t i = 0; i < n - 1; i++) {
+		inference->typing[i] = (struct typing){ .size_units = heap->chunks.size_units[i],
+							.is_in_use = heap->chunks.state[i] == CHUNK_IN_USE,
+							.is_mmapped = heap->chunks.kind[i] == CHUNK_MMAPPED };
+	}
+	inference->known = xcalloc(KNOWN_CANDIDATES, sizeof(*inference->known));
 	sized_collect(inference);
 	seeds_find(inference, modules);
 	if (with_code)
@@ -114,14 +114,7 @@ static void inference_deinit(struct inference *inference)
 		free(inference->roots.v[i].name);
 	array_deinit(&inference->roots);
 	array_deinit(&inference->given);
-	free(inference->type);
-	free(inference->slot);
-	free(inference->context[0]);
-	free(inference->context[1]);
-	free(inference->form);
-	free(inference->confidence);
-	free(inference->evidence);
-	free(inference->best);
+	column_free(inference->typing, (inference->chunks->n + 1) * sizeof(*inference->typing));
 	array_deinit(&inference->tenants);
 	hash_map_deinit(&inference->tenants_by_place);
 	array_deinit(&inference->splits);
@@ -138,6 +131,7 @@ static void inference_deinit(struct inference *inference)
 	free(inference->allocated);
 	hash_map_deinit(&inference->site_sizes);
 	free(inference->sized);
+	free(inference->known);
 }
 
 /* ---- objects with a vptr ---- */
@@ -370,6 +364,21 @@ static label_id label_of_slot(struct labeller *labeller, slot_id slot)
 	return label;
 }
 
+/* «(pool of struct node)»: what the chunk begins with is the first of many. */
+static label_id label_of_pool(struct labeller *labeller, type_id type)
+{
+	uint64_t hash = hash_mix(4, type);
+	label_id label = hash_map_get(&labeller->places, hash);
+
+	if (label == UINT32_MAX) {
+		_cleanup_free_ char *name = typed_name(labeller->types, type, FORM_ONE);
+
+		label = label_add(labeller->types, xasprintf("(pool of %s)", name), TYPE_NONE, FORM_NONE);
+		hash_map_set(&labeller->places, hash, label);
+	}
+	return label;
+}
+
 /* The label of what bytes look like: text is an array of char, anything else has the name of what it is. 0 for nothing known. */
 static label_id label_of_content(struct labeller *labeller, struct window *window, chunk_id chunk, uint8_t *confidence_ret)
 {
@@ -400,29 +409,35 @@ static label_id label_of_content(struct labeller *labeller, struct window *windo
 /* Where a chunk hangs: of a list where the list does, not its own link. */
 static slot_id slot_of_role(const struct inference *inference, chunk_id chunk)
 {
-	slot_id slot = inference->slot[chunk], context = inference->context[0][chunk];
+	slot_id slot = inference->typing[chunk].slot, context = inference->typing[chunk].context[0];
 	const struct slot *link = slot_at(inference->layouts, slot);
 
-	return link->kind == SLOT_MEMBER && link->origin == inference->type[chunk] && context != SLOT_NONE ? context : slot;
+	return link->kind == SLOT_MEMBER && link->origin == inference->typing[chunk].type && context != SLOT_NONE ? context : slot;
 }
 
 static void chunks_label(struct types *types, const struct inference *inference)
 {
 	struct labeller labeller = { .types = types, .inference = inference };
 	struct window window = inference->window;
+	_cleanup_free_ bool *is_pool = pools_find(inference);
 
 	for (size_t i = 0; i < types->n; i++) {
+		const struct typing *typing = &inference->typing[i];
 		label_id content;
 		uint8_t sure = 0;
 
-		if (inference->chunks->state[i] != CHUNK_IN_USE)
+		if (!typing->is_in_use)
 			continue;
-		if (inference->slot[i] != SLOT_NONE)
+		if (typing->slot != SLOT_NONE)
 			types->role[i] = label_of_slot(&labeller, slot_of_role(inference, (chunk_id)i));
-		if (inference->type[i] != TYPE_NONE && inference->confidence[i] >= CONFIDENCE_SHOWN) {
-			types->label[i] = label_of_type(&labeller, inference->type[i], form_of(inference, i));
-			types->confidence[i] = inference->confidence[i];
-			types->evidence[i] = inference->evidence[i];
+		if (typing->type != TYPE_NONE && typing->confidence >= CONFIDENCE_SHOWN) {
+			types->confidence[i] = typing->confidence;
+			types->evidence[i] = typing->evidence;
+			if (is_pool && is_pool[i]) {
+				types->label[i] = label_of_pool(&labeller, typing->type);
+				continue;
+			}
+			types->label[i] = label_of_type(&labeller, typing->type, form_of(inference, i));
 			types->form[i] = (uint8_t)form_of(inference, i);
 			continue;
 		}

@@ -7,7 +7,7 @@
 
 need clang
 cache=${HEAPSNAP_SUITES:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/heapsnap-suites}/aarch64
-packages="libc6-dev linux-libc-dev libelf-dev libdw-dev libcapstone-dev zlib1g-dev libzstd-dev libsqlite3-dev"
+packages="libc6-dev linux-libc-dev libelf-dev libdw-dev libcapstone-dev zlib1g-dev liblzma-dev libzstd-dev libsqlite3-dev"
 
 # The packages are unpacked, not installed: only headers are wanted of them.
 fetch() {

@@ -10,7 +10,7 @@ configure=$top_srcdir/configure
 PKG_CONFIG_LIBDIR=$tmp/nothing PKG_CONFIG_PATH='' run "$configure" -q
 is "missing libraries end configure" "$status" 1
 matches "the line for apt names the package of each" "$err" \
-	'^ *apt-get install -y --no-install-recommends libcapstone-dev libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev$'
+	'^ *apt-get install -y --no-install-recommends libcapstone-dev libdw-dev libelf-dev liblzma-dev libsqlite3-dev libzstd-dev zlib1g-dev$'
 
 # One library of the wrong version.
 mkdir "$tmp/old"

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "debug/allocator.h"
+#include "debug/debug_files.h"
 #include "debug/disasm.h"
 #include "debug/functions.h"
 #include "debug/layout.h"

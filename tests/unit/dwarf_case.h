@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include "debug/elf_file.h"
 #include "debug/modules.h"
 #include "rounds.h"
 #include "self_target.h"

@@ -3,6 +3,7 @@
  * Layouts: what the compiler at hand says of a small source file, in every form of DWARF that it writes; libc's own where its debug
  * file is installed; and debug sections that were damaged.
  */
+#include "debug/elf_file.h"
 #include "debug/layout.h"
 #include "debug/symbols.h"
 #include "self_target.h"

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "debug/debug_files.h"
+#include "debug/elf_file.h"
 #include "debug/modules.h"
 #include "debug/symbols.h"
 #include "elf_builder.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Layouts of malloc's structs: as read from the sources and binaries of each release, and as the C library at hand has them. */
+#include "debug/debug_files.h"
 #include "glibc/structs.h"
 
 #include <malloc.h>
