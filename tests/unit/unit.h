@@ -46,8 +46,8 @@ static inline void unit_mark(const char *file, int line)
 }
 #define _mark_point(file, line) unit_mark(file, line)
 
-/* Seconds a single test may take; generous, because sanitizers and valgrind are slow. */
-enum { UNIT_TIMEOUT = 120 };
+/* Seconds a single test may take; generous, because sanitizers and valgrind are slow, and other tests run beside. */
+enum { UNIT_TIMEOUT = 600 };
 
 static int unit_main(const char *suite_name, const TTest *const *tests, size_t count)
 {
