@@ -7,10 +7,11 @@ need_ptrace
 
 source=$top_srcdir/fixtures/programs/named_roots.c
 
-# first_roots: the root of the shortest way to each chunk that the fixture printed, beside its name.
+# first_roots: the root of the shortest way to each chunk that the fixture printed, beside its name. One look at the target answers for all.
 first_roots() {
+	"$HEAPSNAP" save -q -p "$target_pid" -o roots.hsnap >saved 2>&1 || cat saved >&2
 	grep ' in-use ' "$target_out" | while read -r address size state name; do
-		root=$("$HEAPSNAP" why --format csv -q -p "$target_pid" "$address" </dev/null |
+		root=$("$HEAPSNAP" why --format csv -q roots.hsnap "$address" </dev/null |
 			sed -n -e 1d -e '/"/s/^[^"]*"\([^"]*\)".*/\1/' -e '/"/!s/^\([^,]*,\)\{5\}\([^,]*\).*/\2/' -e 2p)
 		echo "$name: $root"
 	done
