@@ -12,6 +12,8 @@ enum {
 	BAR_MIN = 8,
 	/** A column of fewer characters tells nothing. */
 	CUT_MIN = 12,
+	/** A column that others follow is no wider. */
+	WIDE_MAX = 64,
 	/** So many rows are kept before the first is printed. */
 	KEPT_MAX = 10000,
 };
@@ -308,7 +310,8 @@ static void measure(struct writer *writer, size_t rows)
 		for (size_t j = 0; j < rows; j++) {
 			size_t width = writer_width(writer->cells.v[j * n + i]);
 
-			if (width > widths[i])
+			// A name that is longer pushes its own row alone, not all the others.
+			if (width > widths[i] && (i == last || width <= WIDE_MAX))
 				widths[i] = width;
 		}
 		used += widths[i] + (shown++ ? GAP : 0);
