@@ -38,6 +38,8 @@ enum {
 	FIT_COUNTED = 95,
 	/** Smaller structs make arrays that fit anything. Units: bytes. */
 	ARRAY_ELEMENT_MIN = 16,
+	/** What may be so many of a smaller one is not one with something behind it. */
+	START_FEW = 16,
 	ROWS_LOOKED_AT = 1 << 13,
 };
 
@@ -418,8 +420,9 @@ struct candidate fit_of_start(const struct inference *inference, type_id target,
 	enclosing_find(&inference->enclosing, target, 0, &heirs);
 	if (heirs && !is_any)
 		return ret;
+	// What is hardly more than a word is no beginning of something long.
 	if (size <= usable - into)
-		ret.fit = FIT_START;
+		ret.fit = size >= ARRAY_ELEMENT_MIN || usable - into < START_FEW * size ? FIT_START : 0;
 	else if (is_any || !inference->allocated)
 		ret.fit = FIT_SHORTER;
 	return ret;

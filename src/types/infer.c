@@ -60,7 +60,7 @@ static size_t edge_at(const struct edges *edges, chunk_id source, uint64_t offse
 
 bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into, bool is_declared)
 {
-	enum { LOOKED_AT = 128, LENGTH_MIN = 8, DECLARED_MIN = 3, PLAIN_MIN = 1024 };
+	enum { LOOKED_AT = 128, LENGTH_MIN = 8, DECLARED_MIN = 3, PLAIN_MIN = 1024, NO_TEXT = 0xf5 };
 	const struct edges *edges = inference->edges;
 	size_t first = edge_at(edges, chunk, into), size, i = 0;
 	uint8_t bytes[LOOKED_AT];
@@ -68,11 +68,11 @@ bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t
 	// What lies so far behind is no part of what begins here.
 	if (first == edges->first[chunk + 1] || edge_offset(edges, first) - into >= PLAIN_MIN)
 		return true;
-	// What was there before is still there behind the end of a text.
-	size = edge_offset(edges, first) - into < LOOKED_AT ? edge_offset(edges, first) - into : LOOKED_AT;
-	if (!size || !image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
+	// What was there before is still there behind the end of a text, which may lie in the first word of that.
+	size = edge_offset(edges, first) - into + 7 < LOOKED_AT ? edge_offset(edges, first) - into + 7 : LOOKED_AT;
+	if (edge_offset(edges, first) == into || !image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, size))
 		return false;
-	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
+	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f && bytes[i] < NO_TEXT : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
 	// What is declared to be text is believed sooner; and in the smallest of chunks there is no room for more.
 	return i >= (!is_declared ? LENGTH_MIN : usable_at(inference, chunk) == usable_of(1) ? 1 : DECLARED_MIN) && i < size && bytes[i] == 0;

@@ -150,6 +150,12 @@ static void declared_find(struct inference *inference, const struct passage *pas
 		candidates_find(inference, slot.targets[j], passage->target, passage->into, &candidates);
 		if (!candidates.n && fit_of_start(inference, slot.targets[j], passage->target, passage->into < 8 ? 0 : passage->into).fit)
 			declared_take(found, slot.targets[j], 0, EVIDENCE_POINTER);
+
+		// Where code allocates neither what is declared nor what has that inside, as what a library without debug information makes, it says nothing against the declaration.
+		bool is_any_allocated = candidates.n == 1;
+
+		for (size_t k = 0; k < candidates.n; k++)
+			is_any_allocated |= is_allocated(inference, candidates.v[k].type, UINT8_MAX);
 		for (size_t k = 0; k < candidates.n; k++) {
 			const struct candidate *one = &candidates.v[k];
 			bool is_own = one->type == slot.targets[j] && (one->form == FORM_ONE || one->form == FORM_BEHIND || one->fit >= FIT_SURE);
@@ -159,7 +165,7 @@ static void declared_find(struct inference *inference, const struct passage *pas
 
 			if (is_text)
 				bonus = BONUS_DECLARED_TEXT;
-			else if (is_own && (is_alone || one->form == FORM_ARRAY))
+			else if (is_own && (is_alone || one->form == FORM_ARRAY || !is_any_allocated))
 				bonus = BONUS_DECLARED;
 			else if (!is_own && inference->allocated && is_allocated(inference, one->type, ALLOCATED_ALONE) &&
 				 !is_allocated(inference, slot.targets[j], ALLOCATED_ALONE | ALLOCATED_ANYHOW))
