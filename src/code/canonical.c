@@ -127,6 +127,12 @@ int32_t type_canonical(const struct declarations *declarations, struct canonical
 	return result;
 }
 
+/* Whether nothing but the name of a struct is known in any module: a handle. */
+static bool is_opaque(const struct code_type *type)
+{
+	return tag_is_aggregate(type->tag) && type->size == 0;
+}
+
 struct pointee pointee_of(const struct declarations *declarations, struct canonical_types *canonical, uint64_t die)
 {
 	const struct type_record *type = type_record_peel(declarations, die), *target;
@@ -142,7 +148,7 @@ struct pointee pointee_of(const struct declarations *declarations, struct canoni
 	}
 	pointee.type = type_canonical(declarations, canonical, type->target);
 	pointee.is_generic = pointee.type == CODE_NONE || (target->tag == DW_TAG_base_type && canonical->facts->types.v[pointee.type].size == 1) ||
-			     canonical->v.v[pointee.type].is_part;
+			     canonical->v.v[pointee.type].is_part || is_opaque(&canonical->facts->types.v[pointee.type]);
 	return pointee;
 }
 

@@ -79,7 +79,7 @@ struct code_node {
 	uint64_t offset;
 	/** Index in types of what it is declared to point to; CODE_NONE for void *, and for union members that differ in it. */
 	int32_t declared;
-	/** Nothing, bytes, or a struct that others have inside (a base, a list head): what its declaration says may not be all. */
+	/** Nothing, bytes, a struct that others have inside (a base, a list head), or one of which no module has more than the name: what its declaration says may not be all. */
 	bool is_generic;
 	/** Too much goes through it, or it belongs to an allocator: the closure does not look past it. */
 	bool is_hub;

@@ -4,10 +4,14 @@
  *
  *   1  tables by rule: the items of a list, the keys and values of a dict, the blocks of a deque …
  *   2  the interpreter's own: what hangs off its data, as far as no object comes between
- *   3  what is left and hangs off the words of an object: an array's data, a connection's buffers, and what hangs off these
+ *   3  what other modules hold by variables of their own, as far as no object comes between: the program that Python is embedded in, a library's lists. That an object knows the way there,
+ *      too, does not make it the object's.
+ *   4  what is left and hangs off the words of an object: an array's data, a connection's buffers, and what hangs off these
  *
  * An owner is believed over what its table looks like. Each chunk is taken once, so all of it is linear.
  */
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "cpython/walk.h"
 
@@ -29,6 +33,8 @@ struct claims {
 	/** Chunks whose words are still to be looked at, behind those that are done. */
 	ARRAY(chunk_id) pending;
 	size_t n_done;
+	/** By chunk: held by another module. */
+	bool *is_held;
 };
 
 static void take(struct py_walk *walk, chunk_id chunk, enum py_role role, uint32_t type, uint16_t head)
@@ -183,26 +189,35 @@ static chunk_id chunk_around(const struct py_walk *walk, vaddr address, uint64_t
 	return chunk != CHUNK_NONE && chunks->kind[chunk] != CHUNK_PYMALLOC && address - chunks->mem[chunk] <= maximum ? chunk : CHUNK_NONE;
 }
 
-/* Takes what a word leads to the start of, or so far into. */
-static void follow(struct claims *claims, uint64_t word, enum py_role role, uint32_t type, uint64_t inside)
+/* The chunk that a word leads to the start of, or so far into. */
+static chunk_id chunk_meant(const struct py_walk *walk, uint64_t word, uint64_t inside)
 {
-	struct py_walk *walk = claims->walk;
 	chunk_id chunk;
 
 	if (word >= CHUNK_MEM_END || !word)
-		return;
+		return CHUNK_NONE;
 	chunk = chunk_got(walk, word);
 	// What an extension got from malloc itself has nothing before it.
 	if (chunk == CHUNK_NONE && walk->debug_chunk)
 		chunk = chunks_at(&walk->heap->chunks, word);
-	if (chunk == CHUNK_NONE && inside)
-		chunk = chunk_around(walk, word, inside);
-	if (!is_free_to_take(walk, chunk))
+	return chunk == CHUNK_NONE && inside ? chunk_around(walk, word, inside) : chunk;
+}
+
+/* Takes what a word leads to; with the role PY_FOREIGN it is only known to be held. */
+static void follow(struct claims *claims, uint64_t word, enum py_role role, uint32_t type, uint64_t inside)
+{
+	struct py_walk *walk = claims->walk;
+	chunk_id chunk = chunk_meant(walk, word, inside);
+
+	if (!is_free_to_take(walk, chunk) || claims->is_held[chunk])
 		return;
 	// A small one is the interpreter's way to make tables, whoever asked for it.
 	if (role == PY_NATIVE && walk->heap->chunks.kind[chunk] == CHUNK_PYMALLOC)
 		role = PY_TABLE;
-	take(walk, chunk, role, type, word - walk->heap->chunks.mem[chunk] == debug_lead(walk, chunk) ? debug_lead(walk, chunk) / 8 : 0);
+	if (role == PY_FOREIGN)
+		claims->is_held[chunk] = true;
+	else
+		take(walk, chunk, role, type, word - walk->heap->chunks.mem[chunk] == debug_lead(walk, chunk) ? debug_lead(walk, chunk) / 8 : 0);
 	array_append(&claims->pending, chunk);
 }
 
@@ -236,18 +251,26 @@ static void follow_pending(struct claims *claims, enum py_role role, uint64_t in
 	}
 }
 
-static void claim_interpreter(struct claims *claims)
+/* What the variables of a module lead to, and what hangs off that. */
+static void claim_module(struct claims *claims, const struct module *module, enum py_role role, uint64_t inside)
 {
-	struct py_walk *walk = claims->walk;
-	const struct module *module = walk->module;
-
 	for (size_t i = 0; i < module->segments.n; i++) {
 		vaddr start = module->segments.v[i].start + module->bias, end = module->segments.v[i].end + module->bias;
 
 		if (module->segments.v[i].flags & SEGMENT_WRITE && start >= module->start && end <= module->end)
-			follow_words(claims, (start + 7) & ~UINT64_C(7), end, PY_INTERPRETER, PY_TYPE_NONE, 0);
+			follow_words(claims, (start + 7) & ~UINT64_C(7), end, role, PY_TYPE_NONE, 0);
 	}
-	follow_pending(claims, PY_INTERPRETER, 0);
+	follow_pending(claims, role, inside);
+}
+
+static void claim_others(struct claims *claims)
+{
+	const struct py_walk *walk = claims->walk;
+
+	for (size_t i = 0; i < walk->modules->v.n; i++) {
+		if (&walk->modules->v.v[i] != walk->module)
+			claim_module(claims, &walk->modules->v.v[i], PY_FOREIGN, UINT64_MAX);
+	}
 }
 
 /* Whether words of an object that no rule knows may hold memory of its own. */
@@ -326,13 +349,15 @@ static void claim_words(struct claims *claims, bool of_others)
 
 void claims_make(struct py_walk *walk)
 {
-	struct claims claims = { .walk = walk };
+	struct claims claims = { .walk = walk, .is_held = xcalloc(walk->heap->chunks.n + 1, sizeof(bool)) };
 	const struct py_type *type;
 
 	for (chunk_id i = 0; (type = next_object(walk, &i)); i++)
 		claim_tables(walk, i, object_at(walk, i), type);
-	claim_interpreter(&claims);
+	claim_module(&claims, walk->module, PY_INTERPRETER, 0);
+	claim_others(&claims);
 	claim_words(&claims, false);
 	claim_words(&claims, true);
 	array_deinit(&claims.pending);
+	free(claims.is_held);
 }

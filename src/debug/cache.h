@@ -25,7 +25,7 @@
 
 enum {
 	/** Counts up when what any kind has changes its form or its meaning. */
-	CACHE_VERSION = 1,
+	CACHE_VERSION = 2,
 	/** Columns of one file. */
 	CACHE_COLUMNS_MAX = 64,
 	/** Of the identity. Units: bytes. */

@@ -15,6 +15,9 @@ enum {
 	HINT_WEIGHT_MIN = 8,
 };
 
+/** How sure it is that a handle is what some code takes it for. */
+#define HANDLE_WEIGHT 0.8f
+
 /* The types of the facts; TYPE_NONE for those that the table has not, and for those that say nothing of what is there: code handles allocators and function objects of C++, which
    have no members and a size of 1, through the same pointers as what it keeps. Owner: the caller. */
 static type_id *types_find(const struct inference *inference, const struct code_facts *facts)
@@ -151,6 +154,21 @@ static int hint_compare(const void *a, const void *b)
 	return left->type < right->type ? -1 : left->type > right->type;
 }
 
+/* What is behind a handle: of a struct that is only declared, code says it wherever it takes a pointer to it for something else, so all such places speak together. */
+static void handles_take(struct inference *inference, const struct code_facts *facts, const type_id *types)
+{
+	for (size_t i = 0; i < facts->facts.n; i++) {
+		const struct code_fact *fact = &facts->facts.v[i];
+		const struct code_node *node = &facts->nodes.v[fact->node];
+		type_id handle = node->declared >= 0 && facts->types.v[node->declared].size == 0 ? types[node->declared] : TYPE_NONE;
+
+		if (handle == TYPE_NONE || !(type_at(inference->table, handle)->flags & TYPE_IS_DECLARATION) || fact->offset != 0 || types[fact->type] == TYPE_NONE ||
+		    types[fact->type] == 0 || types[fact->type] == handle)
+			continue;
+		array_append(&inference->hints, (struct slot_hint){ .owner = HINT_OF_HANDLE | handle, .type = types[fact->type], .weight = HANDLE_WEIGHT });
+	}
+}
+
 static void candidates_take(struct inference *inference, const struct code_facts *facts, const type_id *types)
 {
 	struct hash_map roots = { .v = NULL };
@@ -159,6 +177,7 @@ static void candidates_take(struct inference *inference, const struct code_facts
 		if (inference->roots.v[i].die)
 			hash_map_set(&roots, hash_mix(hash_mix(7, inference->roots.v[i].module), inference->roots.v[i].die), (uint32_t)i);
 	}
+	handles_take(inference, facts, types);
 	for (size_t i = 0; i < facts->candidates.n; i++) {
 		const struct code_candidate *candidate = &facts->candidates.v[i];
 		const struct code_node *node = &facts->nodes.v[candidate->node];

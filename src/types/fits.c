@@ -184,7 +184,10 @@ struct candidate fit_of(const struct inference *inference, type_id id, chunk_id 
 	uint64_t usable = usable_at(inference, chunk);
 	struct candidate ret = { .type = id, .form = FORM_ARRAY, .evidence = EVIDENCE_POINTER };
 
-	if (!type->size || type->size > usable || (type->flags & TYPE_IS_DECLARATION))
+	if (!type->size || (type->flags & TYPE_IS_DECLARATION))
+		return ret;
+	// A flexible end that is declared with an element may have none.
+	if (type->size > usable && !((type->flags & TYPE_IS_FLEXIBLE) && type_is_aggregate(inference->table, id)))
 		return ret;
 	switch ((enum type_kind)type->kind) {
 	case TYPE_CHAR:
@@ -317,7 +320,7 @@ static void candidates_collect(struct inference *inference, type_id target, chun
 		if (counted)
 			candidate_add(ret, (struct candidate){ target, FORM_COUNTED, EVIDENCE_POINTER, FIT_COUNTED });
 	} else if (type_at(table, target)->kind == TYPE_POINTER && into % 8 == 0) {
-		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_ARRAY_AROUND });
+		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, into == inference->header ? FIT_POINTERS : FIT_ARRAY_AROUND });
 	}
 	if (!type_is_aggregate(table, target))
 		return;

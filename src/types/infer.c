@@ -60,12 +60,13 @@ static size_t edge_at(const struct edges *edges, chunk_id source, uint64_t offse
 
 bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t into, bool is_declared)
 {
-	enum { LOOKED_AT = 128, LENGTH_MIN = 8 };
+	enum { LOOKED_AT = 128, LENGTH_MIN = 8, DECLARED_MIN = 3, PLAIN_MIN = 1024 };
 	const struct edges *edges = inference->edges;
 	size_t first = edge_at(edges, chunk, into), size, i = 0;
 	uint8_t bytes[LOOKED_AT];
 
-	if (first == edges->first[chunk + 1])
+	// What lies so far behind is no part of what begins here.
+	if (first == edges->first[chunk + 1] || edge_offset(edges, first) - into >= PLAIN_MIN)
 		return true;
 	// What was there before is still there behind the end of a text.
 	size = edge_offset(edges, first) - into < LOOKED_AT ? edge_offset(edges, first) - into : LOOKED_AT;
@@ -73,8 +74,8 @@ bool bytes_are_plain(const struct inference *inference, chunk_id chunk, uint64_t
 		return false;
 	while (i < size && (bytes[i] >= 0x20 ? bytes[i] != 0x7f : bytes[i] == '\n' || bytes[i] == '\t' || bytes[i] == '\r'))
 		i++;
-	// In the smallest of chunks there is no room for more: what is declared to be text is believed then.
-	return i >= (is_declared && usable_at(inference, chunk) == usable_of(1) ? 1 : LENGTH_MIN) && i < size && bytes[i] == 0;
+	// What is declared to be text is believed sooner; and in the smallest of chunks there is no room for more.
+	return i >= (!is_declared ? LENGTH_MIN : usable_at(inference, chunk) == usable_of(1) ? 1 : DECLARED_MIN) && i < size && bytes[i] == 0;
 }
 
 uint64_t pointer_into(struct inference *inference, chunk_id source, size_t edge)
@@ -104,9 +105,9 @@ slot_id edge_slot(struct inference *inference, chunk_id source, size_t edge)
 	if (description->kind == TYPE_POINTER || description->kind == TYPE_REFERENCE) {
 		slot_id model = layout_slot(inference->layouts, type, 0, false);
 
-		// Buffers of pointers hold what their owner puts in.
+		// Buffers of pointers hold what their owner puts in: of one type, if it has several kinds of buffers.
 		return model == SLOT_NONE || inference->typing[source].slot == SLOT_NONE ? model :
-										    slot_like(inference->layouts, SLOT_ELEMENTS, inference->typing[source].slot, 0, model);
+										    slot_like(inference->layouts, SLOT_ELEMENTS, inference->typing[source].slot, model, model);
 	}
 	if (form_of(inference, source) == FORM_COUNTED) {
 		if (offset < COUNTER_SIZE)
@@ -253,7 +254,7 @@ struct candidate candidate_of(struct inference *inference, type_id type, enum ty
 		fit = fit_of(inference, type, passage->target);
 	} else {
 		candidates_find(inference, type, passage->target, passage->into, &candidates);
-		if (candidates.n == 1)
+		if (candidates.n == 1 || (candidates.n && candidates.v[0].type == type))
 			fit = candidates.v[0];
 	}
 	if (!fit.fit && tenant_may_be(inference, type, passage))
@@ -295,7 +296,7 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 		int look = shape_score(inference, candidate->type, candidate->form, passage->target, 0);
 
 		// What leads into the middle says nothing of how many there are in front.
-		if (look < (candidate->form != FORM_ARRAY ? LOOK_MIN : passage->into < 8 ? LOOK_ARRAY_MIN : LOOK_ARRAY_AROUND_MIN))
+		if (look < (candidate->form != FORM_ARRAY ? LOOK_MIN : passage->into < 8 || passage->into == inference->header ? LOOK_ARRAY_MIN : LOOK_ARRAY_AROUND_MIN))
 			return 0;
 	}
 	return confidence;
@@ -343,6 +344,9 @@ static void claim_by_declaration(struct inference *inference, type_id target, co
 			return;
 		}
 	}
+	// Of a handle no more is known than what was decided.
+	if (rule && !candidates.n && !type_at(inference->table, target)->size && claim_by_rule(inference, rule, passage, confidence))
+		return;
 	if (candidates.n == 1 && !candidates.overflow)
 		sure = candidate_confidence(inference, &candidates.v[0], passage, target);
 	if (sure)
@@ -530,7 +534,10 @@ void tenant_passages(struct inference *inference, const struct tenant *tenant, p
 
 bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant)
 {
-	return inference->typing[tenant->chunk].type != TYPE_NONE && tenant->into < covered_end(inference, tenant->chunk);
+	type_id type = inference->typing[tenant->chunk].type;
+
+	// That a chunk is bytes says nothing of what lies in it.
+	return type != TYPE_NONE && type_at(inference->table, type)->kind != TYPE_CHAR && tenant->into < covered_end(inference, tenant->chunk);
 }
 
 static void tenant_passage_take(struct inference *inference, const struct passage *passage, unsigned confidence, void *data)

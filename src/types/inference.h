@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c, orphans.c, pools.c and what decides jointly (joint.h).
+ * The inference while it runs: private to infer.c, seeds.c, fits.c, shape.c, orphans.c, siblings.c, pools.c and what decides jointly (joint.h).
  *
  *   seeds (typed variables, vtables) ──→ flood ──→ joint decisions ──→ rules ──┐
  *                                          ↑                                   │ until the rules are the same as before
@@ -220,7 +220,7 @@ struct rule {
 
 /** What code says a slot holds. */
 struct slot_hint {
-	/** The innermost struct, or HINT_OF_ROOT and the number of a variable. */
+	/** The innermost struct, or HINT_OF_ROOT and the number of a variable, or HINT_OF_HANDLE and a type that is only declared. */
 	uint64_t owner;
 	uint64_t offset;
 	type_id type;
@@ -230,6 +230,7 @@ struct slot_hint {
 };
 
 #define HINT_OF_ROOT (UINT64_C(1) << 32)
+#define HINT_OF_HANDLE (UINT64_C(1) << 33)
 
 /** A place in the code that allocates a type. */
 struct found_site {
@@ -371,6 +372,11 @@ bool orphans_claim(struct inference *inference, const struct reach *reach);
 /** Which chunks are pools, by chunk; NULL when none is. Owner: the caller. Cost: linear. */
 bool *pools_find(const struct inference *inference);
 
+/* ---- siblings.c ---- */
+
+/** Claims for large chunks to which nothing typed leads what nearly all chunks of their size are; true when there is any: then the flood must go again. Cost: linear in the chunks. */
+bool siblings_claim(struct inference *inference, const struct reach *reach);
+
 /* ---- type_sites.c ---- */
 
 /** Gives the sites that were found to the labels of their types. */
@@ -403,7 +409,7 @@ typedef void passage_taker(struct inference *inference, const struct passage *pa
 /** Calls back with the pointers of an object inside of a chunk: they have no source, as those of a variable. */
 void tenant_passages(struct inference *inference, const struct tenant *tenant, passage_taker *take, void *data);
 
-/** Whether the type of its chunk says the same, or better. */
+/** Whether the type of its chunk says the same, or better; that it is bytes does not. */
 bool tenant_is_covered(const struct inference *inference, const struct tenant *tenant);
 
 /** The key that a slot is decided under. */

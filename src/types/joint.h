@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A joint decision while it is made: private to joint.c, options.c, looks.c and splits.c.
+ * A joint decision while it is made: private to joint.c, options.c, looks.c, option_names.c and splits.c.
  *
  *	entries (pointers of one key) ──→ options (what they may lead to) ──→ looks (each chunk as each option) ──→ splits (by which number they are told apart)
  */
@@ -32,6 +32,8 @@ struct option {
 	uint8_t evidence;
 	/** Pointers lead at least so far into it: the code has their offset. Units: bytes. */
 	int32_t into;
+	/** The slot declares it, whatever else speaks for it. */
+	bool is_declared;
 };
 
 /** How well a chunk looks, by option. */
@@ -47,6 +49,8 @@ struct decision {
 	size_t n;
 	/** What a slot is decided by; else a base. */
 	bool is_slot;
+	/** Only what says for certain which kind a chunk is of may split it. */
+	bool is_little_mixed;
 	/** Every so manieth entry is in the sample that options are taken from. */
 	size_t step, n_sample;
 	/** Every so manieth entry is counted. */
@@ -73,6 +77,13 @@ void options_find(struct decision *decision);
 
 /** How an entry looks as each of the options. Borrowed: until the next is asked for. */
 const struct looks *looks_of(struct decision *decision, size_t entry);
+
+/** The option that the value of a tag is named for; CANDIDATES_MAX for none. cm_while is the tag of the union's member While, and cm_arith_for that of ArithFor, not of For. */
+size_t option_named(const struct decision *decision, const struct feature *feature, uint64_t value);
+
+/** The option that an owner is, of what is told apart by its owner: what aliastab leads to is rather an alias than something else of the same make, and so is what is next to an alias.
+    CANDIDATES_MAX for none. */
+size_t option_of_owner(const struct decision *decision, const struct feature *feature, uint64_t value);
 
 /** Decides: what was found becomes splits and rules. */
 void splits_find(struct decision *decision, struct verdicts *verdicts);

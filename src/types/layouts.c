@@ -358,6 +358,7 @@ static uint64_t targets_find(struct layouts *layouts, type_id type, uint64_t off
 		const struct type_layout *layout = layout_of(layouts, type);
 		const struct layout_field *within = NULL;
 		uint64_t place = offset;
+		unsigned pointers = 0, others = 0;
 
 		for (size_t i = 0; i < layout->v.n && layout->v.v[i].offset <= offset; i++) {
 			const struct layout_field *field = &layout->v.v[i];
@@ -373,8 +374,13 @@ static uint64_t targets_find(struct layouts *layouts, type_id type, uint64_t off
 			} else if (field->kind == LAYOUT_POINTER && into % field->size == 0) {
 				target_add(slot, field);
 				place = field->offset;
+				pointers++;
 			}
+			others += field->kind != LAYOUT_POINTER;
 		}
+		// Where all alternatives of a union have the same pointer, it is as good as in none.
+		if (pointers > 1 && !others && slot->n_targets == 1)
+			slot->in_union = false;
 		canonical += slot->n_targets ? place : within ? within->offset : offset;
 		if (slot->n_targets || !within)
 			break;

@@ -12,8 +12,12 @@ enum {
 	TEXT_GOOD = 140,
 	TEXT_FITS = 190,
 	TEXT_SHORT = 40,
+	/** In the smallest of chunks, where text is declared. */
+	TEXT_SMALLEST = 70,
 	TEXT_EMPTY = -20,
 	TEXT_BAD = -60,
+	/** What code takes for bytes need not be text. */
+	BYTES_PLAIN = -20,
 	TEXT_POINTERS = -200,
 };
 
@@ -32,7 +36,7 @@ static int text_look(struct inference *inference, chunk_id chunk, uint64_t into,
 		i++;
 	// An empty one is as likely as anything else that is all zero, and in the smallest of chunks more.
 	if (bytes[0] == 0)
-		return usable + into == usable_of(1) ? TEXT_SHORT : TEXT_EMPTY;
+		return usable + into != usable_of(1) ? TEXT_EMPTY : is_declared ? TEXT_SMALLEST : TEXT_SHORT;
 	// A text that takes just the room that was asked for it; of a short one, that proves little.
 	if (i < size && bytes[i] == 0 && i > 0 && usable_of(into + i + 1) == usable + into)
 		return i > 2 ? TEXT_FITS : TEXT_SHORT;
@@ -55,8 +59,10 @@ static int look_of(struct decision *decision, const struct option *option, const
 		return inference->typing[target].type == (fit.fit ? fit.type : option->type) ? WITNESS_FOR : WITNESS_AGAINST;
 	if (!fit.fit || (option->into > 0 && entry->passage.into < (uint64_t)option->into))
 		return LOOK_MISFIT;
-	if (type_at(inference->table, option->type)->kind == TYPE_CHAR)
-		return text_look(inference, target, entry->passage.into, option->evidence == EVIDENCE_POINTER);
+	if (type_at(inference->table, option->type)->kind == TYPE_CHAR) {
+		look = text_look(inference, target, entry->passage.into, option->is_declared);
+		return look == TEXT_BAD && option->evidence == EVIDENCE_FLOW ? BYTES_PLAIN : look;
+	}
 	if (fit.form == FORM_TENANT) {
 		look = shape_score_inside(inference, fit.type, target, entry->passage.into) + fit_points[fit.fit / 10];
 		return look < LOOK_LEAST ? LOOK_LEAST : look > LOOK_MOST ? LOOK_MOST : look;

@@ -11,6 +11,8 @@ enum {
 	/** What speaks for an option. Units: hundredths of a point. */
 	BONUS_DECLARED = 90,
 	BONUS_DECLARED_TEXT = 60,
+	/** Of what code allocates by itself, where it does not so with what is declared: that is a part, then. */
+	BONUS_ALLOCATED = 60,
 	BONUS_HINT = 150,
 	/** Candidates by declaration. */
 	DECLARED_MAX = 256,
@@ -20,22 +22,31 @@ enum {
 	SIZED_MAX = 12,
 };
 
+/* Pointers to the same, by whatever name of it they are declared, are one type. */
+static bool is_same_type(const struct type_table *table, type_id a, type_id b)
+{
+	return a == b || (type_at(table, a)->kind == TYPE_POINTER && type_at(table, b)->kind == TYPE_POINTER && type_pointee(table, a) == type_pointee(table, b));
+}
+
 static void option_add_into(struct decision *decision, type_id type, int bonus, enum type_evidence evidence, int32_t into)
 {
+	bool is_declared = evidence == EVIDENCE_POINTER;
+
 	// Bytes are bytes, with or without a sign.
 	if (type_at(decision->inference->table, type)->kind == TYPE_CHAR && decision->text != TYPE_NONE)
 		type = decision->text;
 	for (size_t i = 0; i < decision->n_options; i++) {
-		if (decision->options[i].type != type)
+		if (!is_same_type(decision->inference->table, decision->options[i].type, type))
 			continue;
 		if (bonus > decision->options[i].bonus)
 			decision->options[i].bonus = bonus;
 		if (into < decision->options[i].into)
 			decision->options[i].into = into;
+		decision->options[i].is_declared |= is_declared;
 		return;
 	}
 	if (decision->n_options < CANDIDATES_MAX)
-		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence, into };
+		decision->options[decision->n_options++] = (struct option){ type, bonus, (uint8_t)evidence, into, is_declared };
 }
 
 static void option_add(struct decision *decision, type_id type, int bonus, enum type_evidence evidence)
@@ -43,18 +54,12 @@ static void option_add(struct decision *decision, type_id type, int bonus, enum 
 	option_add_into(decision, type, bonus, evidence, 0);
 }
 
-/* Types that the code was seen to take the slot for. */
-static void hints_add(struct decision *decision, slot_id slot_index)
+/* Types that the code was seen to take something for. */
+static void hints_add_of(struct decision *decision, uint64_t owner, uint64_t offset)
 {
 	struct inference *inference = decision->inference;
-	const struct slot *slot = slot_at(inference->layouts, slot_index);
-	uint64_t owner = slot->owner, offset = slot->kind == SLOT_ROOT ? slot->offset : slot->owner_offset;
 	size_t low = 0, high = inference->hints.n;
 
-	if (slot->kind == SLOT_ROOT)
-		owner = HINT_OF_ROOT | slot->origin;
-	else if (slot->owner == TYPE_NONE)
-		return;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct slot_hint *hint = &inference->hints.v[middle];
@@ -66,6 +71,25 @@ static void hints_add(struct decision *decision, slot_id slot_index)
 	}
 	for (; low < inference->hints.n && inference->hints.v[low].owner == owner && inference->hints.v[low].offset == offset; low++)
 		option_add_into(decision, inference->hints.v[low].type, (int)(inference->hints.v[low].weight * BONUS_HINT), EVIDENCE_FLOW, inference->hints.v[low].into);
+}
+
+static void hints_add(struct decision *decision, slot_id slot_index)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, slot_index);
+
+	if (slot->kind == SLOT_ROOT)
+		hints_add_of(decision, HINT_OF_ROOT | slot->origin, slot->offset);
+	else if (slot->owner != TYPE_NONE)
+		hints_add_of(decision, slot->owner, slot->owner_offset);
+}
+
+/* Types that the code was seen to take a handle for, if the slot is declared to hold one. */
+static void handle_hints_add(struct decision *decision)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+
+	if (slot->n_targets == 1 && slot->targets[0] != TYPE_NONE)
+		hints_add_of(decision, HINT_OF_HANDLE | slot->targets[0], 0);
 }
 
 /* Types that settled chunks of the same key have. */
@@ -107,6 +131,12 @@ static void declared_take(declared_array *found, type_id type, int bonus, enum t
 		array_append(found, (struct declared){ { .type = type, .bonus = bonus, .evidence = (uint8_t)evidence }, 1 });
 }
 
+/* Whether code allocates a type in one of these forms; of code that was not read that is not known. */
+static bool is_allocated(const struct inference *inference, type_id type, unsigned forms)
+{
+	return !inference->allocated || (inference->allocated[type] & forms);
+}
+
 /* What the chunk of one pointer can be, by what its slot declares. */
 static void declared_find(struct inference *inference, const struct passage *passage, declared_array *found)
 {
@@ -123,11 +153,18 @@ static void declared_find(struct inference *inference, const struct passage *pas
 		for (size_t k = 0; k < candidates.n; k++) {
 			const struct candidate *one = &candidates.v[k];
 			bool is_own = one->type == slot.targets[j] && (one->form == FORM_ONE || one->form == FORM_BEHIND || one->fit >= FIT_SURE);
-			bool is_alone = !inference->allocated || one->form == FORM_ARRAY || (inference->allocated[one->type] & (ALLOCATED_ALONE | ALLOCATED_ANYHOW));
+			bool is_alone = is_allocated(inference, one->type, ALLOCATED_ALONE | ALLOCATED_ANYHOW);
 			bool is_text = type_at(inference->table, one->type)->kind == TYPE_CHAR;
+			int bonus = 0;
 
-			declared_take(found, one->type, is_text ? BONUS_DECLARED_TEXT : is_own && is_alone ? BONUS_DECLARED : 0,
-				      is_text || is_own ? EVIDENCE_POINTER : EVIDENCE_EMBEDDED);
+			if (is_text)
+				bonus = BONUS_DECLARED_TEXT;
+			else if (is_own && (is_alone || one->form == FORM_ARRAY))
+				bonus = BONUS_DECLARED;
+			else if (!is_own && inference->allocated && is_allocated(inference, one->type, ALLOCATED_ALONE) &&
+				 !is_allocated(inference, slot.targets[j], ALLOCATED_ALONE | ALLOCATED_ANYHOW))
+				bonus = BONUS_ALLOCATED;
+			declared_take(found, one->type, bonus, is_text || is_own ? EVIDENCE_POINTER : EVIDENCE_EMBEDDED);
 		}
 	}
 }
@@ -244,6 +281,7 @@ void options_find(struct decision *decision)
 
 	if (decision->is_slot && !is_closed_slot(decision))
 		hints_add(decision, decision->entries[0].passage.slot);
+	handle_hints_add(decision);
 
 	bool has_hints = decision->n_options > 0;
 

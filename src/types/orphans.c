@@ -11,8 +11,9 @@
 enum {
 	/** Sites that are surer than this count. Units: percent. */
 	SITE_SURE = 60,
-	/** Bytes that look so like the type are enough, where nothing else could be; else they must look more like it than like any other by so much. Units: hundredths of a point. */
-	LOOK_MIN = 0,
+	/** Bytes that look so like the type are enough, where nothing else could be: more than some empty pointers would; else they must look more like it than like any other by so much.
+	    Units: hundredths of a point. */
+	LOOK_MIN = 50,
 	LOOK_AHEAD = 100,
 	/** Of a type that is the only one of its size; and of one that was chosen. Units: percent. */
 	SURE_ALONE = 80,

@@ -30,6 +30,7 @@ enum {
 	NUMBER_POINTER = -150,
 	NUMBER_CODE = -80,
 	NUMBER_HALF_POINTER = -100,
+	NUMBER_HALF_CODE = -60,
 	FLOAT_POINTER = -150,
 	BOOL_GOOD = 20,
 	BOOL_BAD = -300,
@@ -81,6 +82,18 @@ static uint64_t number_at(const struct look *look, uint64_t offset, size_t size)
 
 static int look_at_target(const struct look *look, const struct candidate *candidate, chunk_id chunk);
 
+/* Whether one of a settled type begins so far into its chunk. */
+static bool begins_at(const struct inference *inference, chunk_id chunk, uint64_t into)
+{
+	uint64_t size = type_at(inference->table, inference->typing[chunk].type)->size;
+	enum type_form form = form_of(inference, chunk);
+	uint64_t start = form == FORM_BEHIND ? inference->header : form == FORM_COUNTED ? 8 : 0;
+
+	if (into < start || into - start < 8)
+		return into >= start;
+	return (form == FORM_ARRAY || form == FORM_COUNTED) && size && (into - start) % size == 0;
+}
+
 static int pointer_score(const struct look *look, const struct layout_field *field, uint64_t word)
 {
 	struct inference *inference = look->inference;
@@ -119,7 +132,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 	struct candidates candidates;
 	int fit = 0, further = 0;
 
-	if (settled == field->target && into % 8 == 0)
+	if (settled == field->target && begins_at(inference, chunk, into))
 		return POINTER_START + POINTER_FITS + POINTER_SETTLED;
 	candidates_find(inference, field->target, chunk, class == WORD_CHUNK ? 0 : into, &candidates);
 	for (size_t i = 0; i < candidates.n; i++) {
@@ -132,7 +145,7 @@ static int pointer_score(const struct look *look, const struct layout_field *fie
 		if (candidates.v[i].fit > fit)
 			fit = candidates.v[i].fit;
 	}
-	if (look->depth && candidates.n == 1 && settled == TYPE_NONE)
+	if (look->depth && candidates.n == 1 && (settled == TYPE_NONE || inference->typing[chunk].confidence < SURE_SETTLED))
 		further = look_at_target(look, &candidates.v[0], chunk);
 	// What is settled as something else is not what this one points to.
 	if (settled != TYPE_NONE && inference->typing[chunk].confidence >= SURE_SETTLED)
@@ -173,7 +186,7 @@ static int number_score(const struct look *look, const struct layout_field *fiel
 	// Half of a pointer is none.
 	if (field->size == 4 && offset % 8 == 0 && offset + 8 <= look->size) {
 		class = word_classify(&look->inference->words, number_at(look, offset, 8), &chunk);
-		return class == WORD_CHUNK ? NUMBER_HALF_POINTER : class == WORD_TEXT ? TEXT_WHERE_NONE_IS : 0;
+		return class == WORD_CHUNK ? NUMBER_HALF_POINTER : class == WORD_DATA || class == WORD_CODE ? NUMBER_HALF_CODE : class == WORD_TEXT ? TEXT_WHERE_NONE_IS : 0;
 	}
 	return 0;
 }
@@ -319,9 +332,9 @@ static int length_score(const struct look *look, const struct type_layout *layou
 		if (__builtin_mul_overflow(value, tail->size, &bytes) || bytes > usable)
 			continue;
 		for (uint64_t extra = 0; extra <= (tail->size == 1 ? 2u : 0u); extra++) {
-			// Many ask for sizeof the struct, though its end begins in the padding.
+			// Many ask for sizeof the struct, though its end begins in the padding. What is the size of the whole as well may be just that, of something else.
 			if (usable_of(look->from + layout->tail + bytes + extra) == usable || usable_of(look->from + size + bytes + extra) == usable)
-				return LENGTH_FITS + (usable > 128 ? LENGTH_FITS : 0) + (usable > 1024 ? LENGTH_FITS : 0);
+				return usable_of(bytes) == usable ? 0 : LENGTH_FITS + (usable > 128 ? LENGTH_FITS : 0) + (usable > 1024 ? LENGTH_FITS : 0);
 		}
 	}
 	return has_number ? LENGTH_MISFIT : 0;
@@ -335,7 +348,8 @@ static int pointers_score(const struct look *look, const struct type *type, type
 	int sum = 0, looked = 0;
 
 	(void)type;
-	for (uint64_t i = 0; i < n && looked < 4 * ELEMENTS_MAX; i += step, looked++)
+	// What the program's own allocator has put in front is none of them.
+	for (uint64_t i = look->inference->header / 8; i < n && looked < 4 * ELEMENTS_MAX; i += step, looked++)
 		sum += pointer_score(look, &field, number_at(look, i * 8, 8));
 	return root_mean(sum, (uint32_t)looked);
 }

@@ -5,7 +5,6 @@
  * Each number that could be a tag makes groups of those that have the same value; values that are rare are one group together, for memory that is not initialised has some.
  * A group that is still mixed may be split once more by another number: the kind of a node says that it is an array, and its table of functions says of what.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +31,7 @@ enum {
 	BONUS_EXACT = 60,
 	BONUS_EXACT_MANY = 40,
 	BONUS_NAMED = 80,
+	BONUS_OWNER_NAMED = 45,
 	PENALTY_GROUP = 3,
 	PENALTY_SIZE = 25,
 	/** What is declared to tell kinds apart, is likely to do so; what was decided before is kept when there is little between two. */
@@ -43,15 +43,20 @@ enum {
 	MARGIN_SPLIT = 15,
 	/** What gains less than such a part of the most is not considered. */
 	GAIN_PART = 3,
-	/** What the chunks of a group would gain if each had its own best option: then they are mixed; then the verdict is doubted. */
+	/** What the chunks of a group would gain if each had its own best option: then they are mixed; if it is little, only a descriptor can tell them apart; then the verdict is doubted. */
 	MIXED = 60,
+	MIXED_LITTLE = 15,
 	MIXED_DOUBT = 100,
 	ACCEPT_SCORE = 20,
 	ACCEPT_MARGIN = 100,
+	LOOK_NO_TEXT = 50,
 	MARGIN_SURE = 50,
 	MARGIN_LIKELY = 20,
-	/** By shape alone more is asked. */
+	/** By shape alone more is asked; and of few chunks still more, and a struct of some size, for what many look like, one does by chance. */
 	SHAPE_SCORE = 120,
+	SHAPE_SCORE_FEW = 400,
+	SHAPE_SIZE_FEW = 64,
+	SHAPE_FEW = 8,
 	SHAPE_MARGIN = 60,
 	/** Confidence of a verdict. Units: percent. */
 	SURE_VERDICT = 90,
@@ -70,8 +75,8 @@ struct group {
 	/** By option: the sum of looks, and how many fit exactly or not at all. */
 	int32_t sum[CANDIDATES_MAX];
 	uint32_t exact[CANDIDATES_MAX], misfit[CANDIDATES_MAX];
-	/** The option that its value is named for, and that of the round before; CANDIDATES_MAX for none. */
-	size_t named, before;
+	/** The option that its value is named for, or that the owner which is its value is, and that of the round before; CANDIDATES_MAX for none. */
+	size_t named, of_owner, before;
 };
 
 struct verdict {
@@ -86,52 +91,6 @@ static int look_best(const struct decision *decision, const struct looks *looks)
 	for (size_t j = 0; j < decision->n_options; j++) {
 		if (looks->v[j] > best)
 			best = looks->v[j];
-	}
-	return best;
-}
-
-/* Letters and digits of a name, in small letters. */
-static size_t name_plain(const char *name, char *plain, size_t size)
-{
-	size_t n = 0;
-
-	for (; *name && n + 1 < size; name++) {
-		if (isalnum((unsigned char)*name))
-			plain[n++] = (char)tolower((unsigned char)*name);
-	}
-	plain[n] = 0;
-	return n;
-}
-
-/* Programs name the values of a tag for what they tell: cm_while is the tag of the union's member While, and cm_arith_for that of ArithFor, not of For. */
-static size_t named_option(const struct decision *decision, const struct feature *feature, uint64_t value)
-{
-	enum { NAME_MAX_SIZE = 64, NAME_MIN = 2 };
-	const struct type_table *table = decision->inference->table;
-	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
-	char enumerator[NAME_MAX_SIZE], name[NAME_MAX_SIZE];
-	size_t length = 0, best = CANDIDATES_MAX, best_length = 0;
-
-	if (feature->enumeration == TYPE_NONE || slot->owner == TYPE_NONE || type_at(table, slot->owner)->kind != TYPE_UNION)
-		return CANDIDATES_MAX;
-
-	const struct type *of_enum = type_at(table, feature->enumeration), *of_union = type_at(table, slot->owner);
-
-	for (uint32_t i = 0; i < of_enum->n && !length; i++) {
-		if (table->members.v[of_enum->first + i].offset == value)
-			length = name_plain(table->members.v[of_enum->first + i].name, enumerator, sizeof(enumerator));
-	}
-	for (uint32_t i = 0; i < of_union->n && length; i++) {
-		const struct type_member *member = &table->members.v[of_union->first + i];
-		type_id pointer = type_strip(table, member->type), target = pointer == TYPE_NONE ? TYPE_NONE : type_pointee(table, pointer);
-		size_t n = name_plain(member->name, name, sizeof(name)), j = 0;
-
-		while (j < decision->n_options && decision->options[j].type != target)
-			j++;
-		if (j == decision->n_options || n < NAME_MIN || n <= best_length || n > length || memcmp(enumerator + length - n, name, n) != 0)
-			continue;
-		best = j;
-		best_length = n;
 	}
 	return best;
 }
@@ -216,7 +175,8 @@ static size_t values_group(const struct decision *decision, const struct feature
 		memset(&groups[j], 0, sizeof(groups[j]));
 		groups[j].value = counted->v[j].value;
 		groups[j].n = counted->v[j].n;
-		groups[j].named = named_option(decision, feature, groups[j].value);
+		groups[j].named = option_named(decision, feature, groups[j].value);
+		groups[j].of_owner = option_of_owner(decision, feature, groups[j].value);
 		groups[j].before = option_before(decision, groups[j].value);
 		others -= groups[j].n;
 		hash_map_set(&by_value, hash_mix(17, groups[j].value), (uint32_t)j);
@@ -233,7 +193,7 @@ static size_t values_group(const struct decision *decision, const struct feature
 		memset(&groups[n], 0, sizeof(groups[n]));
 		groups[n].value = VALUE_OTHER;
 		groups[n].n = (uint32_t)others;
-		groups[n].named = CANDIDATES_MAX;
+		groups[n].named = groups[n].of_owner = CANDIDATES_MAX;
 		groups[n].before = option_before(decision, VALUE_OTHER);
 	}
 	return n + (others > 0);
@@ -274,24 +234,35 @@ static int option_score(const struct decision *decision, const struct group *gro
 
 	if (group->exact[j] == group->looked && decision->options[j].type != decision->text)
 		score += BONUS_EXACT + (group->n >= 20 ? BONUS_EXACT_MANY : 0);
-	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->before ? (decision->inference->rounds < ROUNDS_FREE ? BONUS_KEPT : BONUS_KEPT_LATER) : 0);
+	return score + (j == group->named ? BONUS_NAMED : 0) + (j == group->of_owner ? BONUS_OWNER_NAMED : 0);
+}
+
+/* What was decided before speaks for itself where there is little between two, but makes nothing surer. */
+static int kept_bonus(const struct decision *decision, const struct group *group, size_t j)
+{
+	return j != group->before ? 0 : decision->inference->rounds < ROUNDS_FREE ? BONUS_KEPT : BONUS_KEPT_LATER;
 }
 
 static struct verdict verdict_of(const struct decision *decision, const struct group *group)
 {
-	struct verdict verdict = { .option = SIZE_MAX, .score = INT32_MIN };
-	int second = LOOK_LEAST;
+	struct verdict verdict = { .option = SIZE_MAX };
+	int most = INT32_MIN, second = LOOK_LEAST;
 
+	for (size_t j = 0; j < decision->n_options; j++) {
+		int score = option_score(decision, group, j) + kept_bonus(decision, group, j);
+
+		if (score > most) {
+			most = score;
+			verdict.option = j;
+		}
+	}
 	for (size_t j = 0; j < decision->n_options; j++) {
 		int score = option_score(decision, group, j);
 
-		if (score > verdict.score) {
-			second = verdict.option == SIZE_MAX ? second : verdict.score > second ? verdict.score : second;
-			verdict.option = j;
+		if (j == verdict.option)
 			verdict.score = score;
-		} else if (score > second) {
+		else if (score > second)
 			second = score;
-		}
 	}
 	verdict.margin = verdict.score - second;
 	return verdict;
@@ -301,7 +272,8 @@ static struct verdict verdict_of(const struct decision *decision, const struct g
    best type for each chunk by itself, which a true tag does not: that its groups are not mixed is what tells it from other numbers. */
 static int split_gain(const struct decision *decision, const struct group *groups, size_t n, size_t whole_option, int *loss_ret)
 {
-	int64_t total = 0, weights = 0, loss = 0;
+	int64_t total = 0, weights = 0, loss = 0, by_owner = 0;
+	bool is_of_kinds = false;
 
 	for (size_t i = 0; i < n; i++) {
 		struct verdict verdict = verdict_of(decision, &groups[i]);
@@ -311,9 +283,15 @@ static int split_gain(const struct decision *decision, const struct group *group
 		weights += weight;
 		loss += weight * (groups[i].best - groups[i].sum[verdict.option]) / groups[i].looked;
 		// Of very few, something always looks good.
-		if (groups[i].looked >= GROUP_MIN)
-			total += weight * (verdict.score - option_score(decision, &groups[i], whole_option));
+		if (groups[i].looked < GROUP_MIN)
+			continue;
+		total += weight * (verdict.score - option_score(decision, &groups[i], whole_option));
+		by_owner += whole_option == groups[i].of_owner ? weight * BONUS_OWNER_NAMED : 0;
+		is_of_kinds |= verdict.option != whole_option;
 	}
+	// What the owners say is not known without the split; where they all say the same, it is not needed.
+	if (is_of_kinds)
+		total += by_owner;
 	*loss_ret = (int)(loss / weights) + PENALTY_GROUP * (int)n;
 	return (int)(total / weights) - PENALTY_GROUP * (int)n - MARGIN_SPLIT;
 }
@@ -401,6 +379,11 @@ static size_t features_find(struct decision *decision, struct feature *features)
 	size_t n = 0;
 
 	feature_add(features, &n, FEATURE_NONE, 0, 0, TYPE_NONE);
+	if (decision->is_little_mixed) {
+		if (decision->is_slot && slot.holder != TYPE_NONE)
+			descriptors_add(decision, &slot, features, &n);
+		return n;
+	}
 	feature_add(features, &n, FEATURE_SIZE, 0, 0, TYPE_NONE);
 	if (decision->is_slot) {
 		if (slot.holder != TYPE_NONE) {
@@ -433,6 +416,14 @@ static int group_mixture(const struct group *group, size_t option)
 	return (group->best - group->sum[option]) / (int)group->looked;
 }
 
+/* Whether text is all that a slot is declared to hold. */
+static bool declares_text(const struct decision *decision)
+{
+	const struct slot *slot = slot_at(decision->inference->layouts, decision->entries[0].passage.slot);
+
+	return slot->n_targets == 1 && !slot->in_union && slot->targets[0] != TYPE_NONE && type_at(decision->inference->table, slot->targets[0])->kind == TYPE_CHAR;
+}
+
 /* The rule that a verdict is; confidence 0 when nothing is said. */
 static struct rule rule_of(const struct decision *decision, const struct group *group, size_t total)
 {
@@ -450,10 +441,18 @@ static struct rule rule_of(const struct decision *decision, const struct group *
 		return rule;
 	if (option->evidence == EVIDENCE_SHAPE && (verdict.score < SHAPE_SCORE || verdict.margin < SHAPE_MARGIN))
 		return rule;
-	if (verdict.score <= ACCEPT_SCORE && verdict.margin <= ACCEPT_MARGIN)
+	if (option->evidence == EVIDENCE_SHAPE && group->looked < SHAPE_FEW &&
+	    (verdict.score < SHAPE_SCORE_FEW || type_at(decision->inference->table, option->type)->size < SHAPE_SIZE_FEW))
+		return rule;
+	// Text that is tried only since nothing else is known must look like text; and what is no text where text is declared must look like what it is said to be.
+	if (verdict.score <= ACCEPT_SCORE && (verdict.margin <= ACCEPT_MARGIN || option->evidence == EVIDENCE_CONTENT))
+		return rule;
+	if (option->type != decision->text && declares_text(decision) && group->sum[verdict.option] / (int)group->looked < LOOK_NO_TEXT)
 		return rule;
 	rule.confidence = verdict.margin > MARGIN_SURE ? SURE_VERDICT : verdict.margin > MARGIN_LIKELY ? SURE_LIKELY : SURE_WEAK;
-	if (group_mixture(group, verdict.option) > MIXED_DOUBT && rule.confidence > SURE_LIKELY)
+	// A name alone makes nothing sure.
+	if ((group_mixture(group, verdict.option) > MIXED_DOUBT || (verdict.option == group->of_owner && verdict.margin <= MARGIN_SURE + BONUS_OWNER_NAMED)) &&
+	    rule.confidence > SURE_LIKELY)
 		rule.confidence = SURE_LIKELY;
 	if (option->evidence == EVIDENCE_SHAPE && rule.confidence > SURE_SHAPE)
 		rule.confidence = SURE_SHAPE;
@@ -514,8 +513,9 @@ static void split_again(const struct decision *decision, const struct feature *f
 	struct verdict verdict = verdict_of(decision, group);
 	ARRAY(struct entry) entries = { .v = NULL };
 
-	if (verdict.option == SIZE_MAX || group->n < SPLIT_AGAIN_MIN || group->value == VALUE_OTHER || group_mixture(group, verdict.option) < MIXED)
+	if (verdict.option == SIZE_MAX || group->n < SPLIT_AGAIN_MIN || group->value == VALUE_OTHER || group_mixture(group, verdict.option) < MIXED_LITTLE)
 		return;
+	within.is_little_mixed = group_mixture(group, verdict.option) < MIXED;
 	for (size_t i = 0; i < decision->n; i += decision->stride) {
 		uint64_t value;
 

@@ -489,6 +489,7 @@ void types_build(const struct target *target, struct modules *modules, const str
 	struct vtables vtables;
 	struct gobjects gobjects;
 	_cleanup_free_ type_id *classes = NULL;
+	bool found;
 
 	*types = (struct types){ .is_built = true };
 	types_allocate(types, heap->chunks.n);
@@ -517,7 +518,8 @@ void types_build(const struct target *target, struct modules *modules, const str
 		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
 			break;
 	}
-	if (orphans_claim(&inference, options->reach))
+	found = orphans_claim(&inference, options->reach);
+	if (siblings_claim(&inference, options->reach) || found)
 		flood(&inference);
 	chunks_label(types, &inference);
 	places_find(&heap->chunks, &target->image, edges, roots, types);

@@ -3,6 +3,8 @@
 # What it costs to find the types of many chunks: CPU of the phases graph and types beyond what they cost for the same program with hardly any chunks (which is reading its
 # debug information and code), by chunk; memory beyond a report without types; and how many have the type that the program says.
 #
+# «typed» is what services are like; in «linked» any of a thousand types may be behind each pointer.
+#
 #	BENCH_TYPED	numbers of chunks (1000000 5000000)
 #	BENCH_RUNS	runs of each (5)
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
@@ -32,27 +34,29 @@ looked_often() {
 	echo "$(middle 1 <"$tmp/runs") $(middle 2 <"$tmp/runs") $(middle 3 <"$tmp/runs")"
 }
 
-printf '%-9s %8s %8s %10s %12s %8s\n' chunks 'graph, s' 'types, s' 'ns/chunk' 'bytes/chunk' right
-for count in 1000 $BENCH_TYPED; do
-	start_target "$programs/typed" "$count" || exit 1
-	chunks=$(sed -n 's/^chunks //p' "$target_out")
-	read -r graph types peak <<-END
-		$(looked_often)
-	END
-	if [ "$count" = 1000 ]; then
-		base_graph=$graph base_types=$types
-	else
-		read -r _ _ plain_peak <<-END
-			$(looked_often --no-types)
+printf '%-8s %-9s %8s %8s %10s %12s %8s\n' program chunks 'graph, s' 'types, s' 'ns/chunk' 'bytes/chunk' right
+for program in typed linked; do
+	for count in 1000 $BENCH_TYPED; do
+		start_target "$programs/$program" "$count" || exit 1
+		chunks=$(sed -n 's/^chunks //p' "$target_out")
+		read -r graph types peak <<-END
+			$(looked_often)
 		END
-		"$HEAPSNAP" report --format csv -q -n 0 -p "$target_pid" >"$tmp/rows"
-		right=$(awk 'NR == FNR { if ($1 == "chunks") all = $2; else { name = $0; sub(/ [0-9]+$/, "", name); truth[name] = $NF }; next }
-			{ split($0, cell, ","); if (cell[1] in truth) sum += cell[2] < truth[cell[1]] ? cell[2] : truth[cell[1]] }
-			END { printf "%.2f", 100 * sum / all }' "$target_out" "$tmp/rows")
-		echo "$chunks $graph $types $base_graph $base_types $peak $plain_peak $right" | awk '{
-			graph = ($2 - $4) / 1000; types = ($3 - $5) / 1000
-			printf "%-9d %8.3f %8.3f %10.0f %12.1f %7s%%\n", $1, graph, types, (graph + types) / $1 * 1e9, ($6 - $7) * 1024 / $1, $8
-		}'
-	fi
-	stop_target
+		if [ "$count" = 1000 ]; then
+			base_graph=$graph base_types=$types
+		else
+			read -r _ _ plain_peak <<-END
+				$(looked_often --no-types)
+			END
+			"$HEAPSNAP" report --format csv -q -n 0 -p "$target_pid" >"$tmp/rows"
+			right=$(awk 'NR == FNR { if ($1 == "chunks") all = $2; else { name = $0; sub(/ [0-9]+$/, "", name); truth[name] = $NF }; next }
+				{ split($0, cell, ","); if (cell[1] in truth) sum += cell[2] < truth[cell[1]] ? cell[2] : truth[cell[1]] }
+				END { printf "%.2f", 100 * sum / all }' "$target_out" "$tmp/rows")
+			echo "$program $chunks $graph $types $base_graph $base_types $peak $plain_peak $right" | awk '{
+				graph = ($3 - $5) / 1000; types = ($4 - $6) / 1000
+				printf "%-8s %-9d %8.3f %8.3f %10.0f %12.1f %7s%%\n", $1, $2, graph, types, (graph + types) / $2 * 1e9, ($7 - $8) * 1024 / $2, $9
+			}'
+		fi
+		stop_target
+	done
 done

@@ -30,6 +30,17 @@ run "$HEAPSNAP" python -p "$target_pid"
 matches "native: what to ask next" "$out" "^  heapsnap leaks -p $target_pid$"
 stop_target
 
+# What a library keeps in a list of its own is C code's, though objects lead there; what they alone lead to is theirs.
+start_target /usr/bin/python3 "$leaks_program" shared "$tmp/leaky" || done_testing
+run "$HEAPSNAP" python --format json -q -n 0 -p "$target_pid"
+check "shared: objects own what they alone lead to" /usr/bin/python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+row, memory = next(row for row in report["types"] if row["type"] == "PyCapsule"), report["memory"]
+assert row["native_chunks"] == 100 and 1000000 <= row["native_bytes"] < 1010000, row
+assert memory["c_native_bytes"] > 3000000 and memory["unreachable_bytes"] < 100000, memory' "$out"
+stop_target
+
 # The pattern of what refers to objects, level by level.
 start_target /usr/bin/python3 "$leaks_program" class_attribute || done_testing
 run "$HEAPSNAP" why -q -p "$target_pid" __main__.Event

@@ -8,7 +8,7 @@
 need_ptrace
 need objcopy strip
 
-c_fixtures="types_plain types_intrusive types_generic types_pools types_glib"
+c_fixtures="types_plain types_intrusive types_generic types_pools types_doubt types_glib"
 cxx_fixtures="types_cxx types_nested"
 rust_fixtures="types_rust"
 
