@@ -98,10 +98,10 @@ struct error *operand_chunk(const struct snapshot *snapshot, const char *operand
 	chunk_id chunk;
 
 	if (!text_parse_u64(operand, &address))
-		return error_create(ERROR_USAGE, "\"%s\" is no address", operand);
+		return error_create(ERROR_USAGE, "\"%s\" is no address; heapsnap list has those of chunks, as 0x...", operand);
 	chunk = chunks_find(&snapshot->heap.chunks, address);
 	if (chunk == CHUNK_NONE)
-		return error_create(ERROR_USAGE, "there is no chunk at 0x%" PRIxVADDR, address);
+		return error_create(ERROR_USAGE, "there is no chunk at 0x%" PRIxVADDR "; heapsnap list has the addresses of those that there are", address);
 	*address_ret = address;
 	*ret = chunk;
 	return NULL;
@@ -132,6 +132,14 @@ static char *labels_like(const struct types *types, const char *word)
 	return list;
 }
 
+/* A name without the «_t» of a typedef; NULL where it has none. Owner: the caller. */
+static char *stem_of(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 2 && !strcmp(name + length - 2, "_t") ? xstrndup(name, length - 2) : NULL;
+}
+
 struct error *operand_label(const struct snapshot *snapshot, const char *operand, label_id *ret)
 {
 	const struct types *types = &snapshot->types;
@@ -147,7 +155,11 @@ struct error *operand_label(const struct snapshot *snapshot, const char *operand
 		return NULL;
 	}
 
-	_cleanup_free_ char *like = labels_like(types, text_without_keyword(operand));
+	_cleanup_free_ char *stem = stem_of(text_without_keyword(operand)), *like = labels_like(types, text_without_keyword(operand));
+
+	// «conn_t» is what people call struct conn, or struct conn_s.
+	if (!like && stem)
+		like = labels_like(types, stem);
 
 	if (n)
 		return error_create(ERROR_USAGE, "\"%s\" may be one of several types: %s", operand, like);

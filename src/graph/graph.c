@@ -55,7 +55,7 @@ void graph_build(const struct target *target, struct modules *modules, const str
 	} else if (!options->with_edges) {
 		edges_deinit(&graph.edges);
 	}
-	graph.options.holders = (struct holders){ NULL };
+	graph.options.holders = (struct holders){ .of = NULL };
 	root_areas_deinit(&areas);
 	*ret = graph;
 }

@@ -166,13 +166,13 @@ static uint64_t list_by_address(struct writer *writer, const struct snapshot *sn
 uint64_t print_list(struct writer *writer, const struct snapshot *snapshot,
 		    const struct list_options *options)
 {
-	static const struct column columns[] = {
+	const struct column columns[] = {
 		{ .key = "address", .title = "address", .width = 14 },
 		{ .key = "size", .title = "size", .flags = COLUMN_RIGHT, .width = 12 },
 		{ .key = "kind", .title = "kind", .width = 8 },
 		{ .key = "arena", .title = "arena", .flags = COLUMN_RIGHT, .width = 5 },
 		{ .key = "state", .title = "state", .width = 8 },
-		{ .key = "type" },
+		{ .key = "type", .title = snapshot->types.is_built ? "type" : NULL },
 		{ .key = "confidence" },
 		{ .key = "evidence" },
 		{ .key = "reach" },
@@ -180,7 +180,7 @@ uint64_t print_list(struct writer *writer, const struct snapshot *snapshot,
 		{ .key = "owner" },
 		{ .key = "lang" },
 	};
-	static const struct table table = { .key = "chunks",
+	const struct table table = { .key = "chunks",
 					    .columns = columns,
 					    .n_columns = sizeof(columns) / sizeof(columns[0]),
 					    .is_main = true,
