@@ -40,6 +40,19 @@ static void row_add(struct enclosing *enclosing, const struct type_table *table,
 		array_append(&enclosing->v, (struct enclosing_type){ inner, (uint32_t)offset, outer, size < UINT32_MAX ? (uint32_t)size : UINT32_MAX });
 }
 
+/* Text at the end of a struct: where it begins is what a pointer to the text hits, and what is in front of it the text does not say. */
+static void text_end_collect(struct enclosing *enclosing, const struct type_table *table, const struct type *type, uint64_t offset, type_id outer)
+{
+	const struct type_member *last = &table->members.v[type->first + type->n - 1];
+	type_id array = type_strip(table, last->type), element;
+
+	if (type->kind == TYPE_UNION || last->kind != MEMBER_FIELD || last->offset == MEMBER_NO_OFFSET || array == TYPE_NONE || type_at(table, array)->kind != TYPE_ARRAY)
+		return;
+	element = type_strip(table, type_at(table, array)->target);
+	if (element != TYPE_NONE && type_at(table, element)->kind == TYPE_CHAR && offset + last->offset > 0)
+		row_add(enclosing, table, enclosing->text, offset + last->offset, outer);
+}
+
 struct open_struct {
 	const struct type *type;
 	uint64_t offset;
@@ -56,6 +69,9 @@ static void inner_collect(struct enclosing *enclosing, const struct type_table *
 		struct open_struct *top = &open[depth - 1];
 
 		if (top->next == top->type->n) {
+			// What is inside of another struct only counts if nothing comes behind it.
+			if (depth == 1 || (open[depth - 2].next == open[depth - 2].type->n))
+				text_end_collect(enclosing, table, top->type, top->offset, outer);
 			depth--;
 			continue;
 		}
@@ -159,8 +175,12 @@ static void heirs_nest(struct enclosing *enclosing, const struct type_table *tab
 
 void enclosing_build(const struct type_table *table, struct enclosing *ret)
 {
-	struct enclosing enclosing = { .n_types = table->v.n }, heirs = { .n_types = table->v.n };
+	struct enclosing enclosing = { .text = TYPE_NONE, .n_types = table->v.n }, heirs = { .n_types = table->v.n };
 
+	for (size_t i = 0; i < table->v.n && enclosing.text == TYPE_NONE; i++) {
+		if (table->v.v[i].kind == TYPE_CHAR)
+			enclosing.text = (type_id)i;
+	}
 	for (size_t i = 0; i < table->v.n; i++) {
 		if (type_is_aggregate(table, (type_id)i) && table->v.v[i].size && table->v.v[i].n)
 			inner_collect(&enclosing, table, (type_id)i);

@@ -5,7 +5,9 @@
  *	list_head: in struct task at 16, in struct wait at 0 …
  *	GCObject:  «begins as» Table, String …       their first members have the same names and places (C's way to inherit)
  *
- * Elements of arrays are not inside in this sense: links and bases stand alone.
+ *	char: in struct item at 17                   text at the end of a struct, which is as long as it has to be
+ *
+ * Elements of other arrays are not inside in this sense: links and bases stand alone.
  */
 #ifndef HEAPSNAP_TYPES_ENCLOSING_H
 #define HEAPSNAP_TYPES_ENCLOSING_H
@@ -31,6 +33,8 @@ struct enclosing {
 	ARRAY(struct enclosing_type) v;
 	/** Begins of the rows of each type: n types + 1. */
 	uint32_t *first;
+	/** Stands for all types of characters: its rows are the structs that end in text; TYPE_NONE when there are none. */
+	type_id text;
 	size_t n_types;
 };
 

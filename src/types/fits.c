@@ -3,9 +3,9 @@
  * What malloc gives is a little more than what was asked for, so a type fits a chunk when its size, rounded up as malloc does, is the chunk's. A rest that is too small to be a
  * chunk of its own stays with the one before it: 16 bytes more are possible, but rare.
  */
-#include <string.h>
-
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "types/inference.h"
 
@@ -298,6 +298,89 @@ static void unallocated_drop(const struct inference *inference, struct candidate
 		candidates->n = kept;
 }
 
+/* What is text in front of where a pointer leads: one into the middle of it says nothing else. */
+static bool is_text_before(const struct inference *inference, chunk_id chunk, uint64_t into)
+{
+	enum { LOOKED_AT = 64 };
+	uint8_t bytes[LOOKED_AT], last = 0;
+	size_t n = into < LOOKED_AT ? into : LOOKED_AT;
+
+	if (!image_get(inference->window.image, inference->chunks->mem[chunk], bytes, n))
+		return false;
+	// Several texts may follow each other.
+	for (size_t i = 0; i < n; last = bytes[i++]) {
+		if (bytes[i] < 0x20 && (bytes[i] ? bytes[i] != '\n' && bytes[i] != '\t' && bytes[i] != '\r' : !last))
+			return false;
+	}
+	return true;
+}
+
+/* Whether a text that begins so far into a chunk takes just the room that is left. */
+static bool text_fills(const struct inference *inference, chunk_id chunk, uint64_t into)
+{
+	uint64_t usable = usable_at(inference, chunk), n = usable - into;
+	uint8_t bytes[512];
+	const uint8_t *end;
+
+	if (into >= usable || n > sizeof(bytes) || !image_get(inference->window.image, inference->chunks->mem[chunk] + into, bytes, n))
+		return false;
+	end = memchr(bytes, 0, n);
+	return end && usable_of(into + (uint64_t)(end - bytes) + 1) == usable;
+}
+
+/* Of several candidates the one that the chunk looks like, if it looks more like that than like any other. */
+static void best_keep(struct inference *inference, chunk_id chunk, struct candidates *candidates)
+{
+	enum { AHEAD = 40 };
+	int most = INT_MIN, second = INT_MIN;
+	size_t best = 0;
+
+	for (size_t i = 0; i < candidates->n; i++) {
+		int score = shape_score(inference, candidates->v[i].type, (enum type_form)candidates->v[i].form, chunk, 0);
+
+		second = score > most ? most : score > second ? score : second;
+		if (score > most) {
+			most = score;
+			best = i;
+		}
+	}
+	if (candidates->n < 2 || most < second + AHEAD)
+		return;
+	candidates->v[0] = candidates->v[best];
+	candidates->n = 1;
+}
+
+/* What ends in the text that is pointed to, and is as long as that. */
+static void text_ends_add(struct inference *inference, chunk_id chunk, uint64_t into, struct candidates *candidates)
+{
+	const struct enclosing_type *rows;
+	bool has_flexible = false;
+	size_t n;
+
+	if (!text_fills(inference, chunk, into) || is_text_before(inference, chunk, into))
+		return;
+	rows = enclosing_find(&inference->enclosing, inference->enclosing.text, into, &n);
+	for (size_t i = 0; i < n && i < ROWS_LOOKED_AT; i++) {
+		struct candidate one = fit_of_struct(inference, rows[i].outer, chunk);
+
+		if (!one.fit || one.form == FORM_ARRAY || one.fit == FIT_LONGER)
+			continue;
+		// What is declared to be as long as it takes is meant for this; an array of a fixed length is not.
+		bool is_flexible = type_at(inference->table, one.type)->flags & TYPE_IS_FLEXIBLE;
+
+		if (is_flexible && !has_flexible)
+			candidates->n = 0;
+		if (has_flexible && !is_flexible)
+			continue;
+		has_flexible |= is_flexible;
+		one.evidence = EVIDENCE_EMBEDDED;
+		candidate_add(candidates, one);
+	}
+	unallocated_drop(inference, candidates);
+	if (candidates->n > 1)
+		best_keep(inference, chunk, candidates);
+}
+
 /* What a pointer can mean, by the size of its target, by how far it leads into it, and by whether there is a count. */
 static void candidates_collect(struct inference *inference, type_id target, chunk_id chunk, uint64_t into, bool counted, struct candidates *ret)
 {
@@ -308,8 +391,12 @@ static void candidates_collect(struct inference *inference, type_id target, chun
 
 	ret->n = 0;
 	ret->overflow = false;
-	if (type_at(table, target)->kind == TYPE_CHAR && into > 0 && into <= TEXT_HEADER_MAX) {
-		candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, FIT_TEXT_INSIDE });
+	if (type_at(table, target)->kind == TYPE_CHAR && into > 0) {
+		// Behind the header of the program's own allocator a text begins as good as at the start.
+		if (into != inference->header)
+			text_ends_add(inference, chunk, into, ret);
+		if (!ret->n && into <= TEXT_HEADER_MAX)
+			candidate_add(ret, (struct candidate){ target, FORM_ARRAY, EVIDENCE_POINTER, into == inference->header ? FIT_TEXT : FIT_TEXT_INSIDE });
 	} else if (into == 0) {
 		struct candidate own = fit_of(inference, target, chunk);
 

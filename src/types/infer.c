@@ -198,6 +198,21 @@ const struct rule *rule_find(struct inference *inference, group_key key, const s
 
 /* ---- claims ---- */
 
+/* Whether a chunk lacks what objects of a class begin with. */
+static bool lacks_vptr(struct inference *inference, const struct candidate *candidate, chunk_id chunk)
+{
+	uint64_t word, start = (candidate->form & ~FORM_BY_RULE) == FORM_BEHIND ? inference->header : (candidate->form & ~FORM_BY_RULE) == FORM_COUNTED ? COUNTER_SIZE : 0;
+	enum word_class class;
+	chunk_id target;
+
+	if (!type_begins_with_vptr(inference->table, candidate->type) || candidate->form & FORM_TENANT)
+		return false;
+	if (!window_word(&inference->window, inference->chunks->mem[chunk] + start, &word))
+		return false;
+	class = word_classify(&inference->words, word, &target);
+	return class != WORD_DATA && class != WORD_CODE;
+}
+
 static void claim_push(struct inference *inference, const struct passage *passage, const struct candidate *candidate, unsigned confidence)
 {
 	struct claim claim = {
@@ -210,7 +225,7 @@ static void claim_push(struct inference *inference, const struct passage *passag
 		.confidence = (uint8_t)confidence,
 	};
 
-	if (confidence <= inference->typing[passage->target].best)
+	if (confidence <= inference->typing[passage->target].best || lacks_vptr(inference, candidate, passage->target))
 		return;
 	inference->typing[passage->target].best = (uint8_t)confidence;
 	array_append(&inference->levels[confidence], claim);
@@ -257,6 +272,8 @@ struct candidate candidate_of(struct inference *inference, type_id type, enum ty
 		if (candidates.n == 1 || (candidates.n && candidates.v[0].type == type))
 			fit = candidates.v[0];
 	}
+	if (fit.fit && lacks_vptr(inference, &fit, passage->target))
+		return (struct candidate){ .type = type };
 	if (!fit.fit && tenant_may_be(inference, type, passage))
 		return (struct candidate){ type, FORM_TENANT, evidence, FIT_TENANT };
 	return fit.fit || evidence != EVIDENCE_POINTER ? fit : fit_of_start(inference, type, passage->target, passage->into < 8 ? 0 : passage->into);
@@ -272,6 +289,10 @@ static bool claim_by_rule(struct inference *inference, const struct rule *rule, 
 		tenant_take(inference, rule->type, passage, least(confidence, rule->confidence));
 		return true;
 	}
+	// What holds pointers is no text, whatever else its slot holds; in the smallest of chunks they are what was there before.
+	if (type_at(inference->table, rule->type)->kind == TYPE_CHAR && usable_at(inference, passage->target) > usable_of(1 + inference->header) &&
+	    !bytes_are_plain(inference, passage->target, passage->into, true))
+		confidence = least(confidence, SURE_TEXT_WITH_POINTERS);
 	candidate.evidence = rule->evidence;
 	candidate.form |= FORM_BY_RULE;
 	claim_push(inference, passage, &candidate, least(least(confidence, rule->confidence), candidate.fit));
@@ -287,7 +308,7 @@ static unsigned candidate_confidence(struct inference *inference, const struct c
 	if (candidate->evidence == EVIDENCE_EMBEDDED)
 		confidence = least(confidence, passage->into == 0 && enclosing_heirs(&inference->enclosing, target) > FAMILY_MAX ? SURE_EMBEDDED_FAMILY : SURE_EMBEDDED);
 	if (candidate->type == target && type_at(inference->table, target)->kind == TYPE_CHAR)
-		return bytes_are_plain(inference, passage->target, passage->into, true) ? SURE_TEXT : SURE_TEXT_WITH_POINTERS;
+		return bytes_are_plain(inference, passage->target, passage->into, true) ? least(candidate->fit, SURE_TEXT) : SURE_TEXT_WITH_POINTERS;
 	if (confidence <= inference->typing[passage->target].best)
 		return confidence;
 	// Forms that fit many sizes must look like it, too.

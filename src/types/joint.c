@@ -34,6 +34,23 @@ bool chunk_is_witness(const struct inference *inference, chunk_id chunk)
 	return !is_weak(inference, chunk) && !(inference->typing[chunk].form & FORM_BY_RULE);
 }
 
+/* Whether a pointer of a union leads into the middle of something, where none of the structs that it is declared to lead to can be: what was there before in memory that is used anew. */
+static bool is_stray(struct inference *inference, const struct slot *slot, const struct passage *passage)
+{
+	struct candidates candidates;
+
+	if (passage->into < 8 || passage->into == inference->header || !slot->n_targets)
+		return false;
+	for (size_t i = 0; i < slot->n_targets; i++) {
+		if (slot->targets[i] == TYPE_NONE || !type_is_aggregate(inference->table, slot->targets[i]) || !type_at(inference->table, slot->targets[i])->size)
+			return false;
+		candidates_find(inference, slot->targets[i], passage->target, passage->into, &candidates);
+		if (candidates.n)
+			return false;
+	}
+	return true;
+}
+
 /* The key under which a pointer is decided; false when what its slot is declared to hold is all. */
 static bool key_of(struct inference *inference, const struct passage *passage, group_key *ret)
 {
@@ -41,7 +58,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 
 	if (slot.n_targets != 1 || slot.in_union) {
 		*ret = slot_key(inference, passage->slot);
-		return true;
+		return !is_stray(inference, &slot, passage);
 	}
 
 	type_id target = slot.targets[0];

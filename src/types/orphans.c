@@ -15,6 +15,16 @@ enum {
 	    Units: hundredths of a point. */
 	LOOK_MIN = 50,
 	LOOK_AHEAD = 100,
+	/** The same of what is not leaked, but that no typed pointer leads to: more can be there than what the program's own code allocates. */
+	LOOK_STRAY_MIN = 120,
+	LOOK_STRAY_ONE_MIN = 250,
+	SURE_STRAY = 60,
+	/** So many of those are looked at. */
+	STRAYS_MAX = 1 << 16,
+	/** Fewer of a type say nothing: among so many chunks, some look like anything. */
+	STRAYS_MIN = 64,
+	/** Flexible types that are tried. */
+	FLEXIBLE_MAX = 32,
 	/** Of a type that is the only one of its size; and of one that was chosen. Units: percent. */
 	SURE_ALONE = 80,
 	SURE_CHOSEN = 65,
@@ -42,29 +52,112 @@ static void allocated_collect(const struct inference *inference, allocated_array
 	ret->n = n;
 }
 
-/* The type of a chunk that has none, and how sure that is; TYPE_NONE when it cannot be told. */
-static type_id orphan_type(struct inference *inference, const allocated_array *allocated, chunk_id chunk, uint8_t *confidence_ret)
+/* The one that a chunk looks most like so far. */
+struct best {
+	type_id type;
+	uint8_t form;
+	int most, second;
+	size_t n;
+};
+
+static void best_take(struct inference *inference, struct best *best, type_id type, enum type_form form, chunk_id chunk)
+{
+	int score = shape_score(inference, type, form, chunk, 1);
+
+	best->n++;
+	if (best->type == TYPE_NONE || score > best->most) {
+		best->second = best->type == TYPE_NONE ? best->second : best->most;
+		best->most = score;
+		best->type = type;
+		best->form = (uint8_t)form;
+	} else if (score > best->second) {
+		best->second = score;
+	}
+}
+
+/* What a chunk without a type looks like; TYPE_NONE when it cannot be told. */
+static struct best orphan_look(struct inference *inference, const allocated_array *allocated, chunk_id chunk)
 {
 	uint64_t usable = usable_at(inference, chunk);
-	type_id best = TYPE_NONE;
-	int most = 0, second = INT32_MIN;
-	size_t n = 0;
+	struct best best = { .type = TYPE_NONE, .second = INT32_MIN };
 
-	for (size_t i = sized_first(allocated->v, allocated->n, usable); i < allocated->n && allocated->v[i].usable == usable && n < CANDIDATES_MAX; i++, n++) {
-		int score = shape_score(inference, allocated->v[i].type, FORM_ONE, chunk, 1);
-
-		if (best == TYPE_NONE || score > most) {
-			second = best == TYPE_NONE ? second : most;
-			most = score;
-			best = allocated->v[i].type;
-		} else if (score > second) {
-			second = score;
-		}
-	}
-	if (best == TYPE_NONE || most < LOOK_MIN || (n > 1 && most < second + LOOK_AHEAD))
-		return TYPE_NONE;
-	*confidence_ret = n == 1 ? SURE_ALONE : SURE_CHOSEN;
+	for (size_t i = sized_first(allocated->v, allocated->n, usable); i < allocated->n && allocated->v[i].usable == usable && best.n < CANDIDATES_MAX; i++)
+		best_take(inference, &best, allocated->v[i].type, FORM_ONE, chunk);
 	return best;
+}
+
+static void orphan_claim(struct inference *inference, chunk_id chunk, const struct best *best, unsigned confidence)
+{
+	struct claim claim = { .chunk = chunk,
+			       .type = best->type,
+			       .slot = SLOT_NONE,
+			       .source = CHUNK_NONE,
+			       .form = best->form,
+			       .evidence = EVIDENCE_SITE,
+			       .confidence = (uint8_t)confidence };
+
+	array_append(&inference->given, claim);
+}
+
+/* Structs with a flexible end that code allocates. */
+static void flexibles_collect(const struct inference *inference, allocated_array *ret)
+{
+	*ret = (allocated_array){ 0 };
+	for (type_id type = 0; inference->allocated && type < inference->table->v.n && ret->n < FLEXIBLE_MAX; type++) {
+		if (inference->allocated[type] && (type_at(inference->table, type)->flags & TYPE_IS_FLEXIBLE) && type_is_aggregate(inference->table, type))
+			array_append(ret, (struct sized_type){ usable_of(type_at(inference->table, type)->size), type });
+	}
+}
+
+/* Takes back what was claimed for few: from some claim on. */
+static void few_drop(struct inference *inference, size_t first)
+{
+	_cleanup_free_ uint32_t *counts = xcalloc(inference->table->v.n + 1, sizeof(*counts));
+	size_t n = first;
+
+	for (size_t i = first; i < inference->given.n; i++)
+		counts[inference->given.v[i].type]++;
+	for (size_t i = first; i < inference->given.n; i++) {
+		if (counts[inference->given.v[i].type] >= STRAYS_MIN)
+			inference->given.v[n++] = inference->given.v[i];
+	}
+	inference->given.n = n;
+}
+
+static bool is_stray(const struct typing *typing)
+{
+	return typing->is_in_use && typing->type == TYPE_NONE && typing->slot == SLOT_NONE;
+}
+
+size_t strays_claim(struct inference *inference)
+{
+	allocated_array allocated, flexible;
+	size_t before = inference->given.n, strays = 0, met = 0, step;
+
+	allocated_collect(inference, &allocated);
+	flexibles_collect(inference, &flexible);
+	for (chunk_id chunk = 0; chunk < inference->chunks->n && flexible.n; chunk++)
+		strays += is_stray(&inference->typing[chunk]);
+	step = strays / STRAYS_MAX + 1;
+	for (chunk_id chunk = 0; chunk < inference->chunks->n && flexible.n; chunk++) {
+		struct best best;
+
+		// Of very many some are enough: they lead to others.
+		if (!is_stray(&inference->typing[chunk]) || met++ % step)
+			continue;
+		best = orphan_look(inference, &allocated, chunk);
+		for (size_t i = 0; i < flexible.n; i++) {
+			if (flexible.v[i].usable <= usable_at(inference, chunk))
+				best_take(inference, &best, flexible.v[i].type, FORM_FLEXIBLE, chunk);
+		}
+		if (best.type != TYPE_NONE && best.most >= (best.form == FORM_ONE ? LOOK_STRAY_ONE_MIN : LOOK_STRAY_MIN) && (best.n == 1 || best.most >= best.second + LOOK_AHEAD))
+			orphan_claim(inference, chunk, &best, SURE_STRAY);
+	}
+	if (inference->given.n > before)
+		few_drop(inference, before);
+	array_deinit(&allocated);
+	array_deinit(&flexible);
+	return (inference->given.n - before) * step;
 }
 
 bool orphans_claim(struct inference *inference, const struct reach *reach)
@@ -76,13 +169,13 @@ bool orphans_claim(struct inference *inference, const struct reach *reach)
 		return false;
 	allocated_collect(inference, &allocated);
 	for (chunk_id chunk = 0; chunk < inference->chunks->n && allocated.n; chunk++) {
-		struct claim claim = { .chunk = chunk, .slot = SLOT_NONE, .source = CHUNK_NONE, .form = FORM_ONE, .evidence = EVIDENCE_SITE };
+		struct best best;
 
 		if (!inference->typing[chunk].is_in_use || !reach_is_leaked(reach, chunk) || inference->typing[chunk].type != TYPE_NONE)
 			continue;
-		claim.type = orphan_type(inference, &allocated, chunk, &claim.confidence);
-		if (claim.type != TYPE_NONE)
-			array_append(&inference->given, claim);
+		best = orphan_look(inference, &allocated, chunk);
+		if (best.type != TYPE_NONE && best.most >= LOOK_MIN && (best.n == 1 || best.most >= best.second + LOOK_AHEAD))
+			orphan_claim(inference, chunk, &best, best.n == 1 ? SURE_ALONE : SURE_CHOSEN);
 	}
 	array_deinit(&allocated);
 	return inference->given.n > before;

@@ -12,7 +12,6 @@ enum {
 	ELEMENTS_MAX = 6,
 	/** Fields of one type. */
 	FIELDS_MAX = 96,
-	ELEMENT_FIELDS_MAX = 16,
 	/** Units: hundredths of a point. */
 	POINTER_START = 80,
 	POINTER_FITS = 70,
@@ -40,6 +39,7 @@ enum {
 	TEXT_WHERE_NONE_IS = -120,
 	LENGTH_FITS = 100,
 	LENGTH_MISFIT = -70,
+	LENGTH_ELSEWHERE_PART = 4,
 	TAIL_MOST = 300,
 	/** Of what the target of a pointer looks like. */
 	FURTHER_PART = 2,
@@ -235,19 +235,7 @@ static int scalar_score(const struct look *look, const struct layout_field *fiel
 	return 0;
 }
 
-/* Points of the pointers in a struct of an array. */
-static int element_score(const struct look *look, const struct type_layout *layout, uint64_t start)
-{
-	int score = 0;
-
-	for (size_t i = 0; i < layout->v.n && i < ELEMENT_FIELDS_MAX; i++) {
-		const struct layout_field *field = &layout->v.v[i];
-
-		if (!field->in_union && field->kind != LAYOUT_ARRAY && field->kind != LAYOUT_CHAR)
-			score += scalar_score(look, field, start + field->offset);
-	}
-	return score;
-}
+static int struct_score(const struct look *look, const struct type_layout *layout, uint64_t start, uint64_t limit, int *begin_ret);
 
 /* Points of the elements of a flexible end. */
 static int tail_score(const struct look *look, const struct layout_field *tail)
@@ -257,7 +245,7 @@ static int tail_score(const struct look *look, const struct layout_field *tail)
 	uint32_t n = 0;
 
 	for (uint64_t offset = tail->offset; tail->size && offset + tail->size <= look->size && n < ELEMENTS_MAX; offset += tail->size, n++)
-		score += layout ? element_score(look, layout, offset) : scalar_score(look, tail, offset);
+		score += layout ? struct_score(look, layout, offset, look->size, NULL) : scalar_score(look, tail, offset);
 	score = root_mean(score, n);
 	return score > TAIL_MOST ? TAIL_MOST : score < -TAIL_MOST ? -TAIL_MOST : score;
 }
@@ -424,8 +412,12 @@ int shape_score(struct inference *inference, type_id id, enum type_form form, ch
 	layout = layout_of(inference->layouts, id);
 	if (form == FORM_ONE || form == FORM_FLEXIBLE || form == FORM_BEHIND) {
 		score = struct_score(&look, layout, 0, look.size, NULL);
-		if (form == FORM_FLEXIBLE || (form == FORM_BEHIND && layout->tail != UINT64_MAX && usable_of(look.from + type->size) != usable))
-			score += length_score(&look, layout, type->size, usable);
+		if (form == FORM_FLEXIBLE || (form == FORM_BEHIND && layout->tail != UINT64_MAX && usable_of(look.from + type->size) != usable)) {
+			int length = length_score(&look, layout, type->size, usable);
+
+			// Where the length stands elsewhere, what the elements look like says more.
+			score += length < 0 && score > 0 ? length / LENGTH_ELSEWHERE_PART : length;
+		}
 		return score;
 	}
 

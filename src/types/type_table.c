@@ -537,3 +537,20 @@ char *type_label(const struct type_table *table, type_id id)
 	free(behind);
 	return label;
 }
+
+bool type_begins_with_vptr(const struct type_table *table, type_id id)
+{
+	enum { BASES_MAX = 32 };
+
+	for (unsigned n = 0; n < BASES_MAX && id != TYPE_NONE; n++) {
+		const struct type *type = &table->v.v[id];
+		const struct type_member *first = type->n ? &table->members.v[type->first] : NULL;
+
+		if (type->flags & TYPE_HAS_VPTR)
+			return true;
+		if (!(type->flags & TYPE_IS_CLASSY) || !first || first->kind != MEMBER_BASE || first->offset)
+			return false;
+		id = type_strip(table, first->type);
+	}
+	return false;
+}

@@ -196,6 +196,12 @@ type_id type_strip(const struct type_table *table, type_id id);
 /** What a pointer or reference points to, without typedefs: 0 (void) for one that points to nothing known; TYPE_NONE when it is no pointer. */
 type_id type_pointee(const struct type_table *table, type_id id);
 
+/** Whether objects of a class begin with a pointer to a vtable, its own or that of its first base. */
+bool type_begins_with_vptr(const struct type_table *table, type_id id);
+
+/** Whether objects of a class begin with a pointer to a vtable, its own or that of its first base. */
+bool type_begins_with_vptr(const struct type_table *table, type_id id);
+
 /** Whether it is a struct, class or union (typedefs are not taken off). */
 static inline bool type_is_aggregate(const struct type_table *table, type_id id)
 {

@@ -22,6 +22,10 @@
 enum {
 	/** Floods; the verdicts of one may change what the next one finds. */
 	ROUNDS_MAX = 8,
+	/** More of them, when chunks were found that no typed pointer leads to. */
+	ROUNDS_AFTER = 3,
+	/** Fewer than one in so many chunks turn no verdict. */
+	STRAYS_PART = 32,
 	/** Buffers of pointers within buffers of pointers, in the name of a place. */
 	ROLE_DEPTH_MAX = 4,
 	/** Units: percent. */
@@ -481,6 +485,15 @@ static void types_read(struct types *types, struct modules *modules)
 	}
 }
 
+/* Floods and decides until nothing changes, or there have been so many rounds. */
+static void rounds_run(struct inference *inference, struct types *types, unsigned max)
+{
+	do {
+		flood(inference);
+		inference->rounds = ++types->rounds;
+	} while (types->rounds < max && joint_decide(inference));
+}
+
 void types_build(const struct target *target, struct modules *modules, const struct heap *heap, const struct edges *edges, const struct roots *roots,
 		 const struct types_options *options, struct types *ret)
 {
@@ -489,6 +502,7 @@ void types_build(const struct target *target, struct modules *modules, const str
 	struct vtables vtables;
 	struct gobjects gobjects;
 	_cleanup_free_ type_id *classes = NULL;
+	size_t strays;
 	bool found;
 
 	*types = (struct types){ .is_built = true };
@@ -512,12 +526,11 @@ void types_build(const struct target *target, struct modules *modules, const str
 	gobjects_claim(&inference, &gobjects);
 	vtables_deinit(&vtables);
 	gobjects_deinit(&gobjects);
-	for (types->rounds = 1;; types->rounds++) {
-		flood(&inference);
-		inference.rounds = types->rounds;
-		if (types->rounds >= ROUNDS_MAX || !joint_decide(&inference))
-			break;
-	}
+	rounds_run(&inference, types, ROUNDS_MAX);
+	strays = strays_claim(&inference);
+	// What many point to may turn the verdicts.
+	if (strays)
+		rounds_run(&inference, types, types->rounds + (strays * STRAYS_PART < heap->chunks.n ? 1 : ROUNDS_AFTER));
 	found = orphans_claim(&inference, options->reach);
 	if (siblings_claim(&inference, options->reach) || found)
 		flood(&inference);

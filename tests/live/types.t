@@ -15,7 +15,7 @@ pools_are_told() {
 	! grep '^>' missing && [ "$(grep -c '^<' missing)" -le 1 ] && [ "$(wc -l <told)" -ge 3 ]
 }
 
-for source in types_plain types_intrusive types_generic types_pools types_doubt; do
+for source in types_plain types_intrusive types_generic types_pools types_doubt types_tails; do
 	for compile in "gcc -O0" "gcc -O2" "clang -O0" "clang -O2"; do
 		# shellcheck disable=SC2086 # several words
 		types_compile "$source" $compile -g && types_check "$source, $compile: types are right"

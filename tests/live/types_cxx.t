@@ -14,6 +14,7 @@ held() {
 held types_cxx g++ -O0 -g -std=c++17
 held types_cxx g++ -O2 -g -gdwarf-4 -std=c++17
 held types_nested clang++ -O2 -g -std=c++17
+held types_dictionary clang++ -O2 -g -std=c++17
 if echo '#include <vector>' | clang++ -stdlib=libc++ -x c++ -fsyntax-only - 2>cc.err; then
 	held types_cxx clang++ -stdlib=libc++ -O2 -g -std=c++17
 else

@@ -8,8 +8,8 @@
 need_ptrace
 need objcopy strip
 
-c_fixtures="types_plain types_intrusive types_generic types_pools types_doubt types_glib"
-cxx_fixtures="types_cxx types_nested"
+c_fixtures="types_plain types_intrusive types_generic types_pools types_doubt types_tails types_glib"
+cxx_fixtures="types_cxx types_nested types_dictionary"
 rust_fixtures="types_rust"
 
 # row DESC: the last result, as a row of the table.

@@ -3,7 +3,8 @@
 #
 # The types of programs that were not written for this, built from Debian source with -g -O2: held
 # against tables made by hand of which type each place in the source allocates (tests/truth/types).
-# HEAPSNAP_JUDGE names some of the programs; all by default. One that cannot be built (sources need
+# HEAPSNAP_JUDGE names some of the programs; by default all but vim, which takes as long to build as
+# several others together: HEAPSNAP_JUDGE=vim asks for it. One that cannot be built (sources need
 # dpkg-dev; sqlite3 needs tcl, tmux and zsh libncurses-dev, tmux libevent-dev too) is skipped, or a
 # failure with HEAPSNAP_NEED_PROGRAMS.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/tap.sh"
@@ -142,6 +143,44 @@ start_cppcheck() {
 	stacked "$1" --dump -I "${1%/*}/source/lib" "$tmp/parsed.cpp"
 }
 
+start_jq() {
+	rm "$tmp/input" && mkfifo "$tmp/input"
+	sleep 600 >"$tmp/input" &
+	beside_pid=$!
+	_tap_targets="$_tap_targets $beside_pid"
+	ready='grep -q ready "$target_out"'
+	stacked "$1" -n -f "$types/load/jq.jq"
+}
+
+start_xmllint() {
+	/usr/bin/python3 "$types/load/xmllint.py" "${1%/*}/source/doc/libxml2-api.xml" "$tmp" || return 1
+	rm "$tmp/input" && mkfifo "$tmp/input"
+	sleep 600 >"$tmp/input" &
+	beside_pid=$!
+	_tap_targets="$_tap_targets $beside_pid"
+	ready='grep -q "^/ >" "$target_out"'
+	stacked "$1" --valid --schema "$tmp/doc.xsd" --shell "$tmp/doc.xml"
+}
+
+start_troff() {
+	rm "$tmp/input" && mkfifo "$tmp/input"
+	sleep 600 >"$tmp/input" &
+	beside_pid=$!
+	_tap_targets="$_tap_targets $beside_pid"
+	ready='grep -q "^ready" "$target_out"'
+	roff=${1%/*}/source
+	stacked "$1" -Tps -F "$roff/font" -M "$roff/tmac" -dsource="$roff" -man "$roff/man/groff.7.man" "$types/load/troff.roff" -
+}
+
+start_vim() {
+	rm "$tmp/input" && mkfifo "$tmp/input"
+	sleep 600 >"$tmp/input" &
+	beside_pid=$!
+	_tap_targets="$_tap_targets $beside_pid"
+	ready='grep -q ready "$target_out"'
+	stacked "$1" -u NONE -i NONE -n -es --cmd "let g:source = '${1%/*}/source/src'" -S "$types/load/vim.vim"
+}
+
 # figure NAME: of the summary, in hundredths of a percent.
 figure() {
 	sed -n "s/^summary .*$1=\([0-9]*\).*/\1/p" "$tmp/judged"
@@ -180,7 +219,7 @@ judge() {
 	rm -f "$tmp"/stacks.*
 }
 
-for program in ${HEAPSNAP_JUDGE:-lua redis sqlite3 nginx tmux ninja mosquitto bash gawk zsh cppcheck}; do
+for program in ${HEAPSNAP_JUDGE:-lua redis sqlite3 nginx tmux ninja mosquitto bash gawk zsh cppcheck jq xmllint troff}; do
 	if "$types/build" "$program" 2>"$tmp/build.err"; then
 		judge
 	elif [ -n "${HEAPSNAP_NEED_PROGRAMS-}" ]; then
