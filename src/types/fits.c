@@ -377,8 +377,12 @@ static void text_ends_add(struct inference *inference, chunk_id chunk, uint64_t 
 		candidate_add(candidates, one);
 	}
 	unallocated_drop(inference, candidates);
-	if (candidates->n > 1)
-		best_keep(inference, chunk, candidates);
+	// What a chunk looks like may depend on what its pointers lead to, and that on how it looks: asked once, not along a chain.
+	if (candidates->n < 2 || inference->is_choosing)
+		return;
+	inference->is_choosing = true;
+	best_keep(inference, chunk, candidates);
+	inference->is_choosing = false;
 }
 
 /* What a pointer can mean, by the size of its target, by how far it leads into it, and by whether there is a count. */

@@ -284,6 +284,8 @@ struct inference {
 	ARRAY(struct found_site) untyped_sites;
 	/** Types that code allocates, by type: bits of enum allocated_as; NULL when no code was read. */
 	uint8_t *allocated;
+	/** candidates_find() looks at the candidates of some chunk. */
+	bool is_choosing;
 	/** KNOWN_CANDIDATES of them. */
 	struct known_candidates *known;
 	/** What the program's own allocator puts in front of what it gives; 0 for nothing. Units: bytes. */

@@ -268,7 +268,8 @@ static int struct_score(const struct look *look, const struct type_layout *layou
 			*begin_ret = score + (best == INT32_MIN ? 0 : best / 2);
 		if (field->kind == LAYOUT_CHAR)
 			continue;
-		if (field->offset == layout->tail && start == 0) {
+		// An end that is at the start is the whole: of its elements it would be asked again, without end.
+		if (field->offset == layout->tail && field->offset && start == 0) {
 			score += tail_score(look, field);
 			continue;
 		}

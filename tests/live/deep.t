@@ -61,4 +61,11 @@ matches "each other, and the head" "$out" "held_list"
 small "$HEAPSNAP" show -q "$target_pid" "$tail"
 is "show the last node: status" "$status" 0
 stop_target
+
+# What a chunk is may depend on what the next one is, and so on.
+chained=$((nodes / 10))
+start_target "$fixtures/types_chain" "$chained" || done_testing
+small "$HEAPSNAP" report -q --format json -p "$target_pid"
+is "types along a chain: status" "$status" 0
+check "all of it is in the report" [ "$(sed -n 's/^.*"in_use_chunks": \([0-9]*\).*/\1/p' "$out")" -ge "$chained" ]
 done_testing
