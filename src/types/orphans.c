@@ -17,7 +17,7 @@ enum {
 	LOOK_AHEAD = 100,
 	/** The same of what is not leaked, but that no typed pointer leads to: more can be there than what the program's own code allocates. */
 	LOOK_STRAY_MIN = 120,
-	LOOK_STRAY_ONE_MIN = 250,
+	LOOK_STRAY_ONE_MIN = 300,
 	SURE_STRAY = 60,
 	/** So many of those are looked at. */
 	STRAYS_MAX = 1 << 16,
