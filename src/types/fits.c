@@ -328,7 +328,7 @@ static bool text_fills(const struct inference *inference, chunk_id chunk, uint64
 	return end && usable_of(into + (uint64_t)(end - bytes) + 1) == usable;
 }
 
-/* Of several candidates the one that the chunk looks like, if it looks more like that than like any other. */
+/* Of two or more candidates the one that the chunk looks like, if it looks more like that than like any other. */
 static void best_keep(struct inference *inference, chunk_id chunk, struct candidates *candidates)
 {
 	enum { AHEAD = 40 };
@@ -344,7 +344,7 @@ static void best_keep(struct inference *inference, chunk_id chunk, struct candid
 			best = i;
 		}
 	}
-	if (candidates->n < 2 || most < second + AHEAD)
+	if (most < second + AHEAD)
 		return;
 	candidates->v[0] = candidates->v[best];
 	candidates->n = 1;

@@ -35,7 +35,7 @@ bool chunk_is_witness(const struct inference *inference, chunk_id chunk)
 }
 
 /* Whether a pointer of a union leads into the middle of something, where none of the structs that it is declared to lead to can be: what was there before in memory that is used anew. */
-static bool is_stray(struct inference *inference, const struct slot *slot, const struct passage *passage)
+static bool is_left_over(struct inference *inference, const struct slot *slot, const struct passage *passage)
 {
 	struct candidates candidates;
 
@@ -58,7 +58,7 @@ static bool key_of(struct inference *inference, const struct passage *passage, g
 
 	if (slot.n_targets != 1 || slot.in_union) {
 		*ret = slot_key(inference, passage->slot);
-		return !is_stray(inference, &slot, passage);
+		return !is_left_over(inference, &slot, passage);
 	}
 
 	type_id target = slot.targets[0];
